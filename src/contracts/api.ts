@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { metricsSchema } from "./artifact.ts";
+import { difficultySchema, idSchema, qualityTierSchema, tokensSchema } from "./fields.ts";
+
+/** The largest request body, in bytes. */
+export const BODY_BYTES_MAX = 64 * 1024;
+
+const priceSchema = tokensSchema.min(1);
+const objectiveSchema = z.enum(["revenue", "enrollments"]);
+
+/** A course that the engine has not seen: priced from its category. */
+export const courseFeaturesSchema = z.object({
+  category: idSchema,
+  base_price: priceSchema,
+  difficulty_level: difficultySchema.optional(),
+  quality_tier: qualityTierSchema.optional(),
+});
+export type CourseFeatures = z.infer<typeof courseFeaturesSchema>;
+
+const courseReference = { course_id: idSchema.optional(), course_features: courseFeaturesSchema.optional() };
+const oneCourse = (body: { course_id?: string | undefined; course_features?: CourseFeatures | undefined }): boolean =>
+  body.course_id !== undefined || body.course_features !== undefined;
+const oneCourseError = { message: "course_id or course_features is required", path: ["course_id"] };
+
+export const optimizeBodySchema = z
+  .object({
+    ...courseReference,
+    current_price: priceSchema.optional(),
+    current_enrollments: z.number().min(0).max(1e9).optional(),
+    objective: objectiveSchema.optional(),
+  })
+  .refine(oneCourse, oneCourseError);
+export type OptimizeBody = z.infer<typeof optimizeBodySchema>;
+
+export const predictBodySchema = z
+  .object({
+    ...courseReference,
+    price_points: z.array(priceSchema).min(1).max(100),
+    horizon_days: z.int().min(1).max(365).optional(),
+  })
+  .refine(oneCourse, oneCourseError);
+export type PredictBody = z.infer<typeof predictBodySchema>;
+
+const interval = z.object({ low: z.number(), high: z.number() });
+export type Interval = z.infer<typeof interval>;
+
+export const waterfallStepSchema = z.object({
+  step: z.enum(["base", "strategy", "model", "guardrail", "rounding"]),
+  name: z.string(),
+  price: z.number(),
+  reason: z.string(),
+  /** Expected tokens over the horizon that a binding guardrail costs. */
+  cost_tokens: z.number().optional(),
+});
+export type WaterfallStep = z.infer<typeof waterfallStepSchema>;
+
+export const elasticityAnswerSchema = z.object({
+  value: z.number(),
+  type: z.enum(["elastic", "inelastic", "unit"]),
+  ci95: z.tuple([z.number(), z.number()]),
+  /** Where it comes from: `course` (own data dominates), `category`, `global` or `prior`. */
+  source: z.string(),
+});
+export type ElasticityAnswer = z.infer<typeof elasticityAnswerSchema>;
+
+export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "not_converged"] as const;
+export type DegradedReason = (typeof degradedReasons)[number];
+
+export const optimizeAnswerSchema = z.object({
+  quote_id: z.string(),
+  course_id: z.string().nullable(),
+  current_price: z.int(),
+  optimal_price: z.int(),
+  price_range: z.object({ min: z.int(), max: z.int(), recommended: z.int() }),
+  discount_pct: z.number(),
+  expected: z.object({
+    horizon_days: z.int(),
+    current_revenue: z.number(),
+    optimized_revenue: z.number(),
+    increase_pct: z.number(),
+    current_enrollments: z.number(),
+    optimized_enrollments: z.number(),
+    /** 95 % interval of the optimised revenue. */
+    interval,
+  }),
+  elasticity: elasticityAnswerSchema,
+  recommendation: z.object({
+    action: z.enum(["increase", "decrease", "hold"]),
+    confidence: z.number().min(0).max(1),
+    risk: z.enum(["low", "medium", "high"]),
+  }),
+  strategies: z.array(z.object({ name: z.string(), price: z.number(), weight: z.number(), reason: z.string() })),
+  waterfall: z.array(waterfallStepSchema),
+  reasoning: z.string(),
+  model: z.string(),
+  policy: z.string(),
+  /** Age of the newest event in the course's record, by wall clock. */
+  freshness_ms: z.number(),
+  degraded: z.array(z.enum(degradedReasons)).optional(),
+});
+export type OptimizeAnswer = z.infer<typeof optimizeAnswerSchema>;
+
+export const predictAnswerSchema = z.object({
+  course_id: z.string().nullable(),
+  horizon_days: z.int(),
+  predictions: z.array(
+    z.object({
+      price: z.int(),
+      enrollments: z.number(),
+      interval80: interval,
+      interval95: interval,
+      revenue: z.number(),
+      revenue_interval: interval,
+    }),
+  ),
+  revenue_scenarios: z.object({ pessimistic: z.number(), expected: z.number(), optimistic: z.number() }),
+  best_price: z.int(),
+  /** Prices with evidence behind them; outside, the prior extrapolates. */
+  supported_range: z.object({ min: z.int(), max: z.int() }),
+  model: z.string(),
+  freshness_ms: z.number(),
+  degraded: z.array(z.enum(degradedReasons)).optional(),
+});
+export type PredictAnswer = z.infer<typeof predictAnswerSchema>;
+
+const candidateInfoSchema = z.object({
+  name: z.string(),
+  champion: z.boolean(),
+  metrics: metricsSchema,
+  elasticity: z.number(),
+  feature_importance: z.record(z.string(), z.number()),
+  backend: z.string(),
+  training_seconds: z.number(),
+});
+
+export const modelInfoAnswerSchema = z.object({
+  family: z.string(),
+  version: z.string(),
+  digest: z.string(),
+  champion: z.string(),
+  candidates: z.array(candidateInfoSchema),
+  elasticity_coefficient: z.object({ value: z.number(), ci95: z.tuple([z.number(), z.number()]), identified: z.boolean(), source: z.string() }),
+  trained_at: z.string(),
+  data_range: z.object({ from: z.string(), to: z.string(), first_sequence: z.int(), last_sequence: z.int() }),
+  training_seconds: z.number(),
+});
+export type ModelInfoAnswer = z.infer<typeof modelInfoAnswerSchema>;
+
+export const healthAnswerSchema = z.object({
+  status: z.enum(["ok", "degraded", "unavailable"]),
+  uptime_s: z.number(),
+  version: z.string(),
+  model: z.string().nullable(),
+  broker: z.enum(["connected", "disconnected"]),
+  features: z.object({ available: z.boolean(), sequence: z.int(), lag_events: z.int().nullable() }),
+  decisions: z.object({ recorded: z.int(), pending: z.int(), dropped: z.int() }),
+  degraded: z.array(z.enum(degradedReasons)),
+});
+export type HealthAnswer = z.infer<typeof healthAnswerSchema>;

@@ -1,0 +1,108 @@
+import { z } from "zod";
+
+/** Bumped when a reader of the old shape could not use the new one. */
+export const ARTIFACT_FORMAT = 1;
+
+const finite = z.number().refine(Number.isFinite, "must be finite");
+const finites = z.array(finite);
+
+/** Poisson regression with log link on standardised columns: log rate = intercept + Σ coefficient·(x − mean)/scale. */
+const linearModelSchema = z.object({
+  kind: z.literal("log_linear"),
+  mean: finites,
+  scale: z.array(finite.positive()),
+  coefficients: finites,
+  intercept: finite,
+});
+
+/**
+ * Boosted trees, flattened: node i tests x[feature[i]] <= threshold[i] (left) or goes right; feature −1 marks a leaf
+ * with `value`. `roots` are the trees' first nodes. log rate = base + Σ leaf values (learning rate applied).
+ */
+const boostingModelSchema = z.object({
+  kind: z.literal("boosting"),
+  base: finite,
+  roots: z.array(z.int().min(0)),
+  feature: z.array(z.int().min(-1)),
+  threshold: finites,
+  left: z.array(z.int().min(0)),
+  right: z.array(z.int().min(0)),
+  value: finites,
+});
+
+export const elasticityModelSchema = z.discriminatedUnion("kind", [linearModelSchema, boostingModelSchema]);
+export type ElasticityModel = z.infer<typeof elasticityModelSchema>;
+export type LinearModel = z.infer<typeof linearModelSchema>;
+export type BoostingModel = z.infer<typeof boostingModelSchema>;
+
+/** Held-out metrics of one candidate, on rows after everything it was trained or selected on. */
+export const metricsSchema = z.object({
+  rows: z.int(),
+  /** Mean Poisson deviance; lower is better. */
+  poisson_deviance: finite,
+  /** 1 − deviance / deviance of the naive forecast (each course's trailing conversion); above 0 beats it. */
+  skill: finite,
+  /** On log(1 + count), as the product description reports them. */
+  r2_log: finite,
+  rmse_log: finite,
+  mape_log: finite,
+  /** Weighted absolute percentage error of counts, in levels. */
+  wape: finite,
+});
+export type Metrics = z.infer<typeof metricsSchema>;
+
+const candidateSchema = z.object({
+  name: z.string(),
+  metrics: metricsSchema,
+  /** d log rate / d log price, averaged over held-out rows, by finite differences. */
+  elasticity: finite,
+  importance: z.record(z.string(), finite),
+  backend: z.string(),
+  training_seconds: finite,
+});
+export type Candidate = z.infer<typeof candidateSchema>;
+
+/** A causal elasticity of enrollments per exposure with its uncertainty. `identified` false: `value` is the prior only. */
+export const elasticityEstimateSchema = z.object({
+  value: finite,
+  se: finite.positive(),
+  sales: finite,
+  identified: z.boolean(),
+  source: z.string(),
+});
+export type ElasticityEstimate = z.infer<typeof elasticityEstimateSchema>;
+
+export const artifactSchema = z.object({
+  format: z.literal(ARTIFACT_FORMAT),
+  family: z.literal("elasticity"),
+  version: z.string().min(1).max(100),
+  feature_names: z.array(z.string()).min(1),
+  champion: z.string(),
+  model: elasticityModelSchema,
+  candidates: z.array(candidateSchema).min(1),
+  elasticity: z.object({
+    global: elasticityEstimateSchema,
+    /** Between-category and between-course standard deviations of elasticity. */
+    tau_category: finite.min(0),
+    tau_course: finite.min(0),
+    categories: z.record(z.string(), elasticityEstimateSchema),
+  }),
+  /** Standard deviation, on the logit scale, of courses' true conversion around the champion's prediction. */
+  level_sd: finite.positive(),
+  /** Over-dispersion φ ≥ 1 of enrollments given exposures, per category, and pooled under "". */
+  dispersion: z.record(z.string(), finite.min(1)),
+  lineage: z.object({
+    run_id: z.string(),
+    seed: z.int(),
+    stream: z.string(),
+    stream_created: z.string(),
+    first_sequence: z.int(),
+    last_sequence: z.int(),
+    trained_at: z.string(),
+    data_from: z.string(),
+    data_to: z.string(),
+    rows: z.int(),
+    code_version: z.string(),
+  }),
+});
+export type Artifact = z.infer<typeof artifactSchema>;

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { courseFeaturesSchema } from "./api.ts";
+import { policySchema } from "./policy.ts";
+
+/**
+ * Everything that a course-level price is a function of, and the price. Replaying `inputs` through the artifact and
+ * policy named here gives `answer` again, byte for byte. `id` is the SHA-256 of the canonical inputs (first 128 bits,
+ * hex), so identical inputs share one decision, recorded once.
+ */
+export const decisionInputsSchema = z.object({
+  course_id: z.string().nullable(),
+  course_features: courseFeaturesSchema.nullable(),
+  /** Time that the features were read at, ms; whole minutes, so that calls within one share a decision. */
+  now_ms: z.number(),
+  /** Course features in the order of the course view, then the occupied demand cells as x, exposures, enrollments. */
+  features: z.array(z.number()),
+  cells: z.array(z.number()),
+  category: z.string(),
+  updated_at_ms: z.number(),
+  current_price: z.int(),
+  current_enrollments: z.number().nullable(),
+  objective: z.enum(["revenue", "enrollments"]),
+  model_digest: z.string().nullable(),
+  policy_version: z.string(),
+  /** EVENTS sequence at which the course record was last changed. */
+  record_sequence: z.int(),
+  /** EVENTS sequence that the feature store had reached. Informative: not part of the identity. */
+  degraded: z.array(z.string()),
+});
+export type DecisionInputs = z.infer<typeof decisionInputsSchema>;
+
+export const decisionRecordSchema = z.object({
+  id: z.string(),
+  kind: z.literal("course"),
+  decided_at: z.string(),
+  cursor_sequence: z.int(),
+  policy: policySchema,
+  inputs: decisionInputsSchema,
+  optimal_price: z.int(),
+  /** SHA-256 of the answer's JSON without freshness_ms, hex. */
+  answer_digest: z.string(),
+});
+export type DecisionRecord = z.infer<typeof decisionRecordSchema>;

@@ -1,0 +1,26 @@
+import { z } from "zod";
+
+/** RFC 9457 problem details, with a stable `code` and the field at fault. Never a stack. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  field: z.string().optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+export const problemCodes = {
+  invalid_json: 400,
+  invalid_field: 422,
+  unknown_course: 404,
+  not_found: 404,
+  method_not_allowed: 405,
+  body_too_large: 413,
+  length_required: 411,
+  unsupported_media_type: 415,
+  features_unavailable: 503,
+  internal: 500,
+} as const;
+export type ProblemCode = keyof typeof problemCodes;

@@ -1,0 +1,53 @@
+import type { Event } from "./events.ts";
+
+export const STREAM_EVENTS = "EVENTS";
+export const STREAM_CONTROL = "CONTROL";
+export const STREAM_QUOTES = "QUOTES";
+export const STREAM_DLQ = "DLQ";
+export const BUCKET_MODELS = "MODELS";
+
+export const streamSubjects = {
+  [STREAM_EVENTS]: ["events.>", "backfill.>"],
+  [STREAM_CONTROL]: ["control.>"],
+  [STREAM_QUOTES]: ["quotes.>"],
+  [STREAM_DLQ]: ["dlq.>"],
+} as const;
+
+/** The subject that an event belongs to: `events.<kind>.<key>`, or `backfill.…` for imported history. */
+export function eventSubject(event: Event, root: "events" | "backfill" = "events"): string {
+  switch (event.type) {
+    case "course.upserted":
+    case "course.repriced":
+      return `${root}.course.${event.course_id}`;
+    case "learner.upserted":
+    case "learner.erased":
+      return `${root}.learner.${event.learner_id}`;
+    case "teacher.upserted":
+      return `${root}.teacher.${event.teacher_id}`;
+    case "exposure.viewed":
+      return `${root}.exposure.${event.course_id}`;
+    case "enrollment.created":
+    case "enrollment.completed":
+    case "enrollment.dropped":
+    case "enrollment.refunded":
+      return `${root}.enrollment.${event.course_id}`;
+    case "token.purchased":
+    case "token.earned":
+    case "token.spent":
+    case "token.refunded":
+    case "token.expired":
+      return `${root}.token.${event.learner_id}`;
+    case "activity.session":
+    case "activity.assignment":
+    case "activity.forum":
+    case "activity.rating":
+      return `${root}.activity.${event.learner_id}`;
+    case "market.competitor_price":
+      return `${root}.market.${event.category}`;
+  }
+}
+
+export const modelSubject = (family: string): string => `control.model.${family}`;
+export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
+/** One subject a message, so that replicas which dead-letter the same message agree without duplicates. */
+export const deadLetterSubject = (stream: string, sequence: number): string => `dlq.${stream}.${sequence}`;
