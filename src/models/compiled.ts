@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { artifactSchema, type Artifact, type ElasticityEstimate } from "../contracts/artifact.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import { exp } from "../lib/exp-log.ts";
+import { elasticityFeatureNames, fillElasticityRow } from "./elasticity-features.ts";
+import { compilePredictor, type Predictor } from "./predictor.ts";
+
+/** What is believed of one course's elasticity before its own data. */
+export interface ElasticityPrior {
+  readonly value: number;
+  readonly se: number;
+  readonly source: "category" | "global" | "prior";
+}
+
+/** An artifact compiled to typed arrays: what serving predicts with. */
+export interface CompiledModel {
+  readonly digest: string;
+  readonly version: string;
+  readonly artifact: Artifact;
+  /** Expected enrollments per exposure, in (0, 1). `view` is in courseFeatureNames order. No allocation. */
+  conversionRate(view: ArrayLike<number>, log_price: number): number;
+  /** The prior for one course: `se` covers the spread between courses; `value` is at most −0.05. */
+  elasticityPrior(category: string): ElasticityPrior;
+  /** Standard deviation of courses' true conversion around conversionRate, on the logit scale. */
+  readonly levelSd: number;
+  /** Over-dispersion φ ≥ 1 of enrollments given exposures. */
+  dispersion(category: string): number;
+}
+
+const RATE_MIN = 1e-6;
+/** A course is never believed to sell more at a higher price. */
+const ELASTICITY_MAX = -0.05;
+
+/** Clips a rate into the open unit interval that a conversion lives in. */
+export function clipRate(rate: number): number {
+  if (!(rate > RATE_MIN)) return RATE_MIN;
+  return rate < 1 - RATE_MIN ? rate : 1 - RATE_MIN;
+}
+
+class CompiledArtifact implements CompiledModel {
+  readonly digest: string;
+  readonly version: string;
+  readonly artifact: Artifact;
+  readonly levelSd: number;
+  readonly #predictor: Predictor;
+  readonly #row: Float64Array;
+  readonly #priors: Map<string, ElasticityPrior>;
+  readonly #elsewhere: ElasticityPrior;
+  readonly #dispersion: Map<string, number>;
+
+  constructor(artifact: Artifact, digest: string) {
+    this.digest = digest;
+    this.version = artifact.version;
+    this.artifact = artifact;
+    this.levelSd = artifact.level_sd;
+    this.#predictor = compilePredictor(artifact.model, artifact.feature_names.length);
+    this.#row = new Float64Array(artifact.feature_names.length);
+    const { global, categories, tau_category, tau_course } = artifact.elasticity;
+    this.#priors = new Map(Object.entries(categories).map(([category, estimate]) => [category, prior(estimate, "category", tau_course)]));
+    this.#elsewhere = prior(global, "global", Math.hypot(tau_category, tau_course));
+    this.#dispersion = new Map(Object.entries(artifact.dispersion));
+  }
+
+  conversionRate(view: ArrayLike<number>, log_price: number): number {
+    fillElasticityRow(view, log_price, this.#row, 0);
+    return clipRate(exp(this.#predictor.logRate(this.#row, 0)));
+  }
+
+  elasticityPrior(category: string): ElasticityPrior {
+    return this.#priors.get(category) ?? this.#elsewhere;
+  }
+
+  dispersion(category: string): number {
+    return this.#dispersion.get(category) ?? this.#dispersion.get("") ?? 1;
+  }
+}
+
+/** `spread` is the standard deviation of courses' elasticities around the estimate. */
+function prior(estimate: ElasticityEstimate, source: "category" | "global", spread: number): ElasticityPrior {
+  return {
+    value: Math.min(estimate.value, ELASTICITY_MAX),
+    se: Math.hypot(estimate.se, spread),
+    source: estimate.identified ? (estimate.source === "global" ? "global" : source) : "prior",
+  };
+}
+
+/** SHA-256 of an artifact's bytes, hex: its identity in CONTROL, decisions and caches. */
+export function artifactDigest(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/**
+ * Checks and compiles an artifact. Throws TidemarkError: `corrupt_artifact` when the bytes are not those that were
+ * promoted or are no artifact, `incompatible_artifact` when this version's features or tree walk cannot serve it.
+ */
+export function compileArtifact(bytes: Uint8Array, expectedDigest: string): CompiledModel {
+  const digest = artifactDigest(bytes);
+  if (digest !== expectedDigest) throw new TidemarkError("corrupt_artifact", `artifact has digest ${digest}, ${expectedDigest} was promoted`);
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new TidemarkError("corrupt_artifact", `artifact ${digest} is not JSON: ${errorMessage(error)}`, { cause: error });
+  }
+  const parsed = artifactSchema.safeParse(json);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new TidemarkError("corrupt_artifact", `artifact ${digest}: ${issue?.path.join(".")}: ${issue?.message}`);
+  }
+  const artifact = parsed.data;
+  const names = artifact.feature_names;
+  if (names.length !== elasticityFeatureNames.length || names.some((name, i) => name !== elasticityFeatureNames[i])) {
+    throw new TidemarkError("incompatible_artifact", `artifact ${digest} reads the features ${names.join(", ")}, this version builds ${elasticityFeatureNames.join(", ")}`);
+  }
+  return new CompiledArtifact(artifact, digest);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+}
+
+/** Canonical JSON (keys sorted, no spaces): equal artifacts give equal bytes. */
+export function encodeArtifact(artifact: Artifact): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(sorted(artifact)));
+}
+
+/**
+ * Digest of what a run found, without when and how fast it ran (run id, version, times): the same data, seed and code
+ * give the same result digest, on any day.
+ */
+export function resultDigest(artifact: Artifact): string {
+  const { run_id: _run, trained_at: _at, ...lineage } = artifact.lineage;
+  const candidates = artifact.candidates.map(({ training_seconds: _seconds, ...candidate }) => candidate);
+  return createHash("sha256").update(JSON.stringify(sorted({ ...artifact, version: "", candidates, lineage }))).digest("hex");
+}
