@@ -1,0 +1,54 @@
+/** One stored message of a stream. */
+export interface BrokerMessage {
+  readonly subject: string;
+  readonly sequence: number;
+  /** The broker's timestamp, whole milliseconds since the epoch. */
+  readonly time_ms: number;
+  readonly data: Uint8Array;
+  /** Messages of the stream that match and follow this one, as the broker saw it on delivery; 0 = caught up. */
+  readonly pending: number;
+}
+
+export interface StreamState {
+  /** Creation time: the stream's identity. A recreated stream counts from 1 again. */
+  readonly created: string;
+  readonly first_sequence: number;
+  readonly last_sequence: number;
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface ConsumeOptions {
+  readonly start_sequence: number;
+  readonly subject?: string;
+}
+
+export interface Consumption {
+  /** Asks the broker for nothing more until `resume`; what is already under way still arrives. */
+  pause(): void;
+  resume(): void;
+  /** No callback runs after this is called. */
+  stop(): Promise<void>;
+  /** Resolves at the end: with nothing after `stop`, with the error that ended it otherwise. */
+  readonly closed: Promise<void | Error>;
+}
+
+export interface PublishOptions {
+  /** Makes a retry safe: the broker stores one message per id within its duplicate window. */
+  readonly message_id?: string;
+  /** Refused with `wrong_last_sequence` unless the subject's last message has this sequence (0: none). */
+  readonly expected_last_subject_sequence?: number;
+}
+
+export interface PublishAck {
+  readonly sequence: number;
+  readonly duplicate: boolean;
+}
+
+export interface BulkPublisher {
+  /** Undefined while the window has room; else a promise to await before the next call. */
+  publish(subject: string, data: Uint8Array, message_id?: string): Promise<void> | undefined;
+  /** Resolves once everything published so far is acknowledged. */
+  flush(): Promise<void>;
+  readonly acknowledged: number;
+}
