@@ -1,0 +1,74 @@
+/** The entities that have a record of their own. */
+export type EntityName = "course" | "category" | "learner";
+export const entityNames: readonly EntityName[] = ["course", "category", "learner"];
+
+/** Names that course records hold as ordinals, numbered from 0 in order of first appearance in the fold. */
+export type NameKind = "category" | "teacher";
+export const nameKinds: readonly NameKind[] = ["category", "teacher"];
+
+/** How far a stream is folded. The creation time tells a stream from another of the same name. */
+export interface Cursor {
+  readonly stream_created: string;
+  readonly sequence: number;
+}
+
+/** The promoted model of a family, as CONTROL last said; `sequence` is that message's. */
+export interface Champion {
+  readonly artifact: string;
+  readonly digest: string;
+  readonly version: string;
+  readonly sequence: number;
+}
+
+/** What people read about a course; never an input of a price. */
+export interface CourseProfile {
+  readonly title: string;
+  readonly prerequisites: readonly string[];
+  /** Event time of the `course.upserted` that said so. */
+  readonly time_ms: number;
+}
+
+export interface DumpEntry {
+  readonly database: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Reads of one consistent state of the fold. */
+export interface FeatureStoreReader {
+  /**
+   * The encoded record. Borrowed: valid until the next call on this store, and only its first `length` bytes; never
+   * keep it across an await.
+   */
+  get(entity: EntityName, id: string): Uint8Array | undefined;
+  name(kind: NameKind, ordinal: number): string | undefined;
+  /** All names of a kind; the index is the ordinal. */
+  names(kind: NameKind): readonly string[];
+  /** Ids of the entity's records, in key order. */
+  ids(entity: EntityName): Iterable<string>;
+  profile(course_id: string): CourseProfile | undefined;
+  cursor(stream: string): Cursor | undefined;
+  champion(family: string): Champion | undefined;
+  /** Identity of the record layout that the records were written with; undefined before the first commit. */
+  layout(): string | undefined;
+  /** Every key and value of every database, copied, in key order: what two folds of the same stream must agree on. */
+  dump(): Iterable<DumpEntry>;
+  close(): Promise<void>;
+}
+
+/** The writes of one transaction. Values are copied before each call returns. */
+export interface StoreBatch {
+  put(entity: EntityName, id: string, record: Uint8Array): void;
+  remove(entity: EntityName, id: string): void;
+  putName(kind: NameKind, ordinal: number, name: string): void;
+  putProfile(course_id: string, profile: CourseProfile): void;
+  putChampion(family: string, champion: Champion): void;
+  putCursor(stream: string, cursor: Cursor): void;
+  putLayout(layout: string): void;
+}
+
+/** The one writer's store. */
+export interface FeatureStore extends FeatureStoreReader {
+  /** Applies what `write` puts, all of it or, when it throws, nothing. Durable when it returns. */
+  commit(write: (batch: StoreBatch) => void): void;
+}
