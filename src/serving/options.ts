@@ -1,0 +1,24 @@
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+
+/** What a serving process is started with; plain data, so that it can cross to a worker process. */
+export interface ServeConfig {
+  readonly host: string;
+  /** 0 takes a free port; the `ready` report says which. */
+  readonly port: number;
+  /** Processes that answer requests. 1 answers in the role's own process. */
+  readonly workers: number;
+  /** Holds `features/` (the store that ingest writes) and `models/` (the cache of artifacts). */
+  readonly data_dir: string;
+  readonly nats_url: string;
+  /** Version of the program, for /health. */
+  readonly version: string;
+  readonly log_level: string;
+}
+
+export interface ServeOptions extends ServeConfig {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Aborting it drains: not ready, finish what is in flight, flush decisions, return. */
+  readonly signal: AbortSignal;
+}
