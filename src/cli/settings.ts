@@ -1,0 +1,86 @@
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+
+/** One setting: where it is read from, what it may be and what it means. */
+export interface Setting<T> {
+  readonly variable: string;
+  readonly flag: string;
+  readonly type: string;
+  readonly description: string;
+  readonly fallback: T;
+  /** Reads the text of a variable or flag. */
+  readonly schema: z.ZodType<T, string>;
+}
+
+function setting<T>(variable: string, type: string, schema: z.ZodType<T, string>, fallback: T, description: string): Setting<T> {
+  const flag = `--${variable.slice("TIDEMARK_".length).toLowerCase().replaceAll("_", "-")}`;
+  return { variable, flag, type, description, fallback, schema };
+}
+
+function whole(min: number, max: number): { type: string; schema: z.ZodType<number, string> } {
+  const type = `whole number from ${min} to ${max}`;
+  return { type, schema: z.string().regex(/^\d{1,15}$/, type).transform(Number).pipe(z.int(type).min(min, type).max(max, type)) };
+}
+
+function decimal(min: number, max: number): { type: string; schema: z.ZodType<number, string> } {
+  const type = `number from ${min} to ${max}`;
+  return { type, schema: z.string().regex(/^\d{1,15}(\.\d{1,15})?$/, type).transform(Number).pipe(z.number(type).min(min, type).max(max, type)) };
+}
+
+function oneOf<const Values extends readonly [string, ...string[]]>(values: Values): { type: string; schema: z.ZodType<Values[number], string> } {
+  const type = `one of ${values.join(", ")}`;
+  return { type, schema: z.string().pipe(z.enum(values, type)) };
+}
+
+const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
+/** Until there are API keys, nobody but this machine may ask for prices. */
+const host = "a loopback address (127.0.0.1, ::1, localhost): there are no API keys to protect any other";
+const path = "path of a directory";
+const httpUrl = "http://host[:port] or https://host[:port]";
+const natsUrl = "nats://[user:password@]host[:port], or tls:// or ws:// or wss://";
+
+function isNatsUrl(text: string): boolean {
+  return URL.canParse(text) && /^(nats|tls|wss?):$/.test(new URL(text).protocol) && new URL(text).hostname !== "";
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+const port = whole(0, 65_535);
+const workers = whole(1, 256);
+const seed = whole(0, 4_294_967_295);
+const interval = decimal(0.01, 8_760);
+const rate = decimal(0, 100_000);
+const learners = whole(1, 10_000_000);
+const courses = whole(1, 1_000_000);
+const teachers = whole(1, 1_000_000);
+const enrollments = whole(1, 50_000_000);
+const weeks = whole(1, 520);
+const tfBackend = oneOf(["auto", "tensorflow", "wasm", "cpu"]);
+const logLevel = oneOf(["debug", "info", "warn", "error", "silent"]);
+
+/** Every setting there is. Help texts, `tidemark config`, the error messages and the reader all come from this table. */
+export const settings = {
+  host: setting("TIDEMARK_HOST", host, z.string().regex(LOOPBACK, host), "127.0.0.1", "address that prices are served on"),
+  port: setting("TIDEMARK_PORT", port.type, port.schema, 8080, "port that prices are served on; 0 takes a free one"),
+  data_dir: setting("TIDEMARK_DATA_DIR", path, z.string().min(1, path), "./data", "everything that is kept: broker, features, models, logs"),
+  nats_url: setting<string | null>("TIDEMARK_NATS_URL", natsUrl, z.string().refine(isNatsUrl, natsUrl), null, "broker to use; unset: the embedded one of `tidemark start`"),
+  nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
+  tf_backend: setting("TIDEMARK_TF_BACKEND", tfBackend.type, tfBackend.schema, "auto", "TensorFlow backend of training; auto tries tensorflow, wasm, cpu"),
+  serve_workers: setting("TIDEMARK_SERVE_WORKERS", workers.type, workers.schema, availableParallelism(), "processes that answer price calls; default: one a core"),
+  train_interval_hours: setting("TIDEMARK_TRAIN_INTERVAL_HOURS", interval.type, interval.schema, 6, "hours between scheduled training runs"),
+  seed: setting("TIDEMARK_SEED", seed.type, seed.schema, 1, "seed of the synthetic platform and of training"),
+  engine_url: setting<string | null>("TIDEMARK_ENGINE_URL", httpUrl, z.string().refine(isHttpUrl, httpUrl), null, "engine that the live simulator asks for prices; unset: the running start's, else host and port above"),
+  sim_rate: setting("TIDEMARK_SIM_RATE", rate.type, rate.schema, 20, "views a second of the live simulator; 0: no live traffic"),
+  learners: setting("TIDEMARK_LEARNERS", learners.type, learners.schema, 10_000, "learners of the synthetic platform"),
+  courses: setting("TIDEMARK_COURSES", courses.type, courses.schema, 2_000, "courses of the synthetic platform"),
+  teachers: setting("TIDEMARK_TEACHERS", teachers.type, teachers.schema, 500, "teachers of the synthetic platform"),
+  enrollments: setting("TIDEMARK_ENROLLMENTS", enrollments.type, enrollments.schema, 50_000, "enrollments in its history, about"),
+  weeks: setting("TIDEMARK_WEEKS", weeks.type, weeks.schema, 52, "weeks of its history"),
+  log_level: setting("TIDEMARK_LOG_LEVEL", logLevel.type, logLevel.schema, "info", "least important log lines to write"),
+} as const;
+
+export type SettingName = keyof typeof settings;
+export const settingNames = Object.keys(settings) as SettingName[];
+export type Config = { readonly [Name in SettingName]: (typeof settings)[Name]["fallback"] };
