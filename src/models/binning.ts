@@ -1,0 +1,68 @@
+import { assert } from "../lib/assert.ts";
+
+/** Bins fit a byte: at most 254 cuts. */
+export const BINS_MAX = 255;
+
+/**
+ * A matrix with every value replaced by its bin, row after row (a histogram pass then reads one cache line a row);
+ * shared, so that several threads can read it. A value is in bin b when b cuts of its column lie below it.
+ */
+export interface BinnedMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly bins: Uint8Array<SharedArrayBuffer>;
+  readonly cuts: readonly Float64Array[];
+}
+
+/** A value between two neighbours, never equal to the upper one. */
+function between(lower: number, upper: number): number {
+  const middle = lower + (upper - lower) / 2;
+  return middle < upper ? middle : lower;
+}
+
+/** Cuts at the quantiles of sorted values; between every two distinct ones when there are few. */
+function quantileCuts(sorted: Float64Array, bins_max: number): Float64Array {
+  const cuts: number[] = [];
+  for (let i = 1; i < sorted.length && cuts.length < bins_max; i++) {
+    if (sorted[i]! > sorted[i - 1]!) cuts.push(between(sorted[i - 1]!, sorted[i]!));
+  }
+  if (cuts.length < bins_max) return Float64Array.from(cuts);
+  cuts.length = 0;
+  let next = 1;
+  for (let i = 1; i < sorted.length && cuts.length < bins_max - 1; i++) {
+    if (sorted[i]! > sorted[i - 1]! && i * bins_max >= next * sorted.length) {
+      cuts.push(between(sorted[i - 1]!, sorted[i]!));
+      next = Math.floor((i * bins_max) / sorted.length) + 1;
+    }
+  }
+  return Float64Array.from(cuts);
+}
+
+/** Number of cuts below the value: its bin. */
+function binOf(cuts: Float64Array, value: number): number {
+  let low = 0;
+  let high = cuts.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (cuts[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Bins a row-major matrix; the cuts come from its first `fit_rows` rows, so that later rows leak nothing. */
+export function binMatrix(values: Float64Array, rows: number, columns: number, fit_rows: number, bins_max: number = BINS_MAX): BinnedMatrix {
+  assert(bins_max >= 2 && bins_max <= BINS_MAX, "bins must fit a byte");
+  assert(values.length === rows * columns && fit_rows <= rows, "matrix does not have its shape");
+  const bins = new Uint8Array(new SharedArrayBuffer(rows * columns));
+  const sorted = new Float64Array(fit_rows);
+  const cuts: Float64Array[] = [];
+  for (let column = 0; column < columns; column++) {
+    for (let row = 0; row < fit_rows; row++) sorted[row] = values[row * columns + column]!;
+    sorted.sort();
+    const columnCuts = quantileCuts(sorted, bins_max);
+    for (let row = 0; row < rows; row++) bins[row * columns + column] = binOf(columnCuts, values[row * columns + column]!);
+    cuts.push(columnCuts);
+  }
+  return { rows, columns, bins, cuts };
+}
