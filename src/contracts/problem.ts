@@ -21,6 +21,7 @@ export const problemCodes = {
   length_required: 411,
   unsupported_media_type: 415,
   features_unavailable: 503,
+  draining: 503,
   internal: 500,
 } as const;
 export type ProblemCode = keyof typeof problemCodes;
