@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { artifactSchema, type Artifact, type ElasticityEstimate } from "../contracts/artifact.ts";
+import { ARTIFACT_FORMAT, artifactSchema, type Artifact, type ElasticityEstimate } from "../contracts/artifact.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { exp } from "../lib/exp-log.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "./elasticity-features.ts";
@@ -102,6 +102,8 @@ export function compileArtifact(bytes: Uint8Array, expectedDigest: string): Comp
   } catch (error) {
     throw new TidemarkError("corrupt_artifact", `artifact ${digest} is not JSON: ${errorMessage(error)}`, { cause: error });
   }
+  const format = (json as { format?: unknown } | null)?.format;
+  if (format !== ARTIFACT_FORMAT) throw new TidemarkError("incompatible_artifact", `artifact ${digest} has format ${String(format)}, this version reads ${ARTIFACT_FORMAT}`);
   const parsed = artifactSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
