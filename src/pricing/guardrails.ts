@@ -1,0 +1,61 @@
+import type { Policy } from "../contracts/policy.ts";
+import { CELL_WIDTH } from "./inputs.ts";
+import type { DemandPrior } from "./prior.ts";
+
+/** A closed range of prices; its ends need not be whole. */
+export interface PriceRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Decayed exposures from which a price counts as seen. */
+const SEEN_EXPOSURES = 1;
+
+export function clampTo(range: PriceRange, price: number): number {
+  return Math.min(range.high, Math.max(range.low, price));
+}
+
+/** Prices within |Δ log price| ≤ step of a price. */
+export function stepRange(price: number, step_log: number): PriceRange {
+  return { low: price * Math.exp(-step_log), high: price * Math.exp(step_log) };
+}
+
+/**
+ * Prices with evidence behind them: from the lowest to the highest that learners have seen (the current list price
+ * counts as seen), and one step beyond either.
+ */
+export function supportedRange(prior: DemandPrior, cells: ArrayLike<number>, policy: Policy): PriceRange {
+  let low = prior.x_now;
+  let high = prior.x_now;
+  for (let i = 0; i < cells.length; i += CELL_WIDTH) {
+    if (Math.max(cells[i + 1]!, cells[i + 2]!) < SEEN_EXPOSURES) continue;
+    const x = cells[i]!;
+    if (x < low) low = x;
+    if (x > high) high = x;
+  }
+  const price = prior.current_price;
+  return { low: price * Math.exp(low - prior.x_now - policy.step_log_max), high: price * Math.exp(high - prior.x_now + policy.step_log_max) };
+}
+
+/** Floor and ceiling; where they contradict each other the ceiling wins. */
+export function policyRange(policy: Policy): PriceRange {
+  return { low: Math.min(policy.floor_tokens, policy.ceiling_tokens), high: policy.ceiling_tokens };
+}
+
+/**
+ * The whole prices that all guardrails allow, never empty: within one step of the current price, inside floor and
+ * ceiling. A current price that lies outside them, further than one step, leaves only the bound that it must move to:
+ * floor and ceiling come before the step, because a price that the policy forbids is wrong now, not one step at a time.
+ */
+export function allowedPrices(current: number, policy: Policy): { min: number; max: number } {
+  const limits = policyRange(policy);
+  const step = stepRange(current, policy.step_log_max);
+  let min = Math.ceil(Math.max(limits.low, step.low));
+  let max = Math.floor(Math.min(limits.high, step.high));
+  // exp and log round; the step holds exactly as a reader would check it.
+  if (min < current && Math.log(current / min) > policy.step_log_max && min < limits.high) min++;
+  if (max > current && Math.log(max / current) > policy.step_log_max && max > limits.low) max--;
+  if (min <= max) return { min, max };
+  const bound = current > limits.high ? limits.high : current < limits.low ? limits.low : current;
+  return { min: bound, max: bound };
+}

@@ -1,0 +1,108 @@
+import type { Policy } from "../contracts/policy.ts";
+import { type DemandNodes, NODES, nodeWeights, priceFactor } from "./quadrature.ts";
+import type { PriceRange } from "./guardrails.ts";
+
+const POINTS_MAX = 512;
+/** Scratch of one optimisation, reused by every call: nothing here outlives it. */
+const grid = new Float64Array(POINTS_MAX);
+const conversion = new Float64Array(POINTS_MAX);
+
+export interface Optimum {
+  /** Best price of the whole grid. */
+  readonly price: number;
+  /** The whole grid's best price lies at the grid's edge: the true optimum may lie beyond. */
+  readonly boundary: boolean;
+  /** Best price among those with evidence behind them. */
+  readonly supported_price: number;
+}
+
+/** Puts a price into the ascending grid of `size` prices unless it is there; returns the new size. */
+function insert(price: number, size: number): number {
+  let at = size;
+  while (at > 0 && grid[at - 1]! > price) at--;
+  if (at > 0 && grid[at - 1] === price) return size;
+  for (let i = size; i > at; i--) grid[i] = grid[i - 1]!;
+  grid[at] = price;
+  return size + 1;
+}
+
+/**
+ * At most policy.grid.points whole prices between price / span and price · span, inside floor and ceiling, evenly spaced
+ * in log price. The current price is always one of them, wherever it lies, and where the points allow so are the ends of
+ * the supported range. Written to the scratch grid; returns how many.
+ */
+function fillGrid(current: number, supported: PriceRange, policy: Policy): number {
+  const ceiling = policy.ceiling_tokens;
+  const floor = Math.min(policy.floor_tokens, ceiling);
+  const low = Math.min(ceiling, Math.max(floor, Math.ceil(current / policy.grid.span)));
+  const high = Math.max(low, Math.min(ceiling, Math.floor(current * policy.grid.span)));
+  const points = Math.min(POINTS_MAX, policy.grid.points);
+  let size = insert(current, 0);
+  const supported_low = Math.ceil(Math.max(low, supported.low));
+  const supported_high = Math.floor(Math.min(high, supported.high));
+  if (size < points && supported_low <= high) size = insert(supported_low, size);
+  if (size < points && supported_high >= low) size = insert(supported_high, size);
+  if (high - low + 1 <= points - size) {
+    for (let price = low; price <= high; price++) size = insert(price, size);
+    return size;
+  }
+  const free = points - size;
+  const growth = free > 1 ? Math.exp(Math.log(high / low) / (free - 1)) : 1;
+  let price = low;
+  for (let k = 0; k < free; k++) {
+    size = insert(Math.min(high, Math.round(price)), size);
+    price *= growth;
+  }
+  return size;
+}
+
+/** Posterior mean conversion at every grid price. */
+function fillConversion(nodes: DemandNodes, current: number, size: number): void {
+  for (let k = 0; k < size; k++) {
+    const z = Math.log(grid[k]! / current);
+    let mean = 0;
+    for (let j = 0; j < NODES; j++) {
+      const factor = priceFactor(nodes.slopes[j]!, z);
+      for (let i = j * NODES; i < (j + 1) * NODES; i++) mean += nodeWeights[i]! / (1 + nodes.odds[i]! * factor);
+    }
+    conversion[k] = mean;
+  }
+}
+
+function mostRevenue(from: number, to: number): number {
+  let best = from;
+  for (let k = from + 1; k <= to; k++) if (grid[k]! * conversion[k]! > grid[best]! * conversion[best]!) best = k;
+  return best;
+}
+
+/** Enrollments fall with price, so the most are at the lowest price that earns no less than the current one. */
+function mostEnrollments(from: number, to: number, revenue_now: number): number {
+  for (let k = from; k <= to; k++) if (grid[k]! * conversion[k]! >= revenue_now) return k;
+  return mostRevenue(from, to);
+}
+
+/**
+ * The price with the largest expected objective under the demand posterior, per exposure: exposures do not depend on
+ * the price here, so they scale every price alike. Objective "enrollments": the most enrollments among prices whose
+ * expected revenue is not below the current price's.
+ */
+export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, objective: "revenue" | "enrollments", policy: Policy): Optimum {
+  const size = fillGrid(current, supported, policy);
+  fillConversion(nodes, current, size);
+  const ceiling = policy.ceiling_tokens;
+  const floor = Math.min(policy.floor_tokens, ceiling);
+  let first = 0;
+  let last = size - 1;
+  while (first < last && grid[first]! < floor) first++;
+  while (last > first && grid[last]! > ceiling) last--;
+  let now = 0;
+  while (grid[now] !== current) now++;
+  const revenue_now = current * conversion[now]!;
+  const pick = (from: number, to: number): number => (objective === "revenue" ? mostRevenue(from, to) : mostEnrollments(from, to, revenue_now));
+  const best = pick(first, last);
+  let from = first;
+  let to = last;
+  while (from < to && grid[from]! < supported.low) from++;
+  while (to > from && grid[to]! > supported.high) to--;
+  return { price: grid[best]!, boundary: best === first || best === last, supported_price: grid[pick(from, to)]! };
+}
