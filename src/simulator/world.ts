@@ -1,0 +1,78 @@
+import { TidemarkError } from "../lib/errors.ts";
+import { logit } from "../lib/linear-algebra.ts";
+import type { PlatformConfig } from "./config.ts";
+import { drawCategories, drawCourses, type Categories, type Courses } from "./courses.ts";
+import { HistoryRun } from "./history-run.ts";
+import { drawLearners, type Learners } from "./learners.ts";
+import type { PlatformState } from "./platform-state.ts";
+import { drawShocks, WEEK_MS, type Shocks } from "./shocks.ts";
+
+/** The true parameters, before calibration. */
+export interface WorldParameters {
+  readonly config: PlatformConfig;
+  readonly start_ms: number;
+  /** When taste and price response break. */
+  readonly break_ms: number;
+  readonly categories: Categories;
+  readonly courses: Courses;
+  readonly learners: Learners;
+  readonly shocks: Shocks;
+}
+
+export interface Calibration {
+  /** Added to every utility, so that conversion comes out as configured. */
+  readonly level: number;
+  /** Sessions a day per unit of learner rate. */
+  readonly sessions_per_rate_day: number;
+}
+
+/** A platform with known ground truth. Nothing of it but the events may reach the engine. */
+export interface World extends WorldParameters {
+  readonly calibration: Calibration;
+  /** The state that the history ends in. Shared: copy it before running on from it. */
+  readonly end: PlatformState;
+  /** What the history holds; repeated deliveries are not counted. */
+  readonly totals: { readonly events: number; readonly exposures: number; readonly enrollments: number };
+}
+
+const CALIBRATION_ROUNDS_MAX = 10;
+const ENROLLMENTS_TOLERANCE = 0.01;
+const CONVERSION_TOLERANCE = 0.02;
+
+/** Draws a platform and runs its history until conversion and enrollments come out as configured. */
+export function createWorld(config: PlatformConfig): World {
+  const start_ms = config.end_ms - config.weeks * WEEK_MS;
+  const categories = drawCategories(config);
+  const world: WorldParameters = {
+    config,
+    start_ms,
+    break_ms: start_ms + 0.6 * config.weeks * WEEK_MS,
+    categories,
+    courses: drawCourses(config, start_ms, categories),
+    learners: drawLearners(config, start_ms, categories),
+    shocks: drawShocks(config, categories.count),
+  };
+  return calibrate(world);
+}
+
+/** Fixed-point iteration on the level (conversion) and the session rate (exposures), with common random numbers. */
+function calibrate(world: WorldParameters): World {
+  const { config, learners } = world;
+  const exposures = config.enrollments / config.conversion;
+  // Four views a session; about six in ten learner-days are active.
+  let sessions_per_rate_day = exposures / (4 * 0.65 * config.weeks * 7 * learners.rate.reduce((sum, rate) => sum + rate, 0));
+  let level = logit(config.conversion) - 0.3;
+  for (let round = 0; round < CALIBRATION_ROUNDS_MAX; round++) {
+    const calibration = { level, sessions_per_rate_day };
+    let events = 0;
+    const run = new HistoryRun(world, calibration, () => events++);
+    for (let day = 0; day < run.days; day++) run.runDay();
+    const enrollments = run.state.enrollments;
+    const conversion = Math.max(enrollments, 0.5) / Math.max(run.exposures, 1);
+    const close = Math.abs(enrollments / config.enrollments - 1) <= ENROLLMENTS_TOLERANCE && Math.abs(conversion / config.conversion - 1) <= CONVERSION_TOLERANCE;
+    if (close) return { ...world, calibration, end: run.state, totals: { events, exposures: run.exposures, enrollments } };
+    level += logit(config.conversion) - logit(Math.min(0.999, conversion));
+    sessions_per_rate_day *= exposures / Math.max(run.exposures, 1);
+  }
+  throw new TidemarkError("invalid_platform", `${config.learners} learners and ${config.courses} courses cannot make ${config.enrollments} enrollments in ${config.weeks} weeks`);
+}
