@@ -5,7 +5,11 @@ export interface BrokerMessage {
   /** The broker's timestamp, whole milliseconds since the epoch. */
   readonly time_ms: number;
   readonly data: Uint8Array;
-  /** Messages of the stream that match and follow this one, as the broker saw it on delivery; 0 = caught up. */
+}
+
+/** A message that a consumption hands over. `data` lies in the network buffer: copy what must outlive the callback cheaply. */
+export interface DeliveredMessage extends BrokerMessage {
+  /** Messages that match and follow this one, as the broker saw it on delivery; 0 = caught up. */
   readonly pending: number;
 }
 
@@ -38,6 +42,8 @@ export interface PublishOptions {
   readonly message_id?: string;
   /** Refused with `wrong_last_sequence` unless the subject's last message has this sequence (0: none). */
   readonly expected_last_subject_sequence?: number;
+  /** How long to go on trying, reconnects included. */
+  readonly deadline_ms?: number;
 }
 
 export interface PublishAck {

@@ -1,52 +1,320 @@
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
-import type { StreamLimits } from "./streams.ts";
+import {
+  AckPolicy,
+  connect,
+  DeliverPolicy,
+  DiscardPolicy,
+  ErrorCode,
+  Events,
+  headers,
+  type JetStreamManager,
+  type MsgHdrs,
+  type NatsConnection,
+  NatsError,
+  nuid,
+  RetentionPolicy,
+  StorageType,
+  type StreamInfo,
+} from "nats";
+import { BUCKET_MODELS } from "../contracts/subjects.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+import { WindowedPublisher } from "./bulk-publisher.ts";
+import { OrderedConsumption } from "./ordered-consumption.ts";
+import { parseServerList } from "./server-list.ts";
+import { limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
+import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
 
-const pending = (): never => {
-  throw new Error("being written");
-};
+export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+
+// The one file that knows the NATS client: another client is a change of this file alone.
+
+const REQUEST_MS = 5_000;
+const CONNECT_MS = 5_000;
+const RETRY_MIN_MS = 20;
+const RETRY_MAX_MS = 1_000;
+const PUBLISH_DEADLINE_MS = 30_000;
+const PING_MS = 10_000;
+const NANOS_PER_MS = 1_000_000;
+/** The broker forgets a consumer that nobody has asked for messages this long. */
+const CONSUMER_IDLE_MS = 60_000;
+const API_NOT_FOUND = 404;
+const API_TEMPORARILY_UNAVAILABLE = 10_008;
+const API_WRONG_LAST_SEQUENCE = 10_071;
 
 export interface ConnectOptions {
   readonly url: string;
   readonly name: string;
-  /** Gives up waiting for the first connection. Without it, connect waits for ever. */
+  /** Gives up waiting for the first connection; without it `connect` waits until there is a broker. */
   readonly signal?: AbortSignal;
 }
 
+interface ApiAnswer {
+  readonly seq?: number;
+  readonly duplicate?: boolean;
+  readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
+}
+
+/** A connection to JetStream. It reconnects for ever by itself until it is closed. */
 export class Broker {
-  static connect(_options: ConnectOptions): Promise<Broker> {
-    return pending();
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #wire: Wire;
+  readonly #listeners = new Set<(connected: boolean) => void>();
+  #connected = true;
+
+  private constructor(connection: NatsConnection, manager: JetStreamManager) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#wire = this.#createWire();
+    void this.#followStatus();
   }
+
+  static async connect(options: ConnectOptions): Promise<Broker> {
+    const servers = parseServerList(options.url);
+    for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
+      if (options.signal?.aborted === true) throw new TidemarkError("broker_unreachable", "gave up waiting for the broker");
+      try {
+        const connection = await connect({
+          ...servers,
+          name: options.name,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: 100,
+          pingInterval: PING_MS,
+          timeout: CONNECT_MS,
+          noAsyncTraces: true,
+        });
+        return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }));
+      } catch (error) {
+        if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
+        await delay(wait_ms);
+      }
+    }
+  }
+
+  /** Whether the connection stands at this moment. */
   get connected(): boolean {
-    return pending();
+    return this.#connected && !this.#connection.isClosed();
   }
-  onStatus(_callback: (connected: boolean) => void): void {
-    pending();
+
+  /** Calls back on every change; returns the way to unsubscribe. */
+  onStatus(callback: (connected: boolean) => void): () => void {
+    this.#listeners.add(callback);
+    return () => this.#listeners.delete(callback);
   }
-  streamInfo(_stream: string): Promise<StreamState | undefined> {
-    return pending();
+
+  /** Undefined when there is no such stream. */
+  async streamInfo(stream: string): Promise<StreamState | undefined> {
+    const info = await this.#info(stream);
+    if (info === undefined) return undefined;
+    const { first_seq, last_seq, messages, bytes } = info.state;
+    return { created: info.created, first_sequence: first_seq, last_sequence: last_seq, messages, bytes };
   }
-  ensureStreams(_limits?: StreamLimits): Promise<void> {
-    return pending();
+
+  /** Creates or updates every stream and the object store. Safe to call from any number of processes. */
+  async ensureStreams(limits: StreamLimits = {}): Promise<void> {
+    for (const name of streamNames) await this.#ensureStream(name, limits);
+    const max_bytes = limitOf(BUCKET_MODELS, limits).bytes_max;
+    await this.#ask(() => this.#bucket(BUCKET_MODELS));
+    const info = await this.#info(`OBJ_${BUCKET_MODELS}`);
+    if (info !== undefined && info.config.max_bytes !== max_bytes) {
+      await this.#ask(() => this.#manager.streams.update(info.config.name, { ...info.config, max_bytes }));
+    }
   }
-  consume(_stream: string, _options: ConsumeOptions, _onMessage: (message: BrokerMessage) => void): Promise<Consumption> {
-    return pending();
+
+  /**
+   * Hands over a stream's messages in order, from a sequence on, without gap or duplicate across reconnects and broker
+   * restarts. The callback is synchronous; what it throws ends the consumption. Rejects when the stream cannot be
+   * consumed from there (`stream_missing`, `cursor_ahead`); waits while the broker is away.
+   */
+  async consume(stream: string, options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    const api: ConsumerApi = {
+      streamState: () => this.streamInfo(stream),
+      create: (start_sequence) => this.#createConsumer(stream, start_sequence, options.subject),
+    };
+    const consumption = new OrderedConsumption(stream, this.#wire, api, options, onMessage);
+    await consumption.start();
+    return consumption;
   }
-  publish(_subject: string, _data: Uint8Array, _options?: PublishOptions): Promise<PublishAck> {
-    return pending();
+
+  /**
+   * Publishes one message and waits until it is stored. Goes on trying while the broker is away if a message id makes
+   * that safe, or if the message was certainly not stored.
+   */
+  async publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<PublishAck> {
+    const deadline_ms = performance.now() + (options.deadline_ms ?? PUBLISH_DEADLINE_MS);
+    for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
+      if (this.connected) {
+        try {
+          return await this.#publishOnce(subject, data, options);
+        } catch (error) {
+          const failure = toTidemarkError(error);
+          const safe = options.message_id !== undefined || (error instanceof NatsError && error.code === ErrorCode.NoResponders);
+          if (failure.code !== "broker_unreachable" || !safe || performance.now() >= deadline_ms) throw failure;
+        }
+      } else if (this.#connection.isClosed()) {
+        throw new TidemarkError("broker_closed", "the connection to the broker was closed");
+      } else if (performance.now() >= deadline_ms) {
+        throw new TidemarkError("broker_unreachable", "no connection to the broker");
+      }
+      await delay(wait_ms);
+    }
   }
-  bulkPublisher(_options: { readonly window: number }): BulkPublisher {
-    return pending();
+
+  /** For high rates: acknowledged publishing without a promise a message, at most `window` unacknowledged at a time. */
+  bulkPublisher(options: { readonly window: number }): BulkPublisher {
+    return new WindowedPublisher(this.#wire, options.window);
   }
-  getMessage(_stream: string, _which: { readonly sequence: number } | { readonly last_by_subject: string }): Promise<BrokerMessage | undefined> {
-    return pending();
+
+  /** One stored message, by sequence or the last of a subject; undefined when there is none. */
+  async getMessage(stream: string, which: { readonly sequence: number } | { readonly last_by_subject: string }): Promise<BrokerMessage | undefined> {
+    const query = "sequence" in which ? { seq: which.sequence } : { last_by_subj: which.last_by_subject };
+    const stored = await this.#ask(() => this.#manager.streams.getMessage(stream, query));
+    return stored === undefined ? undefined : { subject: stored.subject, sequence: stored.seq, time_ms: stored.time.getTime(), data: stored.data };
   }
-  putObject(_bucket: string, _name: string, _bytes: Uint8Array): Promise<void> {
-    return pending();
+
+  async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {
+    await this.#ask(async () => (await this.#bucket(bucket)).putBlob({ name }, bytes));
   }
-  getObject(_bucket: string, _name: string): Promise<Uint8Array | undefined> {
-    return pending();
+
+  /** Undefined when there is no such object. The client verifies the object's digest. */
+  async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {
+    const bytes = await this.#ask(async () => (await this.#bucket(bucket)).getBlob(name));
+    return bytes ?? undefined;
   }
-  close(): Promise<void> {
-    return pending();
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+    this.#setConnected(false);
   }
+
+  async #followStatus(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (status.type === Events.Disconnect) this.#setConnected(false);
+      else if (status.type === Events.Reconnect) this.#setConnected(true);
+    }
+    this.#setConnected(false);
+  }
+
+  #setConnected(connected: boolean): void {
+    if (this.#connected === connected) return;
+    this.#connected = connected;
+    for (const listener of this.#listeners) listener(connected);
+  }
+
+  #createWire(): Wire {
+    const connection = this.#connection;
+    const isConnected = (): boolean => this.connected;
+    return {
+      get connected() {
+        return isConnected();
+      },
+      get closed() {
+        return connection.isClosed();
+      },
+      onStatus: (callback) => this.onStatus(callback),
+      inbox: () => `_INBOX.${nuid.next()}`,
+      publish: (subject, data, reply, message_id) => {
+        connection.publish(subject, data, message_id === undefined ? { reply } : { reply, headers: messageIdHeader(message_id) });
+      },
+      subscribe: (subject, callback) =>
+        connection.subscribe(subject, {
+          callback: (error, message: WireMessage) => {
+            if (error === null) callback(message);
+          },
+        }),
+    };
+  }
+
+  async #ensureStream(name: StreamName, limits: StreamLimits): Promise<void> {
+    const { discard, ...settings } = streamSettings(name, limits);
+    const wanted = { ...settings, discard: discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old };
+    let info = await this.#info(name);
+    if (info === undefined) {
+      const fixed = { name, storage: StorageType.File, retention: RetentionPolicy.Limits };
+      // Another process may create it at the same moment with other limits: then this one updates it.
+      await this.#ask(() => this.#manager.streams.add({ ...fixed, ...wanted })).catch(async (error: unknown) => {
+        info = await this.#info(name);
+        if (info === undefined) throw error;
+      });
+    }
+    if (info === undefined || settingsEqual(info.config, { ...settings, discard })) return;
+    const config = { ...info.config, ...wanted };
+    await this.#ask(() => this.#manager.streams.update(name, config));
+  }
+
+  #info(stream: string): Promise<StreamInfo | undefined> {
+    return this.#ask(() => this.#manager.streams.info(stream));
+  }
+
+  async #createConsumer(stream: string, start_sequence: number, subject: string | undefined): ReturnType<ConsumerApi["create"]> {
+    const consumers = this.#manager.consumers;
+    const info = await this.#ask(() =>
+      consumers.add(stream, {
+        ack_policy: AckPolicy.None,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: Math.max(1, start_sequence),
+        inactive_threshold: CONSUMER_IDLE_MS * NANOS_PER_MS,
+        mem_storage: true,
+        num_replicas: 1,
+        ...(subject === undefined ? {} : { filter_subject: subject }),
+      }),
+    );
+    if (info === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}`);
+    return {
+      next_subject: `$JS.API.CONSUMER.MSG.NEXT.${stream}.${info.name}`,
+      remove: async () => {
+        await this.#ask(() => consumers.delete(stream, info.name));
+      },
+    };
+  }
+
+  async #publishOnce(subject: string, data: Uint8Array, options: PublishOptions): Promise<PublishAck> {
+    const { message_id, expected_last_subject_sequence } = options;
+    const head = message_id === undefined ? headers() : messageIdHeader(message_id);
+    if (expected_last_subject_sequence !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
+    const answer = (await this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head })).json<ApiAnswer>();
+    const { error } = answer;
+    if (error === undefined) return { sequence: answer.seq ?? 0, duplicate: answer.duplicate === true };
+    const description = error.description ?? `error ${error.code}`;
+    if (error.err_code === API_WRONG_LAST_SEQUENCE) throw new TidemarkError("wrong_last_sequence", `${subject}: ${description}`);
+    if (error.err_code === API_TEMPORARILY_UNAVAILABLE) throw new TidemarkError("broker_unreachable", description);
+    throw new TidemarkError("broker_refused", `the broker refused a message on ${subject}: ${description}`);
+  }
+
+  #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
+    return this.#manager.jetstream().views.os(name, { storage: StorageType.File });
+  }
+
+  /** Undefined for "not found"; other failures as TidemarkError. */
+  async #ask<T>(request: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await request();
+    } catch (error) {
+      if (error instanceof NatsError && error.api_error?.code === API_NOT_FOUND) return undefined;
+      throw toTidemarkError(error);
+    }
+  }
+}
+
+function messageIdHeader(message_id: string): MsgHdrs {
+  const head = headers();
+  head.set("Nats-Msg-Id", message_id);
+  return head;
+}
+
+function toTidemarkError(error: unknown): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  if (!(error instanceof NatsError)) return new TidemarkError("broker_failed", errorMessage(error), { cause: error });
+  const api = error.api_error;
+  if (api !== undefined && api.err_code !== API_TEMPORARILY_UNAVAILABLE) {
+    return new TidemarkError("broker_refused", `the broker refused a request: ${api.description}`, { cause: error });
+  }
+  if (error.code === ErrorCode.ConnectionClosed) return new TidemarkError("broker_closed", "the connection to the broker was closed", { cause: error });
+  return new TidemarkError("broker_unreachable", `the broker does not answer: ${error.message}`, { cause: error });
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
 }

@@ -1,5 +1,5 @@
-import { DAY_MS } from "../lib/time.ts";
-import { BUCKET_MODELS, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_QUOTES } from "../contracts/subjects.ts";
+import { BUCKET_MODELS, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_QUOTES, streamSubjects } from "../contracts/subjects.ts";
+import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
 
 export interface StreamLimit {
   readonly bytes_max: number;
@@ -12,12 +12,61 @@ export type StreamName = (typeof streamNames)[number];
 export type StreamLimits = { readonly [Name in StreamName | typeof BUCKET_MODELS]?: StreamLimit };
 
 const MIB = 1024 * 1024;
+const NANOS_PER_MS = 1_000_000;
+/** How long the broker remembers message ids: the time within which a retry is stored once. */
+const DUPLICATE_WINDOW_MS = 2 * MINUTE_MS;
 
-/** The broker reserves these bytes when the stream is created; together they must fit its store. */
-export const defaultLimits: Required<StreamLimits> = {
+/** The broker reserves these bytes when it creates a stream. */
+const defaultLimits: Required<StreamLimits> = {
   [STREAM_EVENTS]: { bytes_max: 8192 * MIB, age_max_ms: 400 * DAY_MS },
   [STREAM_CONTROL]: { bytes_max: 512 * MIB, age_max_ms: 0 },
   [STREAM_QUOTES]: { bytes_max: 2048 * MIB, age_max_ms: 30 * DAY_MS },
   [STREAM_DLQ]: { bytes_max: 512 * MIB, age_max_ms: 90 * DAY_MS },
   [BUCKET_MODELS]: { bytes_max: 1024 * MIB, age_max_ms: 0 },
 };
+
+export function limitOf(name: StreamName | typeof BUCKET_MODELS, limits: StreamLimits): StreamLimit {
+  return limits[name] ?? defaultLimits[name];
+}
+
+/** A stream's configuration in the terms of the JetStream API, as far as it may be changed later. */
+export interface StreamSettings {
+  readonly subjects: string[];
+  readonly max_bytes: number;
+  readonly max_age: number;
+  readonly max_msgs_per_subject: number;
+  readonly discard: "old" | "new";
+  readonly discard_new_per_subject: boolean;
+  readonly duplicate_window: number;
+}
+
+/**
+ * EVENTS and QUOTES drop their oldest messages at the limit. CONTROL never drops one: it refuses new ones. DLQ keeps
+ * the first message of each subject, so that every replica that dead-letters the same message changes nothing.
+ */
+export function streamSettings(name: StreamName, limits: StreamLimits): StreamSettings {
+  const { bytes_max, age_max_ms } = limitOf(name, limits);
+  return {
+    subjects: [...streamSubjects[name]],
+    max_bytes: bytes_max,
+    max_age: age_max_ms * NANOS_PER_MS,
+    max_msgs_per_subject: name === STREAM_DLQ ? 1 : -1,
+    discard: name === STREAM_DLQ || name === STREAM_CONTROL ? "new" : "old",
+    discard_new_per_subject: name === STREAM_DLQ,
+    duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
+  };
+}
+
+/** Whether a stream already is as wanted. */
+export function settingsEqual(existing: Partial<StreamSettings>, wanted: StreamSettings): boolean {
+  const subjects = (settings: Partial<StreamSettings>): string => [...(settings.subjects ?? [])].sort().join(" ");
+  return (
+    subjects(existing) === subjects(wanted) &&
+    existing.max_bytes === wanted.max_bytes &&
+    (existing.max_age ?? 0) === wanted.max_age &&
+    existing.max_msgs_per_subject === wanted.max_msgs_per_subject &&
+    existing.discard === wanted.discard &&
+    (existing.discard_new_per_subject ?? false) === wanted.discard_new_per_subject &&
+    existing.duplicate_window === wanted.duplicate_window
+  );
+}

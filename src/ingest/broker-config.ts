@@ -1,0 +1,104 @@
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { createConnection, createServer } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+
+const execute = promisify(execFile);
+
+const PAYLOAD_BYTES_MAX = 1024 * 1024;
+/** Ceilings of the broker's own accounting; the streams' limits lie below. */
+const STORE_BYTES_MAX = 1024 ** 4;
+const MEMORY_BYTES_MAX = 256 * 1024 * 1024;
+const LOG_BYTES_MAX = 16 * 1024 * 1024;
+
+export interface BrokerPaths {
+  readonly config: string;
+  readonly pid: string;
+  readonly owner: string;
+  readonly log: string;
+  readonly store: string;
+}
+
+export function brokerPaths(data_dir: string): BrokerPaths {
+  return {
+    config: join(data_dir, "nats-server.conf"),
+    pid: join(data_dir, "nats-server.pid"),
+    owner: join(data_dir, "owner.pid"),
+    log: join(data_dir, "nats-server.log"),
+    store: data_dir,
+  };
+}
+
+/** The installed server's version, such as 2.9.10. */
+export async function installedVersion(): Promise<string> {
+  try {
+    const { stdout } = await execute("nats-server", ["--version"]);
+    return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] ?? stdout.trim();
+  } catch (error) {
+    const advice = "install it (Debian: apt-get install nats-server; macOS: brew install nats-server) or point TIDEMARK_NATS_URL at a running server";
+    throw new TidemarkError("nats_server_missing", `nats-server cannot be run (${errorMessage(error)}): ${advice}`, { cause: error });
+  }
+}
+
+function configText(paths: BrokerPaths, port: number, sync_always: boolean): string {
+  const quote = (text: string): string => JSON.stringify(text);
+  return `# Written by Tidemark at every start. Loopback only: the server has no credentials of its own.
+listen: "127.0.0.1:${port}"
+server_name: "tidemark"
+pid_file: ${quote(paths.pid)}
+log_file: ${quote(paths.log)}
+logfile_size_limit: ${LOG_BYTES_MAX}
+max_payload: ${PAYLOAD_BYTES_MAX}
+jetstream {
+  store_dir: ${quote(paths.store)}
+  max_file_store: ${STORE_BYTES_MAX}
+  max_memory_store: ${MEMORY_BYTES_MAX}
+${sync_always ? "  sync_interval: always\n" : ""}}
+`;
+}
+
+/** Writes the configuration, with a sync of every write to disk where this server knows the setting (2.9 does not). */
+export async function writeConfig(paths: BrokerPaths, port: number): Promise<{ sync_always: boolean }> {
+  await writeFile(paths.config, configText(paths, port, true));
+  try {
+    await execute("nats-server", ["-t", "-c", paths.config]);
+    return { sync_always: true };
+  } catch {
+    await writeFile(paths.config, configText(paths, port, false));
+    return { sync_always: false };
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Whether a NATS server with JetStream greets on this port: it recovers its streams before it listens. */
+export function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port });
+    let greeting = "";
+    const end = (ready: boolean): void => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.setTimeout(1000, () => end(false));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+    socket.on("data", (chunk) => {
+      greeting += chunk.toString("latin1");
+      if (greeting.includes("\r\n")) end(/^INFO .*"jetstream":true/.test(greeting));
+    });
+  });
+}

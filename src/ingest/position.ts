@@ -1,0 +1,36 @@
+import { TidemarkError } from "../lib/errors.ts";
+import type { StreamState } from "./broker-message.ts";
+
+/** How far a stream has been folded. */
+export interface Position {
+  /** Creation time of the stream, its identity; "" while none is known. */
+  readonly stream_created: string;
+  readonly sequence: number;
+}
+
+/**
+ * Refuses to go on from a position that the stream does not continue. Going on would fold other messages under the same
+ * sequences, or skip some, without anybody noticing.
+ */
+export function checkPosition(stream: string, position: Position, state: StreamState | undefined): asserts state is StreamState {
+  if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: start the platform's set-up, or point it at the right broker`);
+  const recover = "stop everything that uses the feature store, delete its directory (data/features by default) and start again: it is folded anew from what the stream holds";
+  if (position.stream_created !== "" && position.stream_created !== state.created) {
+    throw new TidemarkError(
+      "stream_recreated",
+      `stream ${stream} was created at ${state.created}, but the feature store was folded from one created at ${position.stream_created}. Point it at the right broker, or ${recover}`,
+    );
+  }
+  if (position.sequence > state.last_sequence) {
+    throw new TidemarkError(
+      "cursor_ahead",
+      `the feature store has folded ${stream} up to sequence ${position.sequence}, but the stream ends at ${state.last_sequence}: it lost messages or was restored from an older copy. Restore the stream, or ${recover}`,
+    );
+  }
+  if (position.sequence < state.first_sequence - 1) {
+    throw new TidemarkError(
+      "gap_below_first",
+      `the feature store has folded ${stream} up to sequence ${position.sequence}, but the stream now begins at ${state.first_sequence}: ${state.first_sequence - 1 - position.sequence} messages passed its limits unread. Restore them, or ${recover}`,
+    );
+  }
+}
