@@ -2,7 +2,7 @@ import type { ElasticityModel } from "./artifact.ts";
 
 /**
  * What crosses the boundary to a training worker: the tasks, their inputs and their outputs. Matrices are shared
- * (SharedArrayBuffer), everything else is cloned; errors arrive as rejections with the worker's message.
+ * (SharedArrayBuffer), everything else is cloned. A task's own failure is an outcome; a rejection means the thread died.
  */
 export type TensorBackend = "tensorflow" | "wasm" | "cpu";
 
@@ -36,6 +36,8 @@ export interface FitTask {
 
 export interface FitResult {
   readonly model: ElasticityModel;
+  /** Each feature's share of the model's gain or coefficients; sums to 1. */
+  readonly importance: Readonly<Record<string, number>>;
   readonly backend: TensorBackend | "typed-arrays";
   readonly seconds: number;
 }
@@ -50,3 +52,6 @@ export interface ProbeResult {
 }
 
 export type WorkerTask = FitTask | ProbeTask;
+
+/** How a task ended: its value, or the failure with its stable code, which an exception would lose on the way. */
+export type WorkerOutcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };
