@@ -12,6 +12,7 @@ export const problemSchema = z.object({
 export type Problem = z.infer<typeof problemSchema>;
 
 export const problemCodes = {
+  invalid_request: 400,
   invalid_json: 400,
   invalid_field: 422,
   unknown_course: 404,
