@@ -47,3 +47,6 @@ export function platformConfig(options: PlatformOptions & { readonly end_ms: num
 export function defaultEnd(now_ms: number): number {
   return Math.floor(now_ms / HOUR_MS) * HOUR_MS;
 }
+
+/** The default platform with a fixed end: for benchmarks and tests, whose results are compared across days. */
+export const defaultPlatform: PlatformConfig = platformConfig({ end_ms: Date.UTC(2026, 0, 1) });

@@ -39,8 +39,11 @@ const CALIBRATION_ROUNDS_MAX = 10;
 const ENROLLMENTS_TOLERANCE = 0.01;
 const CONVERSION_TOLERANCE = 0.02;
 
-/** Draws a platform and runs its history until conversion and enrollments come out as configured. */
-export function createWorld(config: PlatformConfig): World {
+/**
+ * Draws a platform and runs its history until conversion and enrollments come out as configured. The calibration of
+ * an earlier call with the same config, when given, saves all rounds but one.
+ */
+export function createWorld(config: PlatformConfig, known?: Calibration): World {
   const start_ms = config.end_ms - config.weeks * WEEK_MS;
   const categories = drawCategories(config);
   const world: WorldParameters = {
@@ -52,16 +55,20 @@ export function createWorld(config: PlatformConfig): World {
     learners: drawLearners(config, start_ms, categories),
     shocks: drawShocks(config, categories.count),
   };
-  return calibrate(world);
+  return calibrate(world, known ?? firstGuess(world));
+}
+
+function firstGuess({ config, learners }: WorldParameters): Calibration {
+  // Four views a session; about six in ten learner-days are active.
+  const rate_days = 0.65 * config.weeks * 7 * learners.rate.reduce((sum, rate) => sum + rate, 0);
+  return { level: logit(config.conversion) - 0.5, sessions_per_rate_day: config.enrollments / config.conversion / (4 * rate_days) };
 }
 
 /** Fixed-point iteration on the level (conversion) and the session rate (exposures), with common random numbers. */
-function calibrate(world: WorldParameters): World {
-  const { config, learners } = world;
+function calibrate(world: WorldParameters, guess: Calibration): World {
+  const { config } = world;
   const exposures = config.enrollments / config.conversion;
-  // Four views a session; about six in ten learner-days are active.
-  let sessions_per_rate_day = exposures / (4 * 0.65 * config.weeks * 7 * learners.rate.reduce((sum, rate) => sum + rate, 0));
-  let level = logit(config.conversion) - 0.3;
+  let { level, sessions_per_rate_day } = guess;
   for (let round = 0; round < CALIBRATION_ROUNDS_MAX; round++) {
     const calibration = { level, sessions_per_rate_day };
     let events = 0;
