@@ -22,3 +22,6 @@ export interface ServeOptions extends ServeConfig {
   /** Aborting it drains: not ready, finish what is in flight, flush decisions, return. */
   readonly signal: AbortSignal;
 }
+
+/** Environment variable that hands a worker process its ServeConfig, as JSON: arguments would show the broker's URL. */
+export const WORKER_CONFIG = "TIDEMARK_SERVE_WORKER_CONFIG";

@@ -1,6 +1,54 @@
+import { TidemarkError } from "../lib/errors.ts";
+import { report } from "../lib/role-report.ts";
+import { ServingMetrics } from "./metrics.ts";
 import type { ServeOptions } from "./options.ts";
+import { Primary } from "./primary.ts";
+import { startServing } from "./serving-process.ts";
 
-/** Runs the serve role until `options.signal` aborts and everything in flight is finished. */
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
+
+interface Running {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+async function startAlone(options: ServeOptions): Promise<Running> {
+  const metrics = new ServingMetrics();
+  const { logger, clock } = options;
+  const serving = await startServing({ config: options, logger, clock, name: "serve", metrics, metricsText: () => metrics.registry.metrics() });
+  return { port: serving.port, stop: () => serving.drain() };
+}
+
+async function startCluster(options: ServeOptions): Promise<Running> {
+  const primary = new Primary(options);
+  try {
+    return { port: await primary.start(), stop: () => primary.stop() };
+  } catch (error) {
+    await primary.stop();
+    throw error;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/**
+ * Runs the serve role until `options.signal` aborts and everything in flight is finished. One worker answers in this
+ * process; more are processes of their own. Throws TidemarkError `insecure_bind`, `address_in_use`, `cannot_listen`.
+ */
 export async function runServeRole(options: ServeOptions): Promise<void> {
-  options.logger.info({ host: options.host, port: options.port }, "serving");
+  const { host, workers, logger, signal } = options;
+  if (!LOOPBACK.test(host)) {
+    throw new TidemarkError("insecure_bind", `refusing to serve on ${host}: anyone who reaches it could ask for prices, and there are no API keys yet. Use 127.0.0.1, with a proxy in front that authenticates.`);
+  }
+  const running = workers === 1 ? await startAlone(options) : await startCluster(options);
+  const url = `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${running.port}`;
+  logger.info({ url, workers }, "serving");
+  report({ type: "ready", detail: { url, port: running.port, workers } });
+  await aborted(signal);
+  await running.stop();
 }

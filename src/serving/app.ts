@@ -1,0 +1,84 @@
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { optimizeBodySchema, predictBodySchema } from "../contracts/api.ts";
+import { errorMessage } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { readBody } from "./body.ts";
+import { jsonInit } from "./headers.ts";
+import type { HealthReport } from "./health.ts";
+import { landing } from "./landing.ts";
+import type { ServingMetrics } from "./metrics.ts";
+import type { ModelHolder } from "./model-holder.ts";
+import type { PriceService } from "./price-service.ts";
+import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
+
+export interface AppDeps {
+  readonly prices: PriceService;
+  readonly models: ModelHolder;
+  readonly health: HealthReport;
+  readonly metrics: ServingMetrics;
+  /** The text of GET /metrics: this process's, or the whole cluster's. */
+  readonly metricsText: () => Promise<string>;
+  readonly logger: Logger;
+}
+
+type Handler = (context: Context) => Promise<Response> | Response;
+
+/**
+ * The HTTP application. Every route is one handler with nothing before it: a middleware would put each request through
+ * the framework's composition, which a price call feels.
+ */
+export function createApp(deps: AppDeps): Hono {
+  const { prices, models, health, metrics } = deps;
+  const app = new Hono();
+  const allowed = new Map<string, string>();
+
+  const route = (method: "GET" | "POST", path: string, handler: Handler): void => {
+    const observe = metrics.route(path);
+    allowed.set(path, method === "GET" ? "GET, HEAD" : method);
+    app.on(method, path, async (context) => {
+      const started = performance.now();
+      try {
+        const response = await handler(context);
+        observe(response.status, performance.now() - started);
+        return response;
+      } catch (error) {
+        observe(error instanceof ProblemError ? error.status : 500, performance.now() - started);
+        throw error;
+      }
+    });
+  };
+
+  route("POST", "/optimize_price", async (context) => new Response(prices.optimize(await readBody(context, optimizeBodySchema)), jsonInit));
+  route("POST", "/predict_enrollments", async (context) => new Response(prices.predict(await readBody(context, predictBodySchema)), jsonInit));
+  route("GET", "/model_info", () => {
+    const served = models.current;
+    if (served === undefined) throw new ProblemError("not_found", "No model has been promoted yet: prices come from priors.");
+    return new Response(served.info, jsonInit);
+  });
+  route("GET", "/health", () => new Response(JSON.stringify(health.health()), jsonInit));
+  route("GET", "/livez", () => new Response(JSON.stringify({ status: "ok" }), jsonInit));
+  route("GET", "/readyz", () => new Response(JSON.stringify(health.ready()), jsonInit));
+  route("GET", "/metrics", async () => {
+    const text = await deps.metricsText();
+    return new Response(text, { headers: { "content-type": metrics.registry.contentType, "cache-control": "no-store" } });
+  });
+  route("GET", "/", landing);
+
+  const observeUnmatched = metrics.route("unmatched");
+  app.notFound((context) => {
+    const allow = allowed.get(context.req.path);
+    const problem =
+      allow === undefined
+        ? new ProblemError("not_found", "There is no such endpoint. GET / lists what there is.")
+        : new ProblemError("method_not_allowed", `This endpoint answers to ${allow}.`, { headers: { allow } });
+    observeUnmatched(problem.status, 0);
+    return problemResponse(problem);
+  });
+  app.onError((error, context) => {
+    if (error instanceof ProblemError) return problemResponse(error);
+    deps.logger.error({ path: context.req.path, error: errorMessage(error), stack: error.stack }, "request failed");
+    return problemResponse(internalProblem());
+  });
+  return app;
+}

@@ -1,0 +1,59 @@
+import type { PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import { Broker } from "../ingest/nats.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+
+/** What serving asks of the broker; every call may reject, and prices are answered all the same. */
+export interface BrokerPort {
+  readonly connected: boolean;
+  publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck>;
+  getObject(bucket: string, name: string): Promise<Uint8Array | undefined>;
+  streamInfo(stream: string): Promise<StreamState | undefined>;
+}
+
+/** A broker connection that may not be there yet: serving starts without waiting for one. */
+export class BrokerLink implements BrokerPort {
+  readonly #abort = new AbortController();
+  /** Resolves when the first connection is there, or was given up. */
+  readonly settled: Promise<void>;
+  #broker: Broker | undefined;
+
+  constructor(url: string, name: string, logger: Logger) {
+    this.settled = Broker.connect({ url, name, signal: this.#abort.signal }).then(
+      (broker) => {
+        this.#broker = broker;
+        broker.onStatus((connected) => logger.info({ connected }, connected ? "broker connected" : "broker lost; answering without it"));
+      },
+      (error: unknown) => {
+        if (!this.#abort.signal.aborted) logger.error({ error: errorMessage(error) }, "cannot connect to the broker");
+      },
+    );
+  }
+
+  get connected(): boolean {
+    return this.#broker?.connected ?? false;
+  }
+
+  async publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck> {
+    return this.#must().publish(subject, data, options);
+  }
+
+  async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {
+    return this.#must().getObject(bucket, name);
+  }
+
+  async streamInfo(stream: string): Promise<StreamState | undefined> {
+    return this.#must().streamInfo(stream);
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.settled;
+    await this.#broker?.close();
+  }
+
+  #must(): Broker {
+    if (this.#broker === undefined || !this.#broker.connected) throw new TidemarkError("broker_unreachable", "there is no connection to the broker");
+    return this.#broker;
+  }
+}

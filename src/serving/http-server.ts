@@ -1,0 +1,86 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { ProblemError, problemResponse, problemText } from "./problem.ts";
+
+/** What a client may take its time over. Whole requests are small: a slow one holds a connection for nothing. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 15_000,
+  /** Longer than the usual idle time of load balancers (60 s), so that they close first and never hit a closing one. */
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16 * 1024,
+} as const;
+
+/** How long a stopping server still takes connections, answering each with `connection: close`. */
+const LINGER_MS = 500;
+/** How long requests in flight may take once nothing new is accepted. */
+const FINISH_MS = 2_000;
+
+/** Answers what is not even a request; node:http hands over the bare socket. */
+function answerMalformed(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) return;
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
+  const body = problemText(new ProblemError("invalid_request", `${status.slice(4)}.`));
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+}
+
+function closeAfterAnswer(_request: IncomingMessage, response: ServerResponse): void {
+  response.shouldKeepAlive = false;
+}
+
+export class HttpServer {
+  readonly #server: Server;
+  readonly #clock: Clock;
+
+  constructor(app: Hono, clock: Clock) {
+    this.#clock = clock;
+    // Only a target or host that is no URL gets to the error handler: routes have their own.
+    const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
+    this.#server = createServer(LIMITS, (request, response) => void listener(request, response));
+    this.#server.on("clientError", answerMalformed);
+  }
+
+  /** Resolves with the port. Throws TidemarkError `address_in_use` or `cannot_listen`. */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: Error & { code?: string }): void => {
+        if (error.code === "EADDRINUSE") reject(new TidemarkError("address_in_use", `${host}:${port} is in use: stop what listens there, or choose another port with TIDEMARK_PORT`, { cause: error }));
+        else reject(new TidemarkError("cannot_listen", `cannot listen on ${host}:${port}: ${errorMessage(error)}`, { cause: error }));
+      };
+      this.#server.once("error", failed);
+      this.#server.listen({ host, port, backlog: 1024 }, () => {
+        this.#server.off("error", failed);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /**
+   * Stops without failing a request: first every answer tells its client to close the connection, then nothing new is
+   * accepted, then what is in flight finishes. Connections that are still there at the end are cut.
+   */
+  async drain(): Promise<void> {
+    this.#server.prependListener("request", closeAfterAnswer);
+    const linger_until_ms = this.#clock.now_ms() + LINGER_MS;
+    while (this.#clock.now_ms() < linger_until_ms && (await this.#connections()) > 0) await this.#clock.sleep(20);
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    await Promise.race([closed, this.#clock.sleep(FINISH_MS)]);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #connections(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#server.getConnections((error, count) => resolve(error === null ? count : 0));
+    });
+  }
+}

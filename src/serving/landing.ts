@@ -1,0 +1,70 @@
+import type { Context } from "hono";
+import { htmlHeaders, jsonHeaders } from "./headers.ts";
+
+const endpoints = [
+  { method: "POST", path: "/optimize_price", answers: "the best price of a course, its expected effect and every step that led to it" },
+  { method: "POST", path: "/predict_enrollments", answers: "enrollments and revenue at up to 100 prices, with intervals" },
+  { method: "GET", path: "/model_info", answers: "the model in service and the candidates it beat" },
+  { method: "GET", path: "/health", answers: "what runs, what it knows and how fresh it is" },
+  { method: "GET", path: "/readyz", answers: "200 while prices can be answered" },
+  { method: "GET", path: "/livez", answers: "200 while the process runs" },
+  { method: "GET", path: "/metrics", answers: "figures for Prometheus" },
+] as const;
+
+const description = "Tidemark prices courses in tokens from a stream of enrollments: features are folded as events arrive, and the next price already reflects them.";
+
+const json = JSON.stringify({ name: "tidemark", description, endpoints });
+
+const rows = endpoints
+  .map(({ method, path, answers }) => {
+    const name = method === "GET" ? `<a href="${path}">${path}</a>` : path;
+    return `<tr><td class="m">${method}</td><td><code>${name}</code></td><td>${answers}</td></tr>`;
+  })
+  .join("\n");
+
+/** `origin` is the request's own, as the URL parser wrote it: it holds nothing that HTML or a shell would read. */
+const page = (origin: string): string => `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Tidemark</title>
+<style>
+:root { color-scheme: light dark; --line: #8884; --accent: light-dark(#0b6e69, #5fd0c5); }
+body { font: 16px/1.55 system-ui, sans-serif; max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; }
+h1 { font-size: 2rem; letter-spacing: -.02em; margin: 0; }
+h1::after { content: ""; display: block; width: 3rem; border-bottom: 4px solid var(--accent); margin-top: .4rem; }
+h2 { font-size: 1.05rem; margin: 2.2rem 0 .6rem; }
+table { border-collapse: collapse; width: 100%; }
+td { border-top: 1px solid var(--line); padding: .5rem .75rem .5rem 0; vertical-align: top; }
+td.m { color: var(--accent); font: 600 .8rem ui-monospace, monospace; padding-top: .7rem; }
+code, pre { font: .9rem/1.5 ui-monospace, monospace; }
+pre { border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 4px; padding: .9rem 1rem; overflow-x: auto; }
+a { color: inherit; }
+</style>
+</head>
+<body>
+<h1>Tidemark</h1>
+<p>${description}</p>
+<h2>Try it</h2>
+<pre>curl -s ${origin}/optimize_price \\
+  -H 'content-type: application/json' \\
+  -d '{"course_id":"C00001"}'</pre>
+<h2>Endpoints</h2>
+<table>
+${rows}
+</table>
+<p>Errors are <code>application/problem+json</code>: a stable <code>code</code>, and the <code>field</code> at fault.</p>
+</body>
+</html>
+`;
+
+/** GET /: a page for people, the same list as JSON for programs that accept JSON. */
+export function landing(context: Context): Response {
+  const accept = context.req.header("accept") ?? "";
+  if (accept.includes("application/json") && !accept.includes("text/html")) {
+    return new Response(json, { headers: { ...jsonHeaders, vary: "accept" } });
+  }
+  const { origin } = new URL(context.req.url);
+  return new Response(page(origin.replaceAll(/[^\w.:/[\]-]/g, "")), { headers: htmlHeaders });
+}

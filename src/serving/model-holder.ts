@@ -1,0 +1,115 @@
+import { mkdir, readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BUCKET_MODELS } from "../contracts/subjects.ts";
+import type { Champion } from "../features/store.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { compileArtifact } from "../models/compiled.ts";
+import type { CompiledModel } from "../models/compiled.ts";
+import type { BrokerPort } from "./broker-link.ts";
+import type { FeatureSource } from "./feature-source.ts";
+import { modelInfoText } from "./model-info.ts";
+
+const FAMILY = "elasticity";
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+
+/** A champion in service. Replaced as a whole: a request that started with one finishes with it. */
+export interface ServedModel {
+  readonly model: CompiledModel;
+  /** The body of GET /model_info. */
+  readonly info: string;
+}
+
+export interface ModelHolderDeps {
+  readonly features: FeatureSource;
+  readonly broker: BrokerPort;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Artifacts that were fetched once, by digest: a restart serves without the broker. */
+  readonly cache_dir: string;
+}
+
+/**
+ * Follows the champion that CONTROL names. The served model is one pointer; an artifact that is missing, corrupt or
+ * incompatible leaves it where it is and is tried again with growing pauses, logged once.
+ */
+export class ModelHolder {
+  readonly #deps: ModelHolderDeps;
+  #current: ServedModel | undefined;
+  #failed_digest = "";
+  #retry_at_ms = 0;
+  #retry_pause_ms = RETRY_MIN_MS;
+  #failures = 0;
+  #swaps = 0;
+
+  constructor(deps: ModelHolderDeps) {
+    this.#deps = deps;
+  }
+
+  get current(): ServedModel | undefined {
+    return this.#current;
+  }
+
+  /** Loads that failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get swaps(): number {
+    return this.#swaps;
+  }
+
+  /** Called every 250 ms: one small read unless the champion changed. */
+  async check(): Promise<void> {
+    const { features, clock, logger } = this.#deps;
+    const champion = features.current?.store.champion(FAMILY);
+    if (champion === undefined || champion.digest === this.#current?.model.digest) return;
+    const failedBefore = champion.digest === this.#failed_digest;
+    if (failedBefore && clock.now_ms() < this.#retry_at_ms) return;
+    try {
+      const model = await this.#load(champion);
+      this.#current = { model, info: modelInfoText(model) };
+      this.#swaps++;
+      this.#failed_digest = "";
+      logger.info({ version: model.version, digest: model.digest }, "model in service");
+    } catch (error) {
+      this.#failures++;
+      this.#retry_pause_ms = failedBefore ? Math.min(RETRY_MAX_MS, this.#retry_pause_ms * 2) : RETRY_MIN_MS;
+      this.#retry_at_ms = clock.now_ms() + this.#retry_pause_ms;
+      this.#failed_digest = champion.digest;
+      if (!failedBefore) logger.error({ version: champion.version, digest: champion.digest, error: errorMessage(error) }, "the promoted model cannot be used; the one before stays");
+    }
+  }
+
+  async #load(champion: Champion): Promise<CompiledModel> {
+    const path = join(this.#deps.cache_dir, `${champion.digest}.json`);
+    const cached = await readFile(path).catch(() => undefined);
+    if (cached !== undefined) {
+      try {
+        return compileArtifact(cached, champion.digest);
+      } catch {
+        // A damaged copy: the object store's replaces it.
+      }
+    }
+    const fetched = await this.#deps.broker.getObject(BUCKET_MODELS, champion.artifact);
+    if (fetched === undefined) throw new TidemarkError("missing_artifact", `the object store holds no artifact ${champion.artifact}`);
+    const model = compileArtifact(fetched, champion.digest);
+    await this.#keep(path, fetched);
+    return model;
+  }
+
+  /** Best effort: a full disk must not keep a good model out of service. */
+  async #keep(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = `${path}.${process.pid}`;
+    try {
+      await mkdir(this.#deps.cache_dir, { recursive: true });
+      await writeFile(temporary, bytes);
+      await rename(temporary, path);
+    } catch (error) {
+      await unlink(temporary).catch(() => undefined);
+      this.#deps.logger.warn({ path, error: errorMessage(error) }, "the artifact could not be cached");
+    }
+  }
+}

@@ -1,0 +1,211 @@
+import type { DegradedReason, OptimizeBody, PredictBody } from "../contracts/api.ts";
+import type { Policy } from "../contracts/policy.ts";
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
+import { courseFeatureIndex } from "../features/course-view.ts";
+import type { Clock } from "../lib/clock.ts";
+import { MINUTE_MS } from "../lib/time.ts";
+import { optimizeAnswer } from "../pricing/answer.ts";
+import { decisionId } from "../pricing/decision.ts";
+import { predictEnrollments } from "../pricing/forecast.ts";
+import { priceCourse } from "../pricing/price-course.ts";
+import type { PricingInputs } from "../pricing/price-course.ts";
+import { AnswerCache } from "./answer-cache.ts";
+import type { CategorySlot } from "./category-cache.ts";
+import { CourseLookup } from "./course-lookup.ts";
+import type { FoundCourse } from "./course-lookup.ts";
+import type { DecisionLog } from "./decision-log.ts";
+import type { Degradation } from "./degradation.ts";
+import { mustFeatures } from "./feature-source.ts";
+import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
+import type { ServedModel } from "./model-holder.ts";
+
+const PRICE = courseFeatureIndex("price_tokens");
+/** About 2 KB each: 32 MB a process at most. */
+const KNOWN_ANSWERS_MAX = 16_384;
+/** Apart from the known courses', so that made-up ones cannot push them out. */
+const COLD_ANSWERS_MAX = 2_048;
+
+export interface PriceServiceDeps {
+  readonly features: FeatureSource;
+  readonly models: { readonly current: ServedModel | undefined };
+  readonly degradation: Degradation;
+  readonly decisions: DecisionLog;
+  /** In force for the life of the process, so it is no part of a cached answer's validity. */
+  readonly policy: Policy;
+  readonly clock: Clock;
+}
+
+/** An answer and what must still hold for it to be the answer: together, every input of the price. */
+interface CachedAnswer {
+  /** EVENTS sequence of the course record; 0 for a cold start. */
+  readonly sequence: number;
+  readonly slot: CategorySlot | undefined;
+  readonly category_sequence: number;
+  readonly model: ServedModel | undefined;
+  readonly minute_ms: number;
+  readonly reasons: readonly DegradedReason[];
+  /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
+  readonly head: string;
+  readonly updated_at_ms: number;
+  readonly degraded: boolean;
+}
+
+function age(now_ms: number, updated_at_ms: number): number {
+  return Math.max(0, Math.round(now_ms - updated_at_ms));
+}
+
+/** `open` is a JSON object without its closing brace. */
+function withFreshness(open: string, now_ms: number, updated_at_ms: number): string {
+  return `${open},"freshness_ms":${age(now_ms, updated_at_ms)}}`;
+}
+
+function openJson(answer: object): string {
+  return JSON.stringify(answer).slice(0, -1);
+}
+
+/** What a call asks for, as a cache key. Ids hold no separator, so different calls have different keys. */
+function keyOf({ course_id, current_price, current_enrollments, objective }: OptimizeBody): string {
+  if (current_price === undefined && current_enrollments === undefined && objective === undefined) return course_id ?? "";
+  return `${course_id ?? ""}|${current_price ?? ""}|${current_enrollments ?? ""}|${objective ?? ""}`;
+}
+
+function coldKeyOf(body: OptimizeBody): string {
+  const cold = body.course_features;
+  return `${cold?.category}|${cold?.base_price}|${cold?.difficulty_level ?? ""}|${cold?.quality_tier ?? ""}|${keyOf(body)}`;
+}
+
+/**
+ * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record, category
+ * snapshot, model, policy, minute, degradation and body. Everything else is computed again and recorded as a decision.
+ */
+export class PriceService {
+  readonly #deps: PriceServiceDeps;
+  readonly #known = new AnswerCache<CachedAnswer>(KNOWN_ANSWERS_MAX);
+  readonly #cold = new AnswerCache<CachedAnswer>(COLD_ANSWERS_MAX);
+  #open: OpenFeatures | undefined;
+  #lookup: CourseLookup | undefined;
+  #hits = 0;
+  #misses = 0;
+  #degraded_answers = 0;
+
+  constructor(deps: PriceServiceDeps) {
+    this.#deps = deps;
+  }
+
+  get hits(): number {
+    return this.#hits;
+  }
+
+  get misses(): number {
+    return this.#misses;
+  }
+
+  get entries(): number {
+    return this.#known.size + this.#cold.size;
+  }
+
+  get evictions(): number {
+    return this.#known.evicted + this.#cold.evicted;
+  }
+
+  get degraded_answers(): number {
+    return this.#degraded_answers;
+  }
+
+  /** The body of POST /optimize_price. Throws ProblemError. */
+  optimize(body: OptimizeBody): string {
+    const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
+    const now_ms = this.#deps.clock.now_ms();
+    const sequence = body.course_id === undefined ? undefined : lookup.reader.courseSequence(body.course_id);
+    const cache = sequence === undefined ? this.#cold : this.#known;
+    const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
+    const cached = cache.get(key);
+    if (cached !== undefined && cached.sequence === (sequence ?? 0) && this.#holds(cached, lookup, now_ms)) {
+      this.#hits++;
+      if (cached.degraded) this.#degraded_answers++;
+      return withFreshness(cached.head, now_ms, cached.updated_at_ms);
+    }
+    this.#misses++;
+    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(now_ms), cached?.slot?.snapshot.category), now_ms);
+    cache.set(key, answer);
+    if (answer.degraded) this.#degraded_answers++;
+    return withFreshness(answer.head, now_ms, answer.updated_at_ms);
+  }
+
+  /** The body of POST /predict_enrollments. Throws ProblemError. */
+  predict(body: PredictBody): string {
+    const { features, clock, models, policy } = this.#deps;
+    const lookup = this.#lookupOf(mustFeatures(features));
+    const now_ms = clock.now_ms();
+    const found = lookup.find(body, now_ms, minuteOf(now_ms));
+    const model = models.current?.model ?? null;
+    const answer = predictEnrollments(this.#inputs({}, found), model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
+    if (answer.degraded !== undefined) this.#degraded_answers++;
+    return withFreshness(openJson(answer), now_ms, found.view.updated_at_ms);
+  }
+
+  #holds(cached: CachedAnswer, lookup: CourseLookup, now_ms: number): boolean {
+    if (cached.minute_ms !== minuteOf(now_ms) || cached.model !== this.#deps.models.current || cached.reasons !== this.#deps.degradation.reasons) return false;
+    const { slot } = cached;
+    if (slot === undefined) return true;
+    lookup.categories.refresh(slot, now_ms);
+    return slot.snapshot.sequence === cached.category_sequence;
+  }
+
+  /** Prices, and queues the decision. */
+  #price(body: OptimizeBody, found: FoundCourse, now_ms: number): CachedAnswer {
+    const { models, policy, decisions, degradation, features } = this.#deps;
+    const model = models.current;
+    const inputs = this.#inputs(body, found);
+    const answer = optimizeAnswer(priceCourse(inputs, model?.model ?? null, policy), decisionId(inputs));
+    const cursor_sequence = features.current?.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
+    decisions.record({ inputs, policy, answer, decided_at_ms: now_ms, cursor_sequence });
+    return {
+      sequence: found.view.sequence,
+      slot: found.slot,
+      category_sequence: found.category_sequence,
+      model,
+      minute_ms: inputs.now_ms,
+      reasons: degradation.reasons,
+      head: openJson(answer),
+      updated_at_ms: found.view.updated_at_ms,
+      degraded: answer.degraded !== undefined,
+    };
+  }
+
+  #inputs(body: Pick<OptimizeBody, "current_price" | "current_enrollments" | "objective">, { view, course_id, course_features }: FoundCourse): PricingInputs {
+    const { models, policy, degradation } = this.#deps;
+    return {
+      course_id,
+      course_features,
+      now_ms: view.now_ms,
+      features: view.features,
+      cells: view.cells,
+      category: view.category,
+      updated_at_ms: view.updated_at_ms,
+      current_price: body.current_price ?? Math.max(1, Math.round(view.features[PRICE]!)),
+      current_enrollments: body.current_enrollments ?? null,
+      objective: body.objective ?? policy.objective,
+      model_digest: models.current?.model.digest ?? null,
+      policy_version: policy.version,
+      record_sequence: view.sequence,
+      degraded: [...degradation.reasons],
+    };
+  }
+
+  /** What is cached of one store says nothing about another. */
+  #lookupOf(open: OpenFeatures): CourseLookup {
+    if (this.#lookup === undefined || this.#open !== open) {
+      this.#open = open;
+      this.#lookup = new CourseLookup(open.reader);
+      this.#known.clear();
+      this.#cold.clear();
+    }
+    return this.#lookup;
+  }
+}
+
+/** Features are read as of the minute: calls within one share their decision. */
+function minuteOf(now_ms: number): number {
+  return now_ms - (now_ms % MINUTE_MS);
+}

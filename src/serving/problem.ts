@@ -1,0 +1,59 @@
+import { problemCodes } from "../contracts/problem.ts";
+import type { Problem, ProblemCode } from "../contracts/problem.ts";
+import { problemHeaders } from "./headers.ts";
+
+const titles: Readonly<Record<ProblemCode, string>> = {
+  invalid_request: "The request is not valid HTTP",
+  invalid_json: "The body is not JSON",
+  invalid_field: "A field is not valid",
+  unknown_course: "The course is not known",
+  not_found: "Nothing here",
+  method_not_allowed: "This method is not allowed here",
+  body_too_large: "The body is too large",
+  length_required: "A content length is required",
+  unsupported_media_type: "The body must be application/json",
+  features_unavailable: "The feature store is not available",
+  draining: "This process is stopping",
+  internal: "Something went wrong in the engine",
+};
+
+/** A request that cannot be answered: thrown by routes, answered as RFC 9457 problem details. */
+export class ProblemError extends Error {
+  override name = "ProblemError";
+  readonly code: ProblemCode;
+  readonly field: string | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(code: ProblemCode, detail: string, options: { field?: string; headers?: Readonly<Record<string, string>> } = {}) {
+    super(detail);
+    this.code = code;
+    this.field = options.field;
+    this.headers = options.headers;
+  }
+
+  get status(): number {
+    return problemCodes[this.code];
+  }
+}
+
+export function problemText(problem: ProblemError): string {
+  const body: Problem = {
+    type: `urn:tidemark:problem:${problem.code}`,
+    title: titles[problem.code],
+    status: problem.status,
+    detail: problem.message,
+    code: problem.code,
+    ...(problem.field === undefined ? {} : { field: problem.field }),
+  };
+  return JSON.stringify(body);
+}
+
+export function problemResponse(problem: ProblemError): Response {
+  const headers = problem.headers === undefined ? problemHeaders : { ...problemHeaders, ...problem.headers };
+  return new Response(problemText(problem), { status: problem.status, headers });
+}
+
+/** What an unexpected error becomes: the cause goes to the log, never into the body. */
+export function internalProblem(): ProblemError {
+  return new ProblemError("internal", "The request could not be answered. The engine's log says why.");
+}

@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import { defaultPolicy } from "../contracts/policy.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { createApp } from "./app.ts";
+import { BrokerLink } from "./broker-link.ts";
+import { DecisionLog } from "./decision-log.ts";
+import { DegradationMonitor } from "./degradation.ts";
+import { LmdbFeatureSource } from "./feature-source.ts";
+import { HealthReport } from "./health.ts";
+import { HttpServer } from "./http-server.ts";
+import type { ServingMetrics } from "./metrics.ts";
+import { ModelHolder } from "./model-holder.ts";
+import type { ServeConfig } from "./options.ts";
+import { PriceService } from "./price-service.ts";
+import { Repeat } from "./repeat.ts";
+
+const MODEL_CHECK_MS = 250;
+const STATE_CHECK_MS = 1_000;
+/** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
+const BROKER_WAIT_MS = 2_000;
+const FLUSH_MS = 1_500;
+
+export interface ServingProcessOptions {
+  readonly config: ServeConfig;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Tells this process's broker connection from its siblings'. */
+  readonly name: string;
+  readonly metrics: ServingMetrics;
+  /** The text of GET /metrics: of this process, or of all of them. */
+  readonly metricsText: () => Promise<string>;
+}
+
+export interface ServingProcess {
+  readonly port: number;
+  /** Not ready, finish what is in flight, flush decisions, let go of everything. At most 5 s. */
+  drain(): Promise<void>;
+}
+
+/** One process that answers requests: a broker connection, the feature store, the model and the HTTP server. */
+export async function startServing({ config, logger, clock, name, metrics, metricsText }: ServingProcessOptions): Promise<ServingProcess> {
+  const features = new LmdbFeatureSource(join(config.data_dir, "features"), logger);
+  const broker = new BrokerLink(config.nats_url, name, logger);
+  const policy = defaultPolicy;
+  const models = new ModelHolder({ features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
+  const degradation = new DegradationMonitor(broker, features, clock, policy.stale_after_ms);
+  const decisions = new DecisionLog({ broker, clock, logger });
+  const prices = new PriceService({ features, models, degradation, decisions, policy, clock });
+  const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
+  metrics.watch({ prices, models, decisions, degradation, policy_version: policy.version });
+  const server = new HttpServer(createApp({ prices, models, health, metrics, metricsText, logger }), clock);
+
+  await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
+  await features.check();
+  const repeats = [
+    new Repeat(clock, STATE_CHECK_MS, () => features.check()),
+    new Repeat(clock, STATE_CHECK_MS, () => degradation.check()),
+  ];
+  await models.check();
+  repeats.push(new Repeat(clock, MODEL_CHECK_MS, () => models.check()));
+
+  const release = async (): Promise<void> => {
+    await Promise.all(repeats.map((repeat) => repeat.stop()));
+    await decisions.close(FLUSH_MS);
+    await broker.close();
+    await features.close();
+  };
+  let port: number;
+  try {
+    port = await server.listen(config.host, config.port);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return {
+    port,
+    drain: async () => {
+      health.drain();
+      await server.drain();
+      await release();
+    },
+  };
+}
