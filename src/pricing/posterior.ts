@@ -19,7 +19,7 @@ export interface DemandPosterior {
   readonly slope_sd: number;
   /** False: Newton did not settle, so the slope is the prior's and only the level was fitted. */
   readonly converged: boolean;
-  /** The course's own data hold more information about the slope than the prior does. */
+  /** The course's own data say more about the slope than the prior does: they halve its variance. */
   readonly own_data: boolean;
   readonly nodes: DemandNodes;
 }
@@ -123,7 +123,7 @@ export function demandPosterior(prior: DemandPrior, cells: ArrayLike<number>): D
     slope: truncated.mean,
     slope_sd: truncated.sd,
     converged,
-    own_data: converged && curvature * prior.slope_sd * prior.slope_sd > 2,
+    own_data: converged && 2 * truncated.sd * truncated.sd < prior.slope_sd * prior.slope_sd,
     nodes: demandNodes({ level: mean_level, level_sd, slope: truncated.mean, slope_sd: truncated.sd, lean, slope_min: prior.slope_min }),
   };
 }

@@ -6,6 +6,7 @@ import { degradation } from "./degradation.ts";
 import { type Evidence, strongestEvidence } from "./evidence.ts";
 import { allowedPrices, clampTo, policyRange, type PriceRange, stepRange, supportedRange } from "./guardrails.ts";
 import type { PricingInputs } from "./inputs.ts";
+import { twoDecimals } from "./money.ts";
 import { normalCdf } from "./normal.ts";
 import { optimise, type Optimum } from "./optimizer.ts";
 import { type DemandPosterior, demandPosterior } from "./posterior.ts";
@@ -32,6 +33,8 @@ export interface PriceOutcome {
   readonly binding: readonly string[];
   readonly allowed: { readonly min: number; readonly max: number };
   readonly optimal_price: number;
+  /** The whole price that the guardrails left before the hold rule. */
+  readonly candidate_price: number;
   /** Expected exposures over the policy's horizon. */
   readonly exposures: number;
   /** Conversion at the current and at the optimal price. */
@@ -45,31 +48,18 @@ export interface PriceOutcome {
   readonly degraded: readonly DegradedReason[];
 }
 
-/** P(log(revenue at price / revenue now) < threshold), by the normal with the posterior's moments. */
-function probabilityBelow(posterior: DemandPosterior, price: number, threshold: number): number {
-  const current = posterior.prior.current_price;
-  if (price === current) return threshold > 0 ? 1 : 0;
-  const { mean, sd } = logRevenueRatio(posterior.nodes, Math.log(price / current));
+/** P(log(revenue at a price / revenue now) < threshold), by the normal with the posterior's moments of that log ratio. */
+function probabilityBelow({ mean, sd }: Moments, threshold: number): number {
   if (!(sd > 0)) return mean < threshold ? 1 : 0;
   return normalCdf((threshold - mean) / sd);
 }
 
-function lossProbability(posterior: DemandPosterior, price: number, policy: Policy): number {
-  return probabilityBelow(posterior, price, Math.log(1 - policy.hold_loss));
-}
-
-function confidenceOf(posterior: DemandPosterior, price: number, considered: number, allowed: { min: number; max: number }): number {
-  const current = posterior.prior.current_price;
-  if (price !== current) return 1 - probabilityBelow(posterior, price, 0);
-  if (considered !== current) return probabilityBelow(posterior, considered, 0);
-  let best = 0;
-  if (allowed.max > current) best = Math.max(best, 1 - probabilityBelow(posterior, allowed.max, 0));
-  if (allowed.min < current) best = Math.max(best, 1 - probabilityBelow(posterior, allowed.min, 0));
-  return 1 - best;
-}
-
-function percent(fraction: number): string {
-  return `${Number((fraction * 100).toFixed(1))} %`;
+/** Probability that neither end of what the guardrails allow earns more than the current price (the likelier gain counts). */
+function stayProbability({ nodes, prior: { current_price } }: DemandPosterior, { min, max }: { min: number; max: number }): number {
+  let stay = 1;
+  if (max > current_price) stay = Math.min(stay, probabilityBelow(logRevenueRatio(nodes, Math.log(max / current_price)), 0));
+  if (min < current_price) stay = Math.min(stay, probabilityBelow(logRevenueRatio(nodes, Math.log(min / current_price)), 0));
+  return stay;
 }
 
 /**
@@ -94,9 +84,9 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   waterfall.add("base", "current_price", current, "The price now.");
   const goal = inputs.objective === "revenue" ? "Expected revenue per view peaks here" : "The lowest price that keeps expected revenue";
   const edge = optimum.boundary ? "; it is the edge of the grid, so the optimum may lie beyond" : "";
-  waterfall.add("model", "demand_posterior", optimum.price, `${goal}, with an elasticity of ${elasticity.mean.toFixed(2)} at the current price${edge}.`);
+  waterfall.add("model", "demand_posterior", optimum.price, `${goal}, with an elasticity of ${twoDecimals(elasticity.mean)} at the current price${edge}.`);
   const list = proposals(inputs, { price: optimum.supported_price, reason: `${goal} among prices with evidence behind them.` }, policy);
-  for (const proposal of list) waterfall.add("strategy", proposal.name, proposal.price, `${proposal.reason} Weight ${Number(proposal.weight.toFixed(2))}.`);
+  for (const proposal of list) waterfall.add("strategy", proposal.name, proposal.price, `${proposal.reason} Weight ${twoDecimals(proposal.weight)}.`);
   const target = blend(list, current);
   if (list.length !== 1) waterfall.add("strategy", "blend", target, list.length === 0 ? "No strategy has weight: the price stays." : "The strategies' weighted mean in log price.");
 
@@ -120,9 +110,11 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const within = (value: number): number => Math.min(allowed.max, Math.max(allowed.min, value));
   const candidate = within(Math.round(price));
   const can_hold = current >= limits.low && current <= limits.high;
-  const candidate_loss = lossProbability(posterior, candidate, policy);
+  const moves = candidate !== current;
+  const gain = logRevenueRatio(nodes, Math.log(candidate / current));
+  const candidate_loss = moves ? probabilityBelow(gain, Math.log(1 - policy.hold_loss)) : 0;
   const held = can_hold && candidate_loss > policy.hold_probability;
-  if (held) bind("hold", current, candidate, `Held: the move to ${candidate} loses more than ${percent(policy.hold_loss)} of revenue with probability ${candidate_loss.toFixed(2)}.`);
+  if (held) bind("hold", current, candidate, `Held: the move to ${candidate} loses more than ${twoDecimals(policy.hold_loss * 100)} % of revenue with probability ${twoDecimals(candidate_loss)}.`);
   const optimal_price = held ? current : candidate;
   waterfall.add("rounding", "whole_tokens", optimal_price, price === optimal_price ? "Already a whole number of tokens." : "To a whole number of tokens inside the guardrails.");
 
@@ -139,11 +131,12 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
     binding: waterfall.binding,
     allowed,
     optimal_price,
+    candidate_price: candidate,
     exposures,
     conversion_now,
     conversion_optimal: conversionAt(nodes, Math.log(optimal_price / current)),
     elasticity,
-    confidence: confidenceOf(posterior, optimal_price, candidate, allowed),
+    confidence: moves ? (held ? probabilityBelow(gain, 0) : 1 - probabilityBelow(gain, 0)) : stayProbability(posterior, allowed),
     loss_probability: held ? 0 : candidate_loss,
     degraded: degradation(inputs, posterior),
   };

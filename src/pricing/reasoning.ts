@@ -1,4 +1,5 @@
 import type { Evidence } from "./evidence.ts";
+import { twoDecimals } from "./money.ts";
 import type { PriceOutcome } from "./price-course.ts";
 
 const SAME_PRICE = 0.02;
@@ -15,13 +16,19 @@ function surprise({ ratio, enrollments, expected, surprise }: Evidence): string 
   return ratio > 1 + SAME_PRICE ? `Learners kept enrolling ${where} (${count})` : `More learners than expected enrolled ${where} (${count})`;
 }
 
-function because(outcome: PriceOutcome): string {
-  if (outcome.evidence !== undefined) return surprise(outcome.evidence);
-  const { elasticity, posterior } = outcome;
-  const source = posterior.own_data ? "this course's own sales" : posterior.prior.source === "prior" ? "a prior, as no estimate exists yet," : `the ${posterior.prior.source === "category" ? "category" : "platform"}'s sales`;
-  const demand = elasticity.mean < -1 ? "Demand reacts to price" : "Demand reacts little to price";
-  return `${demand} (elasticity ${elasticity.mean.toFixed(2)} from ${source.replace(/,$/, "")})`;
+/** Whether the surprise argues for the move: more demand than expected at or above the price, or less below, for a rise. */
+function explains({ ratio, surprise }: Evidence, move: number): boolean {
+  return move !== 0 && Math.sign(surprise) * (ratio >= 1 - SAME_PRICE ? 1 : -1) === Math.sign(move);
 }
+
+function because(outcome: PriceOutcome): string {
+  const { elasticity, posterior, evidence } = outcome;
+  if (evidence !== undefined && explains(evidence, outcome.candidate_price - outcome.inputs.current_price)) return surprise(evidence);
+  const demand = elasticity.mean < -1 ? "Demand reacts to price" : "Demand reacts little to price";
+  return `${demand} (elasticity ${twoDecimals(elasticity.mean)} from ${posterior.own_data ? "this course's own sales" : (sources[posterior.prior.source] ?? "a prior")})`;
+}
+
+const sources: Readonly<Record<string, string>> = { category: "its category's sales", global: "the platform's sales", prior: "a prior, without an estimate" };
 
 const limits: Readonly<Record<string, string>> = {
   supported_range: "kept near prices that learners have seen",

@@ -20,8 +20,8 @@ function competitiveProposal(inputs: PricingInputs): Omit<Proposal, "weight"> | 
   const ratio = inputs.current_price / anchor;
   if (ratio <= 1 + COMPETITIVE_BAND && ratio >= 1 - COMPETITIVE_BAND) return undefined;
   const whose = competitor > 0 ? "the competitor's price" : "the category's average price";
-  const off = `${Math.abs((ratio - 1) * 100).toFixed(0)} % ${ratio > 1 ? "above" : "below"}`;
-  return { name: "competitive", price: Math.sqrt(inputs.current_price * anchor), reason: `The price is ${off} ${whose} of ${anchor.toFixed(0)} tokens; half way there, in log price.` };
+  const off = `${Math.round(Math.abs(ratio - 1) * 100)} % ${ratio > 1 ? "above" : "below"}`;
+  return { name: "competitive", price: Math.sqrt(inputs.current_price * anchor), reason: `The price is ${off} ${whose} of ${Math.round(anchor)} tokens; half way there, in log price.` };
 }
 
 /** The proposals, weights normalised over the strategies that propose; empty when the policy gives all of them weight 0. */
