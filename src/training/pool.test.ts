@@ -1,0 +1,131 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import type { CountData, FitTask } from "../contracts/worker-protocol.ts";
+import { Prng } from "../lib/prng.ts";
+import { logLinearDefaults, fitLogLinear, plainGram } from "../models/log-linear.ts";
+import { PRICE_COLUMNS } from "../models/elasticity-features.ts";
+import { createTrainingPool, type TrainingPool } from "./pool.ts";
+
+const opened: { close(): Promise<void> }[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const pool of opened.splice(0)) await pool.close();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+function keep(pool: TrainingPool): TrainingPool {
+  opened.push(pool);
+  return pool;
+}
+
+/** A worker whose tasks misbehave as their seed says. */
+function misbehaving(): string {
+  const folder = mkdtempSync(join(tmpdir(), "tidemark-pool-"));
+  folders.push(folder);
+  const file = join(folder, "worker.mjs");
+  writeFileSync(
+    file,
+    `export async function handle(task) {
+      if (task.kind === "probe") return { ok: true, value: { backend: "cpu", tried: [] } };
+      if (task.seed === 1) process.exit(3);
+      if (task.seed === 2) for (;;);
+      if (task.seed === 3) return { ok: false, error: { code: "singular_design", message: "said so" } };
+      if (task.seed === 4) { setTimeout(() => { throw new Error("thrown outside"); }); await new Promise(() => undefined); }
+      if (task.seed === 5) await new Promise((resolve) => setTimeout(resolve, 300));
+      return { ok: true, value: { seconds: task.seed } };
+    }`,
+  );
+  return file;
+}
+
+const columns = 4;
+
+function counts(rows: number): CountData {
+  const random = new Prng("pool test");
+  const shared = (length: number): Float64Array<SharedArrayBuffer> => new Float64Array(new SharedArrayBuffer(8 * length));
+  const values = shared(rows * columns);
+  const y = shared(rows);
+  const exposure = shared(rows);
+  const period = new Int32Array(new SharedArrayBuffer(4 * rows));
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < columns; i++) values[row * columns + i] = random.normal();
+    exposure[row] = 1 + random.integer(20);
+    y[row] = random.poisson(exposure[row]! * Math.exp(-2 - 0.5 * values[row * columns]! + 0.3 * values[row * columns + 3]!));
+    period[row] = Math.floor((10 * row) / rows);
+  }
+  return { features: { rows, columns, values }, y, exposure, period };
+}
+
+const task = (seed: number, kind: FitTask["kind"] = "fit_linear"): FitTask => ({ kind, data: counts(100), feature_names: ["a", "b", "c", "d"], train_end: 6, validation_end: 8, seed });
+
+test("fits both learners on the real worker, the linear one as plain arrays do", async () => {
+  const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 30_000 }));
+  expect(["tensorflow", "wasm", "cpu"]).toContain(pool.backend.backend);
+  const data = counts(4000);
+  const both = await Promise.all((["fit_linear", "fit_boosting"] as const).map((kind) => pool.fit({ ...task(1, kind), data })));
+  expect(both[0]!.backend).toBe(pool.backend.backend);
+  expect(both[0]!.model).toMatchObject({ kind: "log_linear" });
+  expect(both[1]!.model).toMatchObject({ kind: "boosting" });
+  expect(both[0]!.importance["a"]! + both[0]!.importance["d"]!).toBeGreaterThan(0.8);
+  expect(both[1]!.importance["a"]! + both[1]!.importance["d"]!).toBeGreaterThan(0.5);
+  const plain = fitLogLinear({ values: data.features.values, columns, y: data.y, exposure: data.exposure, train_rows: 2400, rows: 3200 }, { ...logLinearDefaults, decreasing_columns: PRICE_COLUMNS }, plainGram);
+  const model = both[0]!.model;
+  if (model.kind !== "log_linear") throw new Error("not linear");
+  for (let i = 0; i < columns; i++) expect(model.coefficients[i]).toBeCloseTo(plain.coefficients[i]!, 6);
+});
+
+test("the plain CPU backend can be forced", async () => {
+  const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 30_000, backend: "cpu" }));
+  expect(pool.backend).toEqual({ backend: "cpu", tried: [] });
+  expect((await pool.fit(task(1))).backend).toBe("cpu");
+});
+
+test("a worker that dies fails its task, and the pool goes on", async () => {
+  const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 10_000, worker: misbehaving() }));
+  await expect(pool.fit(task(1))).rejects.toMatchObject({ code: "training_worker_died" });
+  expect((await pool.fit(task(7))).seconds).toBe(7);
+  await expect(pool.fit(task(4))).rejects.toMatchObject({ code: "training_worker_died", message: expect.stringContaining("thrown outside") });
+  expect((await pool.fit(task(8))).seconds).toBe(8);
+});
+
+test("a task that overruns its deadline is stopped, and the pool goes on", async () => {
+  const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 600, worker: misbehaving() }));
+  await expect(pool.fit(task(2))).rejects.toMatchObject({ code: "training_deadline" });
+  expect((await pool.fit(task(9))).seconds).toBe(9);
+});
+
+test("a cancelled task stops at once", async () => {
+  const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 10_000, worker: misbehaving() }));
+  const abort = new AbortController();
+  const running = pool.fit(task(2), abort.signal);
+  abort.abort();
+  await expect(running).rejects.toMatchObject({ code: "training_aborted" });
+  await expect(pool.fit(task(6), abort.signal)).rejects.toMatchObject({ code: "training_aborted" });
+  expect((await pool.fit(task(6))).seconds).toBe(6);
+});
+
+test("a task's own failure keeps its code", async () => {
+  const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 10_000, worker: misbehaving() }));
+  await expect(pool.fit(task(3))).rejects.toMatchObject({ code: "singular_design", message: "said so" });
+  expect((await pool.fit(task(6))).seconds).toBe(6);
+});
+
+test("the queue is bounded", async () => {
+  const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 10_000, queue_max: 2, worker: misbehaving() }));
+  const settled = await Promise.allSettled([1, 2, 3, 4, 5].map(() => pool.fit(task(5))));
+  const refused = settled.filter((result) => result.status === "rejected");
+  expect(refused.map((result) => (result.reason as { code: string }).code)).toEqual(["training_queue_full", "training_queue_full"]);
+});
+
+test("a worker that cannot load stops the warm-up instead of hanging it", async () => {
+  await expect(createTrainingPool({ threads: 2, deadline_ms: 5_000, worker: "/nowhere/worker.mjs" })).rejects.toMatchObject({ code: "training_pool_failed" });
+});
+
+test("a closed pool refuses", async () => {
+  const pool = await createTrainingPool({ threads: 1, deadline_ms: 5_000, worker: misbehaving() });
+  await pool.close();
+  await expect(pool.fit(task(6))).rejects.toMatchObject({ code: "training_pool_failed" });
+});

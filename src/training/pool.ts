@@ -1,0 +1,163 @@
+import { fileURLToPath } from "node:url";
+import { Piscina } from "piscina";
+import type { FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import { silentLogger, type Logger } from "../lib/log.ts";
+import type { WorkerSettings } from "./worker.ts";
+
+export interface TrainingPoolOptions {
+  readonly threads: number;
+  /** The longest that any task may take, waiting included. */
+  readonly deadline_ms: number;
+  /** Forces a tensor backend. */
+  readonly backend?: TensorBackend | undefined;
+  readonly logger?: Logger;
+  /** Tasks that may wait for a thread. */
+  readonly queue_max?: number;
+  /** The worker's compiled file; tests give their own. */
+  readonly worker?: string;
+}
+
+const THREADS_MAX = 2;
+const QUEUE_MAX = 8;
+
+/** Threads run compiled code: from TypeScript sources (under tests) the build's worker. */
+const WORKER = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../../dist/src/training/worker.js" : "./worker.js", import.meta.url));
+
+/**
+ * Worker threads that fit models. Every thread is warmed up by a probe before the pool counts as there, because a
+ * worker that fails to load would reject one task and leave the later ones waiting. A thread that dies fails its task and
+ * retires the whole set; the next task starts a new one. Nothing in a worker may need an
+ * orderly end: no store, no connection.
+ */
+export class TrainingPool {
+  readonly #options: TrainingPoolOptions;
+  readonly #logger: Logger;
+  /** The threads once they are warm; `#live` the same before that. */
+  #threads: Promise<Piscina> | undefined;
+  #live: Piscina | undefined;
+  #probe: ProbeResult | undefined;
+  /** Tasks running or waiting. Counted here: Piscina's own bound passes over tasks that can be aborted. */
+  #pending = 0;
+  #closed = false;
+
+  constructor(options: TrainingPoolOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+  }
+
+  get #threadCount(): number {
+    return Math.max(1, Math.min(THREADS_MAX, this.#options.threads));
+  }
+
+  /** What the warm-up found: the tensor backend in use, and those that did not work. */
+  get backend(): ProbeResult {
+    if (this.#probe === undefined) throw new TidemarkError("training_pool_failed", "the training pool has not been warmed up");
+    return this.#probe;
+  }
+
+  /** Starts and warms up the threads, if they are not there. Throws TidemarkError("training_pool_failed"). */
+  async warmUp(): Promise<void> {
+    await this.#started();
+  }
+
+  /**
+   * Fits a model. Throws TidemarkError: the task's own code, `training_deadline`, `training_aborted`,
+   * `training_queue_full`, `training_worker_died`, or `training_pool_failed`.
+   */
+  async fit(task: FitTask, signal?: AbortSignal): Promise<FitResult> {
+    const { queue_max = QUEUE_MAX } = this.#options;
+    if (this.#pending >= this.#threadCount + queue_max) throw new TidemarkError("training_queue_full", `${task.kind}: ${queue_max} tasks are waiting already`);
+    this.#pending++;
+    let outcome: WorkerOutcome<FitResult>;
+    try {
+      outcome = await this.#run(await this.#started(), task, signal);
+    } finally {
+      this.#pending--;
+    }
+    if (!outcome.ok) throw new TidemarkError(outcome.error.code, outcome.error.message);
+    return outcome.value;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#threads = undefined;
+    const live = this.#live;
+    this.#live = undefined;
+    await live?.destroy();
+  }
+
+  #started(): Promise<Piscina> {
+    if (this.#closed) return Promise.reject(new TidemarkError("training_pool_failed", "the training pool is closed"));
+    this.#threads ??= this.#start();
+    return this.#threads;
+  }
+
+  async #start(): Promise<Piscina> {
+    const { backend, worker = WORKER } = this.#options;
+    const count = this.#threadCount;
+    const settings: WorkerSettings = { backend };
+    const piscina = new Piscina({
+      filename: worker,
+      name: "handle",
+      minThreads: count,
+      maxThreads: count,
+      atomics: "disabled",
+      workerData: settings,
+      // A native backend takes GPU memory as it needs it, and the same sums in the same order.
+      env: { ...process.env, TF_FORCE_GPU_ALLOW_GROWTH: "true", TF_DETERMINISTIC_OPS: "1", TF_CPP_MIN_LOG_LEVEL: "2" },
+    });
+    piscina.on("error", (error) => this.#logger.error({ error: errorMessage(error) }, "a training worker failed outside a task"));
+    this.#live = piscina;
+    try {
+      // One probe a thread: idle threads are taken first.
+      const outcomes = await Promise.all(Array.from({ length: count }, () => this.#run<ProbeResult>(piscina, { kind: "probe" })));
+      for (const outcome of outcomes) {
+        if (!outcome.ok) throw new TidemarkError(outcome.error.code, outcome.error.message);
+        this.#probe = outcome.value;
+      }
+      return piscina;
+    } catch (error) {
+      await this.#retire(piscina, errorMessage(error));
+      throw new TidemarkError("training_pool_failed", `training workers did not start: ${errorMessage(error)}`, { cause: error });
+    }
+  }
+
+  async #run<Value>(threads: Piscina, task: WorkerTask, signal?: AbortSignal): Promise<WorkerOutcome<Value>> {
+    const { deadline_ms } = this.#options;
+    const abort = new AbortController();
+    const cancel = (): void => abort.abort("cancelled");
+    const timer = setTimeout(() => abort.abort("deadline"), deadline_ms);
+    if (signal?.aborted === true) cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      return (await threads.run(task, { signal: abort.signal })) as WorkerOutcome<Value>;
+    } catch (error) {
+      const message = errorMessage(error);
+      // Stopping a running task ends its thread, and Piscina starts another in its place.
+      if (abort.signal.reason === "deadline") throw new TidemarkError("training_deadline", `${task.kind} took longer than ${deadline_ms} ms and was stopped`, { cause: error });
+      if (abort.signal.aborted) throw new TidemarkError("training_aborted", `${task.kind} was cancelled`, { cause: error });
+      await this.#retire(threads, message);
+      throw new TidemarkError("training_worker_died", `${task.kind}: ${message}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Ends a set of threads that lost one; its other tasks fail with it. */
+  async #retire(threads: Piscina, reason: string): Promise<void> {
+    if (this.#live !== threads) return;
+    this.#live = undefined;
+    this.#threads = undefined;
+    this.#logger.warn({ reason }, "training workers are replaced");
+    await threads.destroy();
+  }
+}
+
+/** A pool whose every thread has proved that it works. */
+export async function createTrainingPool(options: TrainingPoolOptions): Promise<TrainingPool> {
+  const pool = new TrainingPool(options);
+  await pool.warmUp();
+  return pool;
+}
