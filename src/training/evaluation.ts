@@ -1,0 +1,68 @@
+import type { Metrics } from "../contracts/artifact.ts";
+import type { CourseRow } from "../features/replay.ts";
+import { exp } from "../lib/exp-log.ts";
+import { clipRate } from "../models/compiled.ts";
+import { overDispersion, levelSd, type CourseCounts } from "../models/course-effects.ts";
+import { elasticityFeatureNames, fillElasticityRow, TRAILING_CONVERSION_COLUMN } from "../models/elasticity-features.ts";
+import { evaluateCounts } from "../models/metrics.ts";
+
+/** Expected enrollments per exposure of a course view at a log price: a compiled model's, or a candidate's. */
+export type RateOf = (view: ArrayLike<number>, log_price: number) => number;
+
+/** Half the step of the finite difference, in log price. */
+const PRICE_STEP = 0.05;
+
+/** Held-out rows with what every judgement of them needs. */
+export class HeldOut {
+  readonly rows: readonly CourseRow[];
+  readonly #y: Float64Array;
+  readonly #exposure: Float64Array;
+  readonly #naive: Float64Array;
+
+  constructor(rows: readonly CourseRow[]) {
+    this.rows = rows;
+    this.#y = Float64Array.from(rows, (row) => row.enrollments);
+    this.#exposure = Float64Array.from(rows, (row) => Math.max(row.exposures, row.enrollments));
+    const features = new Float64Array(elasticityFeatureNames.length);
+    this.#naive = Float64Array.from(rows, (row, i) => {
+      fillElasticityRow(row.view, row.mean_log_price, features, 0);
+      return this.#exposure[i]! * clipRate(exp(features[TRAILING_CONVERSION_COLUMN]!));
+    });
+  }
+
+  #means(rate: RateOf): Float64Array {
+    return Float64Array.from(this.rows, (row, i) => this.#exposure[i]! * rate(row.view, row.mean_log_price));
+  }
+
+  metrics(rate: RateOf): Metrics {
+    return evaluateCounts(this.#y, this.#means(rate), this.#naive);
+  }
+
+  /** d log rate / d log price by central differences, averaged over the rows. */
+  elasticity(rate: RateOf): number {
+    let sum = 0;
+    for (const row of this.rows) {
+      sum += Math.log(rate(row.view, row.mean_log_price + PRICE_STEP) / rate(row.view, row.mean_log_price - PRICE_STEP));
+    }
+    return sum / (2 * PRICE_STEP * this.rows.length);
+  }
+
+  /** How courses scatter around the predictions: over-dispersion within a course, and the spread of their levels. */
+  scatter(rate: RateOf): { dispersion: Record<string, number>; level_sd: number } {
+    const means = this.#means(rate);
+    const indices = new Map<string, number[]>();
+    for (const [i, row] of this.rows.entries()) {
+      const own = indices.get(row.course_id);
+      if (own === undefined) indices.set(row.course_id, [i]);
+      else own.push(i);
+    }
+    const courses: CourseCounts[] = [...indices.values()].map((own) => ({
+      category: this.rows[own[0]!]!.category,
+      counts: Float64Array.from(own, (i) => this.#y[i]!),
+      offsets: Float64Array.from(own, (i) => means[i]!),
+    }));
+    const dispersion = overDispersion(courses);
+    const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
+    return { dispersion: Object.fromEntries(dispersion), level_sd: levelSd(courses, dispersion, sum(this.#y) / sum(this.#exposure)) };
+  }
+}
