@@ -1,4 +1,14 @@
 import type { Difficulty, QualityTier } from "../contracts/fields.ts";
+import { must } from "../lib/assert.ts";
+import { TidemarkError } from "../lib/errors.ts";
+import { categoryCourses, categoryFeatures, categoryListPrices } from "./category-features.ts";
+import { CourseEvaluator } from "./course-evaluator.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, difficultyLevels, qualityTiers } from "./course-features.ts";
+import { courseFeatureIndex } from "./course-view.ts";
+import { Evaluator } from "./evaluator.ts";
+import { layoutIdentity, offsetOf, recordWidths } from "./feature-set.ts";
+import { learnerFeatures } from "./learner-features.ts";
+import { type RecordHeader, decodeRecord } from "./record.ts";
 import type { FeatureStoreReader } from "./store.ts";
 
 /** A category record, decoded and copied: it may be kept and used for many courses and times. */
@@ -51,15 +61,113 @@ export interface ColdCourse {
   readonly quality_tier?: QualityTier | undefined;
 }
 
-/** Turns records into features at a time. */
+const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
+const PRICE = courseFeatureIndex("price_tokens");
+const UNKNOWN_DIFFICULTY: Difficulty = "intermediate";
+const UNKNOWN_QUALITY: QualityTier = "standard";
+
+/**
+ * Turns records into features at a time. Reads nothing ahead and keeps nothing but scratch space: a view is as new as
+ * the store.
+ */
 export class FeatureReader {
-  constructor(_store: FeatureStoreReader) { throw new Error("not yet"); }
+  readonly #store: FeatureStoreReader;
+  readonly #course = new Float64Array(recordWidths.course);
+  readonly #category = new Float64Array(recordWidths.category);
+  readonly #learner = new Float64Array(recordWidths.learner);
+  readonly #header: RecordHeader = { sequence: 0, updated_at_ms: 0 };
+  readonly #courses = new CourseEvaluator();
+  readonly #categories = new Evaluator(categoryFeatures);
+  readonly #learners = new Evaluator(learnerFeatures);
+
+  constructor(store: FeatureStoreReader) {
+    const layout = store.layout();
+    if (layout !== undefined && layout !== layoutIdentity) {
+      throw new TidemarkError("layout_mismatch", `the feature store has layout ${layout}, this version reads ${layoutIdentity}: start ingest of the same version`);
+    }
+    this.#store = store;
+  }
+
   /** EVENTS sequence of the course record's last change, from its header alone: validates a cache. */
-  courseSequence(_course_id: string): number | undefined { throw new Error("not yet"); }
-  category(_category: string): CategorySnapshot | undefined { throw new Error("not yet"); }
-  /** undefined when nobody has seen the course, or no price of it is known. */
-  course(_course_id: string, _now_ms: number, _category?: CategorySnapshot): CourseView | undefined { throw new Error("not yet"); }
-  /** The view of a course that nobody has seen, from its category. */
-  coldStart(_category: CategorySnapshot, _course: ColdCourse, _now_ms: number): CourseView { throw new Error("not yet"); }
-  learner(_learner_id: string, _now_ms: number): LearnerView | undefined { throw new Error("not yet"); }
+  courseSequence(course_id: string): number | undefined {
+    return this.#store.sequence("course", course_id);
+  }
+
+  category(category: string): CategorySnapshot | undefined {
+    const stored = this.#store.get("category", category);
+    if (stored === undefined) return undefined;
+    const values = new Float64Array(recordWidths.category);
+    decodeRecord(stored, this.#header, values);
+    const { sequence, updated_at_ms } = this.#header;
+    // None of these has a window: the time does not matter.
+    const features = this.#categories.evaluate(values, 0);
+    const courses = features[this.#categories.position("courses")]!;
+    const sum = features[this.#categories.position("list_price_sum_tokens")]!;
+    const competitor_price_tokens = features[this.#categories.position("competitor_price_tokens")]!;
+    return { category, sequence, updated_at_ms, courses, average_price_tokens: courses > 0 ? sum / courses : 0, competitor_price_tokens, values };
+  }
+
+  /** undefined when nobody has seen the course, or no price of it is known. Without `category`, the current one is read. */
+  course(course_id: string, now_ms: number, category?: CategorySnapshot): CourseView | undefined {
+    const stored = this.#store.get("course", course_id);
+    if (stored === undefined) return undefined;
+    decodeRecord(stored, this.#header, this.#course);
+    const { sequence, updated_at_ms } = this.#header;
+    const name = this.#setCategory(this.#course[CATEGORY_SLOT]! - 1, now_ms, category);
+    const features = this.#courses.features(this.#course, now_ms);
+    if (features[PRICE] === 0) return undefined;
+    return { course_id, category: name, sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
+  }
+
+  /** The view of a course that nobody has seen, as if it had just joined its category at its base price. */
+  coldStart(category: CategorySnapshot, course: ColdCourse, now_ms: number): CourseView {
+    this.#category.set(category.values);
+    this.#category[offsetOf(categoryCourses)]! += 1;
+    this.#category[offsetOf(categoryListPrices)]! += course.base_price;
+    this.#courses.setCategory(this.#category, now_ms);
+    this.#course.fill(0);
+    this.#course[offsetOf(courseBasePrice) + 1] = course.base_price;
+    this.#course[offsetOf(courseDemand)] = course.base_price;
+    this.#course[offsetOf(courseDifficulty) + 1] = difficultyLevels[course.difficulty_level ?? UNKNOWN_DIFFICULTY];
+    this.#course[offsetOf(courseQuality) + 1] = qualityTiers[course.quality_tier ?? UNKNOWN_QUALITY];
+    const features = this.#courses.features(this.#course, now_ms);
+    return { course_id: "", category: category.category, sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
+  }
+
+  learner(learner_id: string, now_ms: number): LearnerView | undefined {
+    const stored = this.#store.get("learner", learner_id);
+    if (stored === undefined) return undefined;
+    decodeRecord(stored, this.#header, this.#learner);
+    const { sequence, updated_at_ms } = this.#header;
+    const features = this.#learners.evaluate(this.#learner, now_ms);
+    const read = (name: string): number => features[this.#learners.position(name)]!;
+    return {
+      learner_id,
+      sequence,
+      updated_at_ms,
+      balance_tokens: read("balance_tokens"),
+      spent_tokens: read("spent_tokens"),
+      enrolled: read("enrolled"),
+      completed: read("completed"),
+      last_activity_ms: read("last_activity_ms"),
+      registered_at_ms: read("registered_at_ms"),
+    };
+  }
+
+  /** Prepares the evaluator for a course's category; the category's name. */
+  #setCategory(ordinal: number, now_ms: number, given: CategorySnapshot | undefined): string {
+    if (ordinal < 0) {
+      this.#courses.setCategory(undefined, now_ms);
+      return "";
+    }
+    const name = must(this.#store.name("category", ordinal), "course of a category without a name");
+    if (given?.category === name) {
+      this.#courses.setCategory(given.values, now_ms);
+      return name;
+    }
+    // Course and category are read from one snapshot; the course's header was taken out of #header already.
+    decodeRecord(must(this.#store.get("category", name), `category ${name} has no record`), this.#header, this.#category);
+    this.#courses.setCategory(this.#category, now_ms);
+    return name;
+  }
 }

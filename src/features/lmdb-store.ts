@@ -1,6 +1,104 @@
-import type { FeatureStore, FeatureStoreReader } from "./store.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Database, type RootDatabase, open } from "lmdb";
+import { TidemarkError } from "../lib/errors.ts";
+import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
+import type { FeatureStore, FeatureStoreReader, StoreBatch } from "./store.ts";
+
+type Databases = Readonly<Record<DatabaseName, Database<Uint8Array, string>>>;
+
+/**
+ * `overlappingSync: false` makes a synchronous transaction flush its pages, then its meta page, before it returns: what
+ * is committed survives a kill and a power loss. (With the default, the flush comes after the return.) `safeRestore`
+ * makes an opening distrust anything that was not flushed, should the environment come from another configuration.
+ */
+function openEnvironment(path: string, readonly: boolean): RootDatabase<Uint8Array, string> {
+  // encoding "binary": values are the bytes that are given. No map size: the file grows as it must. (lmdb's types lack safeRestore.)
+  const options = { path, noSubdir: false, readOnly: readonly, encoding: "binary", overlappingSync: false, safeRestore: true } as const;
+  return open<Uint8Array, string>(options);
+}
+
+function missing(path: string): TidemarkError {
+  return new TidemarkError("features_missing", `there is no feature store in ${path}: start ingest, which creates it`);
+}
+
+function openDatabases(root: RootDatabase<Uint8Array, string>, path: string): Databases {
+  const entries = databaseNames.map((name) => {
+    // Read-only, a database that does not exist opens as undefined, which lmdb's own types leave out.
+    const database = root.openDB<Uint8Array, string>(name, { encoding: "binary" }) as Database<Uint8Array, string> | undefined;
+    if (database === undefined) throw missing(path);
+    return [name, database] as const;
+  });
+  return Object.fromEntries(entries) as Record<DatabaseName, Database<Uint8Array, string>>;
+}
+
+class LmdbReader extends EncodedStoreReader {
+  protected readonly root: RootDatabase<Uint8Array, string>;
+  protected readonly databases: Databases;
+
+  constructor(root: RootDatabase<Uint8Array, string>, databases: Databases) {
+    super();
+    this.root = root;
+    this.databases = databases;
+  }
+
+  async close(): Promise<void> {
+    await this.root.close();
+  }
+
+  protected read(database: DatabaseName, key: string): Uint8Array | undefined {
+    return this.databases[database].getBinaryFast(key);
+  }
+
+  protected keys(database: DatabaseName): Iterable<string> {
+    return this.databases[database].getKeys();
+  }
+}
+
+class LmdbBatch extends EncodedBatch {
+  readonly #databases: Databases;
+
+  constructor(databases: Databases) {
+    super();
+    this.#databases = databases;
+  }
+
+  /** Inside a synchronous transaction lmdb copies the bytes before putSync returns. */
+  set(database: DatabaseName, key: string, value: Uint8Array): void {
+    this.#databases[database].putSync(key, value);
+  }
+
+  unset(database: DatabaseName, key: string): void {
+    this.#databases[database].removeSync(key);
+  }
+}
+
+class LmdbStore extends LmdbReader implements FeatureStore {
+  readonly #batch: LmdbBatch;
+
+  constructor(root: RootDatabase<Uint8Array, string>, databases: Databases) {
+    super(root, databases);
+    this.#batch = new LmdbBatch(databases);
+  }
+
+  commit(write: (batch: StoreBatch) => void): void {
+    this.root.transactionSync(() => {
+      write(this.#batch);
+    });
+  }
+}
 
 /** Opens the store's directory. Read-only: it must exist (TidemarkError "features_missing" otherwise). */
 export function openLmdbStore(path: string, options: { readonly readonly: false }): FeatureStore;
 export function openLmdbStore(path: string, options: { readonly readonly: true }): FeatureStoreReader;
-export function openLmdbStore(_path: string, _options: { readonly readonly: boolean }): FeatureStore | FeatureStoreReader { throw new Error("not yet"); }
+export function openLmdbStore(path: string, options: { readonly readonly: boolean }): FeatureStore | FeatureStoreReader {
+  if (options.readonly && !existsSync(join(path, "data.mdb"))) throw missing(path);
+  const root = openEnvironment(path, options.readonly);
+  try {
+    const databases = openDatabases(root, path);
+    return options.readonly ? new LmdbReader(root, databases) : new LmdbStore(root, databases);
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
+}

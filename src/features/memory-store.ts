@@ -1,16 +1,41 @@
-import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStore, NameKind, StoreBatch } from "./store.ts";
+import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
+import type { FeatureStore, StoreBatch } from "./store.ts";
+
+/** Collects writes, so that a batch that throws leaves nothing behind. */
+class MemoryBatch extends EncodedBatch {
+  readonly writes: { database: DatabaseName; key: string; value: Uint8Array | undefined }[] = [];
+
+  set(database: DatabaseName, key: string, value: Uint8Array): void {
+    this.writes.push({ database, key, value: new Uint8Array(value) });
+  }
+
+  unset(database: DatabaseName, key: string): void {
+    this.writes.push({ database, key, value: undefined });
+  }
+}
 
 /** The store port in memory, for tests and for replays that nobody keeps. */
-export class MemoryStore implements FeatureStore {
-  get(_entity: EntityName, _id: string): Uint8Array | undefined { throw new Error("not yet"); }
-  name(_kind: NameKind, _ordinal: number): string | undefined { throw new Error("not yet"); }
-  names(_kind: NameKind): readonly string[] { throw new Error("not yet"); }
-  ids(_entity: EntityName): Iterable<string> { throw new Error("not yet"); }
-  profile(_course_id: string): CourseProfile | undefined { throw new Error("not yet"); }
-  cursor(_stream: string): Cursor | undefined { throw new Error("not yet"); }
-  champion(_family: string): Champion | undefined { throw new Error("not yet"); }
-  layout(): string | undefined { throw new Error("not yet"); }
-  dump(): Iterable<DumpEntry> { throw new Error("not yet"); }
-  commit(_write: (batch: StoreBatch) => void): void { throw new Error("not yet"); }
-  close(): Promise<void> { throw new Error("not yet"); }
+export class MemoryStore extends EncodedStoreReader implements FeatureStore {
+  readonly #databases = new Map<DatabaseName, Map<string, Uint8Array>>(databaseNames.map((name) => [name, new Map()]));
+
+  commit(write: (batch: StoreBatch) => void): void {
+    const batch = new MemoryBatch();
+    write(batch);
+    for (const { database, key, value } of batch.writes) {
+      if (value === undefined) this.#databases.get(database)!.delete(key);
+      else this.#databases.get(database)!.set(key, value);
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  protected read(database: DatabaseName, key: string): Uint8Array | undefined {
+    return this.#databases.get(database)!.get(key);
+  }
+
+  protected keys(database: DatabaseName): Iterable<string> {
+    return [...this.#databases.get(database)!.keys()].sort();
+  }
 }

@@ -1,4 +1,13 @@
 import type { StreamEvent } from "../contracts/events.ts";
+import { must } from "../lib/assert.ts";
+import { log } from "../lib/exp-log.ts";
+import { CourseEvaluator } from "./course-evaluator.ts";
+import { courseCategory } from "./course-features.ts";
+import { CourseLabels } from "./course-labels.ts";
+import { courseFeatureIndex } from "./course-view.ts";
+import { offsetOf } from "./feature-set.ts";
+import { FeatureWriter } from "./feature-writer.ts";
+import { MemoryStore } from "./memory-store.ts";
 
 export interface CourseRow {
   readonly course_id: string;
@@ -24,9 +33,63 @@ export interface ReplayOptions {
   readonly horizon_ms: number;
 }
 
-/** Builds a point-in-time dataset of courses from one pass over the events in sequence order. */
+type View = Pick<CourseRow, "course_id" | "category" | "period" | "view">;
+
+const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
+const PRICE = courseFeatureIndex("price_tokens");
+
+/**
+ * Builds a point-in-time dataset of courses from one pass over the events in sequence order, by the writer that folds
+ * the live stream.
+ *
+ * The features at a cut-off are those of the fold just before the first event with known_at ≥ the cut-off: of events
+ * known before it only. An event that comes after that one in the stream counts from the next cut-off on, even if its
+ * known_at is earlier: serving had not folded it either when the cut-off passed. Labels count every event of the stream
+ * by event time, in (at + gap, at + gap + horizon].
+ *
+ * There is a row for every course that had been upserted and every cut-off that the stream reached. A label window that
+ * ends after the stream does is cut short: choose cut-offs that leave room for it.
+ */
 export class DatasetReplay {
-  constructor(_options: ReplayOptions) { throw new Error("not yet"); }
-  apply(_event: StreamEvent): void { throw new Error("not yet"); }
-  finish(): CourseRow[] { throw new Error("not yet"); }
+  readonly #at_ms: readonly number[];
+  readonly #writer = new FeatureWriter(new MemoryStore());
+  readonly #evaluator = new CourseEvaluator();
+  readonly #labels: CourseLabels;
+  readonly #views: View[] = [];
+  #period = 0;
+
+  constructor({ at_ms, gap_ms, horizon_ms }: ReplayOptions) {
+    this.#at_ms = at_ms;
+    this.#labels = new CourseLabels(at_ms, gap_ms, horizon_ms);
+  }
+
+  apply(stream: StreamEvent): void {
+    while (this.#period < this.#at_ms.length && stream.known_at_ms >= this.#at_ms[this.#period]!) this.#emit(this.#period++);
+    this.#writer.apply(stream);
+    const { event, event_time_ms } = stream;
+    if (event.type === "exposure.viewed") this.#labels.exposure(event.course_id, event_time_ms, event.price);
+    else if (event.type === "enrollment.created") this.#labels.enrollment(event.course_id, event_time_ms, event.price);
+    else if (event.type === "course.repriced") this.#labels.reprice(event.course_id, event_time_ms, event.price, event.jitter?.base ?? Number.NaN);
+  }
+
+  /** Rows by cut-off, then in order of the courses' first appearance in the stream. */
+  finish(): CourseRow[] {
+    return this.#views.map((view) => {
+      const labels = this.#labels.labels(view.course_id, view.period);
+      const mean_log_price = Number.isNaN(labels.mean_log_price) ? log(view.view[PRICE]!) : labels.mean_log_price;
+      return { ...view, ...labels, mean_log_price };
+    });
+  }
+
+  #emit(period: number): void {
+    const now_ms = this.#at_ms[period]!;
+    const categories = this.#writer.live("category");
+    for (const [course_id, { slots }] of this.#writer.live("course")) {
+      const ordinal = slots[CATEGORY_SLOT]! - 1;
+      if (ordinal < 0) continue;
+      const category = must(this.#writer.categoryName(ordinal), "course of a category without a name");
+      this.#evaluator.setCategory(must(categories.get(category), `category ${category} has no record`).slots, now_ms);
+      this.#views.push({ course_id, category, period, view: this.#evaluator.features(slots, now_ms) });
+    }
+  }
 }

@@ -41,6 +41,8 @@ export interface FeatureStoreReader {
    * keep it across an await.
    */
   get(entity: EntityName, id: string): Uint8Array | undefined;
+  /** Sequence in the record's header, without decoding the rest. */
+  sequence(entity: EntityName, id: string): number | undefined;
   name(kind: NameKind, ordinal: number): string | undefined;
   /** All names of a kind; the index is the ordinal. */
   names(kind: NameKind): readonly string[];

@@ -1,0 +1,51 @@
+import { DAY_MS } from "../lib/time.ts";
+import { total } from "./aggregator.ts";
+import { conversion } from "./course-features.ts";
+import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
+import { last, lastValue, sum } from "./scalar-aggregators.ts";
+import { dayTiles } from "./tiled-window.ts";
+
+const common = { entity: "category" } as const;
+const forEver = { ...common, lateness_ms: Number.POSITIVE_INFINITY };
+const byDay = { ...common, aggregator: dayTiles, lateness_ms: dayTiles.tile_ms * (dayTiles.tiles - 1) };
+
+/** Rolled up from the courses' own list prices by the writer, as they change: no event feeds them directly. */
+const rolledUp: Folds = {};
+export const categoryListPrices: StateDefinition = { ...forEver, name: "list_prices", aggregator: sum, folds: rolledUp };
+export const categoryCourses: StateDefinition = { ...forEver, name: "courses", aggregator: sum, folds: rolledUp };
+
+const competitorPrice: StateDefinition = {
+  ...forEver,
+  name: "competitor_price",
+  aggregator: last,
+  folds: { "market.competitor_price": { value: (e) => (e.course_id === undefined ? e.price : Number.NaN) } },
+};
+const exposures: StateDefinition = { ...byDay, name: "exposures_by_day", folds: { "exposure.viewed": once } };
+const enrollments: StateDefinition = { ...byDay, name: "enrollments_by_day", folds: { "enrollment.created": once } };
+
+export const categoryStates: readonly StateDefinition[] = [categoryListPrices, categoryCourses, competitorPrice, exposures, enrollments];
+
+const shared = { entity: "category", default: 0, personal: false, internal: false } as const;
+
+function counted(name: string, state: StateDefinition, days: number): FeatureDefinition {
+  return { ...shared, name, unit: "count", description: `${name.split("_")[0]} of the last ${days} days`, source: { kind: "stored", state, reading: dayTiles.within, window_ms: days * DAY_MS } };
+}
+
+function converted(days: number): FeatureDefinition {
+  const from = [`enrollments_${days}d`, `exposures_${days}d`];
+  return { ...shared, name: `conversion_${days}d`, unit: "ratio", description: `enrollments per exposure of the last ${days} days, at most 1`, source: { kind: "derived", from, formula: conversion } };
+}
+
+export const categoryFeatures: readonly FeatureDefinition[] = [
+  { ...shared, name: "list_price_sum_tokens", unit: "tokens", description: "sum of its courses' list prices", source: { kind: "stored", state: categoryListPrices, reading: total, window_ms: 0 } },
+  { ...shared, name: "courses", unit: "count", description: "courses in the category", source: { kind: "stored", state: categoryCourses, reading: total, window_ms: 0 } },
+  { ...shared, name: "competitor_price_tokens", unit: "tokens", description: "last competitor price for the category as a whole; 0 = unknown", source: { kind: "stored", state: competitorPrice, reading: lastValue, window_ms: 0 } },
+  counted("exposures_7d", exposures, 7),
+  counted("exposures_30d", exposures, 30),
+  counted("exposures_90d", exposures, 90),
+  counted("enrollments_7d", enrollments, 7),
+  counted("enrollments_30d", enrollments, 30),
+  counted("enrollments_90d", enrollments, 90),
+  converted(30),
+  converted(90),
+];

@@ -1,0 +1,144 @@
+import type { Difficulty, QualityTier } from "../contracts/fields.ts";
+import { DAY_MS, HOUR_MS, parseTime } from "../lib/time.ts";
+import { type Reading, total } from "./aggregator.ts";
+import { decayedRate } from "./decayed-rate.ts";
+import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
+import { ENROLLED, EXPOSED, LISTED, demandCells } from "./demand-cells.ts";
+import { last, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
+import { type TiledWindow, dayTiles, hourTiles } from "./tiled-window.ts";
+
+export const difficultyLevels: Readonly<Record<Difficulty, number>> = { beginner: 0, intermediate: 1, advanced: 2, expert: 3 };
+export const qualityTiers: Readonly<Record<QualityTier, number>> = { basic: 0, standard: 1, premium: 2, elite: 3 };
+
+const enrollmentRate = decayedRate(30 * DAY_MS);
+
+function state(name: string, aggregator: StateDefinition["aggregator"], folds: Folds): StateDefinition {
+  return { name, entity: "course", aggregator, folds, lateness_ms: Number.POSITIVE_INFINITY };
+}
+
+function windowState(name: string, aggregator: TiledWindow, folds: Folds): StateDefinition {
+  return { name, entity: "course", aggregator, folds, lateness_ms: aggregator.tile_ms * (aggregator.tiles - 1) };
+}
+
+const viewed: Folds = { "exposure.viewed": once };
+const enrolled: Folds = { "enrollment.created": once };
+
+/** Ordinals are kept plus one: 0 = unknown. */
+export const courseCategory = state("category", last, { "course.upserted": { value: (e, context) => context.ordinal("category", e.category) + 1 } });
+export const courseTeacher = state("teacher", last, { "course.upserted": { value: (e, context) => context.ordinal("teacher", e.teacher_id) + 1 } });
+export const courseBasePrice = state("base_price", last, { "course.upserted": { value: (e) => e.base_price } });
+export const courseRepriced = state("repriced", last, { "course.repriced": { value: (e) => e.price } });
+export const courseDemand = state("demand", demandCells, {
+  "course.upserted": { value: (e) => e.base_price, channel: LISTED },
+  "course.repriced": { value: (e) => e.price, channel: LISTED },
+  "exposure.viewed": { value: (e) => e.price, channel: EXPOSED },
+  "enrollment.created": { value: (e) => e.price, channel: ENROLLED },
+});
+export const courseDifficulty = state("difficulty", last, { "course.upserted": { value: (e) => difficultyLevels[e.difficulty_level] } });
+export const courseQuality = state("quality", last, { "course.upserted": { value: (e) => qualityTiers[e.quality_tier] } });
+const launchedAt = state("launched_at", last, { "course.upserted": { value: (e) => parseTime(e.launched_at) } });
+const competitorPrice = state("competitor_price", last, { "market.competitor_price": { value: (e) => (e.course_id === undefined ? Number.NaN : e.price) } });
+const exposuresByHour = windowState("exposures_by_hour", hourTiles, viewed);
+const exposuresByDay = windowState("exposures_by_day", dayTiles, viewed);
+const enrollmentsByHour = windowState("enrollments_by_hour", hourTiles, enrolled);
+const enrollmentsByDay = windowState("enrollments_by_day", dayTiles, enrolled);
+const refundsByDay = windowState("refunds_by_day", dayTiles, { "enrollment.refunded": once });
+const completionsByDay = windowState("completions_by_day", dayTiles, { "enrollment.completed": once });
+const ratings = state("ratings", welford, { "activity.rating": { value: (e) => e.rating } });
+const enrollmentsDecayed = state("enrollments_decayed", enrollmentRate, enrolled);
+
+export const courseStates: readonly StateDefinition[] = [
+  courseCategory,
+  courseTeacher,
+  courseBasePrice,
+  courseRepriced,
+  courseDifficulty,
+  courseQuality,
+  launchedAt,
+  competitorPrice,
+  ratings,
+  enrollmentsDecayed,
+  courseDemand,
+  exposuresByHour,
+  exposuresByDay,
+  enrollmentsByHour,
+  enrollmentsByDay,
+  refundsByDay,
+  completionsByDay,
+];
+
+type Details = Pick<FeatureDefinition, "name" | "unit" | "description">;
+
+function stored(details: Details, from: StateDefinition, reading: Reading, window_ms = 0): FeatureDefinition {
+  return { ...details, entity: "course", default: 0, personal: false, internal: false, source: { kind: "stored", state: from, reading, window_ms } };
+}
+
+function derived(details: Details, from: readonly string[], formula: (a: number, b: number, c: number, now_ms: number) => number): FeatureDefinition {
+  return { ...details, entity: "course", default: 0, personal: false, internal: false, source: { kind: "derived", from, formula } };
+}
+
+const windows = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS };
+
+function counted(what: "exposures" | "enrollments", window: keyof typeof windows, from: StateDefinition, tiles: TiledWindow): FeatureDefinition {
+  return stored({ name: `${what}_${window}`, unit: "count", description: `${what} of the last ${window}, from the tile that the window starts in` }, from, tiles.within, windows[window]);
+}
+
+/** Enrollments per exposure; more enrollments than exposures mean missing exposures, so at most 1. */
+export function conversion(enrollments: number, exposures: number): number {
+  return exposures > 0 ? Math.min(1, enrollments / exposures) : 0;
+}
+
+/** The list price: the last one set; before any, the base price; before that, the first price that was seen. */
+export function listPrice(repriced: number, base: number, reference: number): number {
+  return repriced > 0 ? repriced : base > 0 ? base : reference;
+}
+
+const same = (a: number): number => a;
+
+/** In vector order; internal ones last. */
+export const courseFeatures: readonly FeatureDefinition[] = [
+  derived({ name: "price_tokens", unit: "tokens", description: "list price" }, ["repriced_tokens", "base_price_tokens", "reference_price_tokens"], listPrice),
+  stored({ name: "reference_price_tokens", unit: "tokens", description: "first price known, fixed for ever: demand cells are relative to it" }, courseDemand, total),
+  stored({ name: "base_price_tokens", unit: "tokens", description: "price that the platform launched or last described the course with" }, courseBasePrice, lastValue),
+  derived(
+    { name: "category_price_loo_tokens", unit: "tokens", description: "mean list price of the category's other courses; 0 = none" },
+    ["category.list_price_sum_tokens", "category.courses", "price_tokens"],
+    (sum, courses, own) => (courses > 1 ? (sum - own) / (courses - 1) : 0),
+  ),
+  derived(
+    { name: "competitor_price_tokens", unit: "tokens", description: "last competitor price for the course, else for its category; 0 = unknown" },
+    ["own_competitor_price_tokens", "category.competitor_price_tokens"],
+    (own, category) => (own > 0 ? own : category),
+  ),
+  derived({ name: "days_since_launch", unit: "days", description: "days since the launch; 0 before it or when it is unknown" }, ["launched_at_ms"], (launched_at_ms, _b, _c, now_ms) =>
+    launched_at_ms > 0 && now_ms > launched_at_ms ? (now_ms - launched_at_ms) / DAY_MS : 0,
+  ),
+  stored({ name: "difficulty_level", unit: "level", description: "0 beginner, 1 intermediate, 2 advanced, 3 expert" }, courseDifficulty, lastValue),
+  stored({ name: "quality_tier", unit: "level", description: "0 basic, 1 standard, 2 premium, 3 elite" }, courseQuality, lastValue),
+  counted("exposures", "1h", exposuresByHour, hourTiles),
+  counted("exposures", "24h", exposuresByHour, hourTiles),
+  counted("exposures", "7d", exposuresByDay, dayTiles),
+  counted("exposures", "30d", exposuresByDay, dayTiles),
+  counted("exposures", "90d", exposuresByDay, dayTiles),
+  counted("enrollments", "1h", enrollmentsByHour, hourTiles),
+  counted("enrollments", "24h", enrollmentsByHour, hourTiles),
+  counted("enrollments", "7d", enrollmentsByDay, dayTiles),
+  counted("enrollments", "30d", enrollmentsByDay, dayTiles),
+  counted("enrollments", "90d", enrollmentsByDay, dayTiles),
+  stored({ name: "refunds_90d", unit: "count", description: "refunded enrollments of the last 90 days" }, refundsByDay, dayTiles.within, windows["90d"]),
+  stored({ name: "completions_90d", unit: "count", description: "completed enrollments of the last 90 days" }, completionsByDay, dayTiles.within, windows["90d"]),
+  stored({ name: "rating_mean", unit: "stars", description: "mean of all ratings, 1 to 5; 0 = none" }, ratings, welfordMean),
+  stored({ name: "ratings", unit: "count", description: "number of ratings" }, ratings, total),
+  derived({ name: "conversion_30d", unit: "ratio", description: "enrollments per exposure of the last 30 days, at most 1" }, ["enrollments_30d", "exposures_30d"], conversion),
+  derived({ name: "conversion_90d", unit: "ratio", description: "enrollments per exposure of the last 90 days, at most 1" }, ["enrollments_90d", "exposures_90d"], conversion),
+  stored({ name: "enrollments_per_day", unit: "per_day", description: "decayed enrollment rate, half-life 30 days" }, enrollmentsDecayed, enrollmentRate.per_day),
+  derived({ name: "category_exposures_30d", unit: "count", description: "exposures of the category, last 30 days" }, ["category.exposures_30d"], same),
+  derived({ name: "category_enrollments_30d", unit: "count", description: "enrollments of the category, last 30 days" }, ["category.enrollments_30d"], same),
+  derived({ name: "category_conversion_30d", unit: "ratio", description: "conversion of the category, last 30 days" }, ["category.conversion_30d"], same),
+  derived({ name: "category_conversion_90d", unit: "ratio", description: "conversion of the category, last 90 days" }, ["category.conversion_90d"], same),
+  { ...stored({ name: "repriced_tokens", unit: "tokens", description: "last list price set; 0 = never" }, courseRepriced, lastValue), internal: true },
+  { ...stored({ name: "own_competitor_price_tokens", unit: "tokens", description: "last competitor price for this very course; 0 = unknown" }, competitorPrice, lastValue), internal: true },
+  { ...stored({ name: "launched_at_ms", unit: "ms", description: "time of the launch" }, launchedAt, lastValue), internal: true },
+  { ...stored({ name: "category_ordinal", unit: "ordinal", description: "1 + ordinal of the category; 0 = unknown" }, courseCategory, lastValue), internal: true },
+  { ...stored({ name: "teacher_ordinal", unit: "ordinal", description: "1 + ordinal of the teacher; 0 = unknown" }, courseTeacher, lastValue), internal: true },
+];

@@ -1,0 +1,141 @@
+import { assert, must } from "../lib/assert.ts";
+import { recordSequence } from "./record.ts";
+import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, NameKind, StoreBatch } from "./store.ts";
+
+/** The named databases. Each stream folds into its own. */
+export const databaseNames = [
+  "control.champion",
+  "control.meta",
+  "events.category",
+  "events.course",
+  "events.learner",
+  "events.meta",
+  "events.names",
+  "events.profile",
+] as const;
+export type DatabaseName = (typeof databaseNames)[number];
+
+const recordDatabases: Readonly<Record<EntityName, DatabaseName>> = { course: "events.course", category: "events.category", learner: "events.learner" };
+
+function cursorDatabase(stream: string): DatabaseName {
+  const database = databaseNames.find((name) => name === `${stream.toLowerCase()}.meta`);
+  return must(database, `stream ${stream} is not folded`);
+}
+
+/** Ten digits keep key order and ordinal order the same. */
+function nameKey(kind: NameKind, ordinal: number): string {
+  return `${kind}:${String(ordinal).padStart(10, "0")}`;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+function json(value: object): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+/** A batch in terms of keys and bytes. Objects are written with their fields in a fixed order. */
+export abstract class EncodedBatch implements StoreBatch {
+  abstract set(database: DatabaseName, key: string, value: Uint8Array): void;
+  abstract unset(database: DatabaseName, key: string): void;
+
+  put(entity: EntityName, id: string, record: Uint8Array): void {
+    this.set(recordDatabases[entity], id, record);
+  }
+
+  remove(entity: EntityName, id: string): void {
+    this.unset(recordDatabases[entity], id);
+  }
+
+  putName(kind: NameKind, ordinal: number, name: string): void {
+    this.set("events.names", nameKey(kind, ordinal), encoder.encode(name));
+  }
+
+  putProfile(course_id: string, { title, prerequisites, time_ms }: CourseProfile): void {
+    this.set("events.profile", course_id, json({ title, prerequisites, time_ms }));
+  }
+
+  putChampion(family: string, { artifact, digest, version, sequence }: Champion): void {
+    this.set("control.champion", family, json({ artifact, digest, version, sequence }));
+  }
+
+  putCursor(stream: string, { stream_created, sequence }: Cursor): void {
+    this.set(cursorDatabase(stream), "cursor", json({ stream_created, sequence }));
+  }
+
+  putLayout(layout: string): void {
+    this.set("events.meta", "layout", encoder.encode(layout));
+  }
+}
+
+/** The reading half of the port over databases of keys and bytes, for every kind of store. */
+export abstract class EncodedStoreReader implements FeatureStoreReader {
+  /** Names never change once they are given. */
+  readonly #names: Record<NameKind, string[]> = { category: [], teacher: [] };
+
+  /** Borrowed bytes. */
+  protected abstract read(database: DatabaseName, key: string): Uint8Array | undefined;
+  protected abstract keys(database: DatabaseName): Iterable<string>;
+  abstract close(): Promise<void>;
+
+  get(entity: EntityName, id: string): Uint8Array | undefined {
+    return this.read(recordDatabases[entity], id);
+  }
+
+  sequence(entity: EntityName, id: string): number | undefined {
+    const record = this.read(recordDatabases[entity], id);
+    return record === undefined ? undefined : recordSequence(record);
+  }
+
+  name(kind: NameKind, ordinal: number): string | undefined {
+    const known = this.#names[kind];
+    return ordinal < known.length ? known[ordinal] : this.names(kind)[ordinal];
+  }
+
+  names(kind: NameKind): readonly string[] {
+    const known = this.#names[kind];
+    for (let name = this.#text("events.names", nameKey(kind, known.length)); name !== undefined; name = this.#text("events.names", nameKey(kind, known.length))) known.push(name);
+    return known;
+  }
+
+  ids(entity: EntityName): Iterable<string> {
+    return this.keys(recordDatabases[entity]);
+  }
+
+  profile(course_id: string): CourseProfile | undefined {
+    return this.#json<CourseProfile>("events.profile", course_id);
+  }
+
+  cursor(stream: string): Cursor | undefined {
+    return this.#json<Cursor>(cursorDatabase(stream), "cursor");
+  }
+
+  champion(family: string): Champion | undefined {
+    return this.#json<Champion>("control.champion", family);
+  }
+
+  layout(): string | undefined {
+    return this.#text("events.meta", "layout");
+  }
+
+  *dump(): Iterable<DumpEntry> {
+    for (const database of databaseNames) {
+      for (const key of this.keys(database)) {
+        const value = this.read(database, key);
+        assert(value !== undefined, `${database} lost ${key} while it was dumped`);
+        yield { database, key, value: new Uint8Array(value.subarray(0, value.length)) };
+      }
+    }
+  }
+
+  #text(database: DatabaseName, key: string): string | undefined {
+    const bytes = this.read(database, key);
+    return bytes === undefined ? undefined : decoder.decode(bytes.subarray(0, bytes.length));
+  }
+
+  #json<T>(database: DatabaseName, key: string): T | undefined {
+    const text = this.#text(database, key);
+    // Only this file writes these values.
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+}

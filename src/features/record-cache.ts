@@ -1,0 +1,91 @@
+import { type RecordHeader, decodeRecord } from "./record.ts";
+import type { EntityName, FeatureStoreReader } from "./store.ts";
+
+/** A decoded record. `sequence` 0: it does not exist (yet, or any more). */
+export interface CachedRecord extends RecordHeader {
+  readonly id: string;
+  readonly slots: Float64Array;
+  /** Changed since the last commit. */
+  changed: boolean;
+  /** Used since the eviction hand last passed it. */
+  used: boolean;
+}
+
+/**
+ * Decoded records of one entity over a store: each is decoded when it is first touched, and stays for later batches.
+ * Unchanged records beyond the limit go at a commit, by second chance (a clock over insertion order). What is kept
+ * changes no stored byte: decoding is exact.
+ */
+export class RecordCache {
+  readonly #entity: EntityName;
+  readonly #store: FeatureStoreReader;
+  readonly #width: number;
+  readonly #records_max: number;
+  readonly #records = new Map<string, CachedRecord>();
+  #changed: CachedRecord[] = [];
+
+  constructor(entity: EntityName, store: FeatureStoreReader, width: number, records_max: number) {
+    this.#entity = entity;
+    this.#store = store;
+    this.#width = width;
+    this.#records_max = records_max;
+  }
+
+  /** The record, decoded or new, marked as changed by this event. */
+  touch(id: string, sequence: number, event_time_ms: number): CachedRecord {
+    const record = this.#records.get(id) ?? this.#load(id);
+    record.sequence = sequence;
+    if (event_time_ms > record.updated_at_ms) record.updated_at_ms = event_time_ms;
+    if (!record.changed) this.#change(record);
+    return record;
+  }
+
+  /** The record becomes one that does not exist; a later touch starts it afresh. */
+  erase(id: string): void {
+    const record = this.#records.get(id) ?? this.#load(id);
+    record.slots.fill(0);
+    record.sequence = 0;
+    record.updated_at_ms = 0;
+    if (!record.changed) this.#change(record);
+  }
+
+  /** Changed since the last commit, in order of first change. */
+  get changed(): readonly CachedRecord[] {
+    return this.#changed;
+  }
+
+  /** Decoded records, stored or not. */
+  get records(): ReadonlyMap<string, CachedRecord> {
+    return this.#records;
+  }
+
+  /** Marks everything as stored and brings the cache back within its limit. */
+  committed(): void {
+    for (const record of this.#changed) record.changed = false;
+    this.#changed = [];
+    let excess = this.#records.size - this.#records_max;
+    if (excess <= 0) return;
+    for (const [id, record] of this.#records) {
+      this.#records.delete(id);
+      if (record.used) {
+        // A second chance: to the end of the order, from where this loop reaches it again if it must.
+        record.used = false;
+        this.#records.set(id, record);
+      } else if (--excess === 0) return;
+    }
+  }
+
+  #change(record: CachedRecord): void {
+    record.changed = true;
+    record.used = true;
+    this.#changed.push(record);
+  }
+
+  #load(id: string): CachedRecord {
+    const record: CachedRecord = { id, sequence: 0, updated_at_ms: 0, slots: new Float64Array(this.#width), changed: false, used: false };
+    const stored = this.#store.get(this.#entity, id);
+    if (stored !== undefined) decodeRecord(stored, record, record.slots);
+    this.#records.set(id, record);
+    return record;
+  }
+}

@@ -1,0 +1,74 @@
+import { DAY_MS, HOUR_MS } from "../lib/time.ts";
+import type { Aggregator, Reading } from "./aggregator.ts";
+
+export interface TiledWindow extends Aggregator {
+  readonly tile_ms: number;
+  readonly tiles: number;
+  /**
+   * Sum over a window that ends now. Windows are aligned to tiles: everything from the tile that holds `now − window`
+   * on counts, so a window reaches back between `window` and `window` + one tile. Events newer than `now` count.
+   */
+  readonly within: Reading;
+}
+
+/**
+ * Sums of values in a ring of consecutive tiles. Slot 0 holds the absolute index of the newest tile (0 = none yet), tile i
+ * lives in slot 1 + i mod tiles. A late event amends its tile while the ring holds it; older ones are left out, as are
+ * times before 1970. `tiles` must exceed the longest window by one, for the tile that the window cuts.
+ */
+export function tiledWindow(tile_ms: number, tiles: number): TiledWindow {
+  function advance(record: Float64Array, offset: number, tile: number): void {
+    const newest = record[offset]!;
+    const ring = offset + 1;
+    if (tile - newest >= tiles) record.fill(0, ring, ring + tiles);
+    else for (let i = newest + 1; i <= tile; i++) record[ring + (i % tiles)] = 0;
+    record[offset] = tile;
+  }
+
+  return {
+    kind: `tiled_window:${tile_ms}x${tiles}`,
+    width: 1 + tiles,
+    tile_ms,
+    tiles,
+    update(record, offset, value, time_ms) {
+      const tile = Math.floor(time_ms / tile_ms);
+      const newest = record[offset]!;
+      if (tile <= 0 || tile <= newest - tiles) return false;
+      if (tile > newest) advance(record, offset, tile);
+      const slot = offset + 1 + (tile % tiles);
+      record[slot] = record[slot]! + value;
+      return true;
+    },
+    merge(into, into_offset, from, from_offset) {
+      const newest = from[from_offset]!;
+      if (newest === 0) return;
+      if (newest > into[into_offset]!) advance(into, into_offset, newest);
+      const oldest = Math.max(1, into[into_offset]! - tiles + 1, newest - tiles + 1);
+      for (let i = oldest; i <= newest; i++) {
+        const slot = into_offset + 1 + (i % tiles);
+        into[slot] = into[slot]! + from[from_offset + 1 + (i % tiles)]!;
+      }
+    },
+    within(record, offset, now_ms, window_ms) {
+      const newest = record[offset]!;
+      const first = Math.max(1, Math.floor((now_ms - window_ms) / tile_ms), newest - tiles + 1);
+      if (first > newest) return 0;
+      // Two straight runs of the ring instead of a remainder a tile.
+      const ring = offset + 1;
+      const from = ring + (first % tiles);
+      const to = ring + (newest % tiles);
+      let sum = 0;
+      if (from <= to) for (let slot = from; slot <= to; slot++) sum += record[slot]!;
+      else {
+        for (let slot = from; slot < ring + tiles; slot++) sum += record[slot]!;
+        for (let slot = ring; slot <= to; slot++) sum += record[slot]!;
+      }
+      return sum;
+    },
+  };
+}
+
+/** 1 h and 24 h windows. */
+export const hourTiles = tiledWindow(HOUR_MS, 25);
+/** 7, 30 and 90 day windows. */
+export const dayTiles = tiledWindow(DAY_MS, 91);
