@@ -28,6 +28,14 @@ export class EventBuilder {
     this.#learners = Array.from({ length: world.learners.count }, (_, i) => learnerId(i));
   }
 
+  courseId(course: number): string {
+    return must(this.#courses[course], "no such course");
+  }
+
+  learnerId(learner: number): string {
+    return must(this.#learners[learner], "no such learner");
+  }
+
   build(id: string, type: FactType, at_ms: number, learner: number, course: number, value: number, extra: number): Event {
     const time = formatTime(at_ms);
     const course_id = this.#courses[course] ?? "";
@@ -78,7 +86,7 @@ export class EventBuilder {
       id,
       type: "course.upserted",
       time,
-      course_id: must(this.#courses[course], "no such course"),
+      course_id: this.courseId(course),
       teacher_id: teacherId(courses.teacher[course]!),
       category,
       difficulty_level: must(difficulties[courses.difficulty[course]!], "no such difficulty"),
@@ -95,7 +103,7 @@ export class EventBuilder {
       id,
       type: "learner.upserted",
       time,
-      learner_id: must(this.#learners[learner], "no such learner"),
+      learner_id: this.learnerId(learner),
       registered_at: formatTime(learners.registered_ms[learner]!),
       country: must(countries[learners.country[learner]!], "no such country"),
       attributes: {

@@ -42,9 +42,9 @@ export interface Courses {
  * b of the categories, low to high. Population-averaged elasticity is stronger by what a purse that is too small
  * turns away, and weaker by 1 − conversion.
  */
-const SENSITIVITY_LOW = 0.62;
-const SENSITIVITY_HIGH = 1.95;
-const COURSE_SENSITIVITY_SD = 0.2;
+const SENSITIVITY_LOW = 0.45;
+const SENSITIVITY_HIGH = 1.5;
+const COURSE_SENSITIVITY_SD = 0.15;
 const COURSE_LEVEL_SD = 0.6;
 const ZIPF_EXPONENT = 0.8;
 
@@ -78,8 +78,8 @@ export function drawCategories(config: PlatformConfig): Categories {
     // Evenly spread ranks, so that a seed cannot draw a platform without variety.
     const rank = (order[k]! + random.uniform()) / count;
     categories.log_sensitivity[k] = Math.log(SENSITIVITY_LOW + (SENSITIVITY_HIGH - SENSITIVITY_LOW) * rank);
-    categories.price_tokens[k] = 70 + 100 * random.uniform();
-    categories.level[k] = 0.3 * random.normal();
+    categories.price_tokens[k] = 80 + 50 * random.uniform();
+    categories.level[k] = 0.2 * random.normal();
     const broken = k % 2 === 0 ? config.drift : 0;
     const sign = k % 4 === 0 ? 1 : -1;
     categories.break_log_sensitivity[k] = 0.12 * sign * broken;

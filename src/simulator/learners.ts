@@ -98,7 +98,7 @@ export function drawLearners(config: PlatformConfig, start_ms: number, categorie
     learners.log_sensitivity_seen[i] = DEVICE_EFFECT[learners.device[i]!]! + GOAL_EFFECT[learners.goal[i]!]! + EMPLOYER_EFFECT * learners.employer_paid[i]!;
     learners.level[i] = 0.5 * random.normal();
     for (let d = 0; d < TASTE_DIMENSIONS; d++) learners.taste[i * TASTE_DIMENSIONS + d] = random.normal();
-    learners.purse_tokens[i] = 180 * Math.exp(0.4 * random.normal()) * (learners.employer_paid[i] === 1 ? 2 : 1);
+    learners.purse_tokens[i] = 200 * Math.exp(0.4 * random.normal()) * (learners.employer_paid[i] === 1 ? 2 : 1);
     learners.restlessness[i] = 0.4 * random.normal();
     drawCategoryChoice(learners, categories, i, random);
   }

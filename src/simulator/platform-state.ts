@@ -2,6 +2,10 @@ import { courseLogSensitivity, courseUtility, learnerUtility, topUpProbability, 
 import { seasonAt } from "./shocks.ts";
 import type { WorldParameters } from "./world.ts";
 
+/** Balances kept per learner, of every fourth view. */
+export const BALANCES_KEPT = 8;
+const BALANCE_EVERY = 4;
+
 /** Token packs are multiples of this. */
 const PACK_TOKENS = 50;
 
@@ -17,8 +21,9 @@ const ENROLLED: Choice = { enrolled: true, bought_tokens: 0 };
 /** What changes while the platform runs. Mutated in place by history and live traffic alike. */
 export class PlatformState {
   readonly balance: Int32Array;
-  /** Balance that the learner's latest view met: the population that censors demand. */
+  /** Balances that the learner's recent views met, learners × BALANCES_KEPT: the population that censors demand. */
   readonly balance_at_view: Int32Array;
+  readonly #views: Int32Array;
   readonly churned: Uint8Array;
   readonly churned_ms: Float64Array;
   /** List price in force. */
@@ -34,7 +39,8 @@ export class PlatformState {
   constructor(world: WorldParameters, from?: PlatformState) {
     const n = world.learners.count;
     this.balance = from?.balance.slice() ?? new Int32Array(n);
-    this.balance_at_view = from?.balance_at_view.slice() ?? new Int32Array(n);
+    this.balance_at_view = from?.balance_at_view.slice() ?? new Int32Array(n * BALANCES_KEPT);
+    this.#views = from === undefined ? new Int32Array(n) : from.#views.slice();
     this.churned = from?.churned.slice() ?? new Uint8Array(n);
     this.churned_ms = from?.churned_ms.slice() ?? new Float64Array(n).fill(Number.POSITIVE_INFINITY);
     this.price = from?.price.slice() ?? Int32Array.from(world.courses.base_price_tokens);
@@ -51,7 +57,7 @@ export class PlatformState {
    */
   consider(world: WorldParameters, level: number, learner: number, course: number, price: number, at_ms: number, u_want: number, u_top_up: number): Choice {
     const balance = this.balance[learner]!;
-    this.balance_at_view[learner] = balance;
+    this.#remember(learner, balance);
     const reference = world.courses.base_price_tokens[course]!;
     const utility = level + courseUtility(world, course, at_ms) + learnerUtility(world, learner, course);
     const b = world.config.elasticity_scale * Math.exp(courseLogSensitivity(world, course, at_ms) + world.learners.log_sensitivity[learner]!);
@@ -67,6 +73,13 @@ export class PlatformState {
     const bought_tokens = PACK_TOKENS * (Math.ceil((price - balance) / PACK_TOKENS) + (learner % 3));
     this.balance[learner] = balance + bought_tokens - price;
     return { enrolled: true, bought_tokens };
+  }
+
+  #remember(learner: number, balance: number): void {
+    const views = this.#views[learner]!++;
+    const from = learner * BALANCES_KEPT;
+    if (views === 0) this.balance_at_view.fill(balance, from, from + BALANCES_KEPT);
+    else if (views % BALANCE_EVERY === 0) this.balance_at_view[from + ((views / BALANCE_EVERY) % BALANCES_KEPT)] = balance;
   }
 
   owns(world: WorldParameters, learner: number, course: number): boolean {

@@ -1,7 +1,14 @@
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Broker } from "../ingest/nats.ts";
 import type { Clock } from "../lib/clock.ts";
+import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { report } from "../lib/role-report.ts";
 import type { PlatformOptions } from "./config.ts";
+import { runLiveTraffic } from "./live.ts";
+import { rememberPlatform, writePlatform, type PlatformFile } from "./platform-file.ts";
+import { publishHistory } from "./publish-history.ts";
+import { createWorld, type World } from "./world.ts";
 
 export interface SimulateRoleOptions {
   readonly broker: Broker;
@@ -10,12 +17,48 @@ export interface SimulateRoleOptions {
   readonly config: PlatformOptions;
   readonly mode: "history" | "live" | "both";
   readonly engine_url: string;
+  /** Views a second of live traffic. */
   readonly rate_per_s: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
+/**
+ * The simulate role: the history once, then live traffic until the signal, or one of the two. Reports progress of
+ * phase `history`, and `ready` when the history is in the stream and again when live traffic begins.
+ */
 export async function runSimulateRole(options: SimulateRoleOptions): Promise<void> {
-  await options.clock.sleep(0);
+  const { data_dir, mode, clock, signal } = options;
+  const file = await rememberPlatform(data_dir, options.config, clock.now_ms());
+  // Made once, and not at all when the history is already there and no live traffic follows.
+  let made: World | undefined;
+  const world = (): World => (made ??= createWorld(file.config, file.calibration));
+  if (mode !== "live") await bringHistory(options, file, world);
+  if (mode === "history" || signal.aborted) return;
+  const { broker, engine_url, rate_per_s, logger } = options;
+  const live = { broker, engine_url, rate_per_s, config: file.config, clock, signal, logger, world: world() };
+  logger.info({ rate_per_s, engine_url }, "live traffic begins");
+  report({ type: "ready", detail: { phase: "live", rate_per_s } });
+  await runLiveTraffic(live);
+}
+
+async function bringHistory(options: SimulateRoleOptions, file: PlatformFile, world: () => World): Promise<void> {
+  const { broker, data_dir, logger, signal, clock } = options;
+  const stream = await broker.streamInfo(STREAM_EVENTS);
+  if (stream === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_EVENTS}`);
+  if (file.published_to === stream.created) {
+    logger.info({}, "the history is already in the stream");
+    report({ type: "ready", detail: { phase: "history", published: 0 } });
+    return;
+  }
+  report({ type: "progress", phase: "history", done: 0, total: 0 });
+  const made = world();
+  await writePlatform(data_dir, { ...file, calibration: made.calibration });
+  const onProgress = (done: number, total: number): void => report({ type: "progress", phase: "history", done, total });
+  const { published, total, complete } = await publishHistory(broker, file.config, { onProgress, signal, clock, world: made });
+  if (!complete) return;
+  await writePlatform(data_dir, { ...file, calibration: made.calibration, published_to: stream.created });
+  logger.info({ published, total }, "the history is in the stream");
+  report({ type: "ready", detail: { phase: "history", published } });
 }

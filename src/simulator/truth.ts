@@ -2,6 +2,7 @@ import { must } from "../lib/assert.ts";
 import { DAY_MS } from "../lib/time.ts";
 import { courseLogSensitivity, courseUtility, learnerUtility, topUpProbability, wantProbability } from "./demand.ts";
 import { listPrice, repricedWeek } from "./list-price.ts";
+import { BALANCES_KEPT } from "./platform-state.ts";
 import type { World } from "./world.ts";
 
 /** Learners that stand for the viewers of one category on one day. */
@@ -65,9 +66,10 @@ export function trueConversion(world: World, course: number, price: number, at_m
   const b = config.elasticity_scale * Math.exp(courseLogSensitivity(world, course, at_ms));
   const ratio = price / courses.base_price_tokens[course]!;
   let sum = 0;
-  for (const i of population) {
+  for (let draw = 0; draw < population.length; draw++) {
+    const i = population[draw]!;
     const wants = wantProbability(config.curve, level + learnerUtility(world, i, course), b * Math.exp(learners.log_sensitivity[i]!), ratio);
-    sum += wants * topUpProbability(world, i, price, end.balance_at_view[i]!);
+    sum += wants * topUpProbability(world, i, price, end.balance_at_view[i * BALANCES_KEPT + (draw % BALANCES_KEPT)]!);
   }
   return sum / population.length;
 }

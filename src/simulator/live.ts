@@ -1,0 +1,173 @@
+import type { Event } from "../contracts/events.ts";
+import { eventSubject } from "../contracts/subjects.ts";
+import type { Broker } from "../ingest/nats.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorMessage } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { Prng } from "../lib/prng.ts";
+import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
+import type { PlatformConfig } from "./config.ts";
+import { EngineClient } from "./engine-client.ts";
+import { courseId } from "./ids.ts";
+import { Traffic, type View } from "./traffic.ts";
+import { createWorld, type World } from "./world.ts";
+
+/** Views in progress at once; arrivals beyond are turned away and counted. */
+const IN_FLIGHT_MAX = 64;
+const TICK_MS = 50;
+/** After a pause of the process, missed arrivals older than this are not made up for. */
+const CATCH_UP_MS = 1_000;
+const PUBLISH_DEADLINE_MS = 5_000;
+const LATE_MEAN_MS = 2 * MINUTE_MS;
+const LATE_MAX = 10_000;
+
+export interface LiveOptions {
+  readonly broker: Broker;
+  readonly engine_url: string;
+  /** Mean views a second. */
+  readonly rate_per_s: number;
+  readonly config: PlatformConfig;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /** The world of `config`, when the caller has it. */
+  readonly world?: World;
+}
+
+/** What a run did. */
+export interface LiveCounts {
+  views: number;
+  enrollments: number;
+  quoted: number;
+  turned_away: number;
+  unpublished: number;
+}
+
+interface Delivery {
+  readonly due_ms: number;
+  readonly event: Event;
+  /** A repeated delivery has an id of its own, or the broker would drop what the engine is to cope with. */
+  readonly message_id: string;
+}
+
+/**
+ * Learners who keep looking and buying at the prices that the engine quotes, until the signal: Poisson arrivals at
+ * `rate_per_s`, the true choice model, everything published on `events.>`. Each run starts from the state in which the
+ * history ended. Without an answer from the engine a view is at list price; without a broker events are lost, counted.
+ */
+export async function runLiveTraffic(options: LiveOptions): Promise<LiveCounts> {
+  const world = options.world ?? createWorld(options.config);
+  const run = new LiveRun(world, options);
+  await run.run();
+  options.logger.info(run.counts, "live traffic stopped");
+  return run.counts;
+}
+
+class LiveRun {
+  readonly counts: LiveCounts = { views: 0, enrollments: 0, quoted: 0, turned_away: 0, unpublished: 0 };
+  readonly #world: World;
+  readonly #options: LiveOptions;
+  readonly #traffic: Traffic;
+  readonly #engine: EngineClient;
+  readonly #random: Prng;
+  readonly #in_flight = new Set<Promise<void>>();
+  readonly #repriced_ms = new Map<number, number>();
+  #late: Delivery[] = [];
+
+  constructor(world: World, options: LiveOptions) {
+    const start = options.clock.now_ms().toString(36);
+    this.#world = world;
+    this.#options = options;
+    this.#traffic = new Traffic(world, start, `v${start}`);
+    this.#engine = new EngineClient(options.engine_url, options.logger);
+    this.#random = new Prng(`${world.config.seed}:live:${start}`);
+  }
+
+  async run(): Promise<void> {
+    const { clock, rate_per_s, signal } = this.#options;
+    let next_ms = clock.now_ms();
+    while (!signal.aborted) {
+      const now_ms = clock.now_ms();
+      next_ms = Math.max(next_ms, now_ms - CATCH_UP_MS);
+      for (; rate_per_s > 0 && next_ms <= now_ms; next_ms += this.#random.exponential(rate_per_s / 1000)) this.#arrive(now_ms);
+      this.#spawn(this.#publishAll(this.#takeLate(now_ms)));
+      await clock.sleep(TICK_MS);
+    }
+    await Promise.all(this.#in_flight);
+    await this.#publishAll(this.#takeLate(Number.POSITIVE_INFINITY));
+  }
+
+  #arrive(now_ms: number): void {
+    if (this.#in_flight.size >= IN_FLIGHT_MAX) {
+      this.counts.turned_away++;
+      return;
+    }
+    this.#spawn(this.#visit(this.#traffic.drawView(now_ms)));
+  }
+
+  #spawn(work: Promise<void>): void {
+    const done = work.finally(() => this.#in_flight.delete(done));
+    this.#in_flight.add(done);
+  }
+
+  async #visit(view: View): Promise<void> {
+    const { clock, signal } = this.#options;
+    const quote = await this.#engine.quote(courseId(view.course), signal);
+    const at_ms = clock.now_ms();
+    const events: Event[] = [];
+    if (quote !== undefined) {
+      this.counts.quoted++;
+      this.#traffic.observeListPrice(view.course, quote.current_price);
+      if (quote.optimal_price !== quote.current_price && this.#mayReprice(view.course, at_ms)) events.push(this.#traffic.reprice(view.course, quote.optimal_price, at_ms));
+    }
+    const price = quote?.optimal_price ?? this.#traffic.listPrice(view.course);
+    events.push(...this.#traffic.view(view, price, at_ms, quote?.quote_id), ...this.#traffic.accompany(at_ms));
+    this.counts.views++;
+    await this.#publishAll(this.#deliveries(events, at_ms));
+  }
+
+  /** List prices change at most once a day. */
+  #mayReprice(course: number, at_ms: number): boolean {
+    if (at_ms - (this.#repriced_ms.get(course) ?? Number.NEGATIVE_INFINITY) < DAY_MS) return false;
+    this.#repriced_ms.set(course, at_ms);
+    return true;
+  }
+
+  /** What is published at once. Some devices report a view or an activity late: those events wait, in memory. */
+  #deliveries(events: readonly Event[], at_ms: number): Delivery[] {
+    const { late_share, duplicate_share } = this.#world.config;
+    const now: Delivery[] = [];
+    for (const event of events) {
+      const delivery = { due_ms: at_ms, event, message_id: event.id };
+      if (event.type !== "exposure.viewed" && !event.type.startsWith("activity.")) {
+        now.push(delivery);
+        continue;
+      }
+      const due_ms = at_ms + this.#random.exponential(1 / LATE_MEAN_MS);
+      const room = this.#late.length < LATE_MAX;
+      if (this.#random.uniform() < duplicate_share && room) this.#late.push({ due_ms, event, message_id: `${event.id}-again` });
+      if (this.#random.uniform() < late_share && room) this.#late.push({ ...delivery, due_ms });
+      else now.push(delivery);
+    }
+    return now;
+  }
+
+  #takeLate(now_ms: number): Delivery[] {
+    if (this.#late.length === 0) return this.#late;
+    const due = this.#late.filter((late) => late.due_ms <= now_ms);
+    this.#late = this.#late.filter((late) => late.due_ms > now_ms);
+    return due;
+  }
+
+  /** In order, each stored before the next, so that tokens are bought before they are spent. */
+  async #publishAll(deliveries: readonly Delivery[]): Promise<void> {
+    for (const { event, message_id } of deliveries) {
+      try {
+        await this.#options.broker.publish(eventSubject(event), Buffer.from(JSON.stringify(event)), { message_id, deadline_ms: PUBLISH_DEADLINE_MS });
+        if (event.type === "enrollment.created") this.counts.enrollments++;
+      } catch (error) {
+        if (this.counts.unpublished++ === 0) this.#options.logger.warn({ reason: errorMessage(error) }, "an event could not be published");
+      }
+    }
+  }
+}
