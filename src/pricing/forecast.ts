@@ -12,16 +12,19 @@ import { expectedExposures } from "./volume.ts";
 
 const Z80 = 1.2815515655446004;
 const Z95 = 1.959963984540054;
+/** Expected enrollments below this are none. */
+const MEAN_MIN = 1e-9;
 
 /**
  * Predictive interval of a count of enrollments: mean m and variance v = φ·m + (parameter uncertainty), as a gamma with
  * those moments (Wilson, Hilferty 1931, for its quantiles), widened to whole enrollments so that it covers small counts.
  */
 export function countInterval(mean: number, variance: number, z: number): Interval {
-  if (!(mean > 0)) return { low: 0, high: 0 };
+  if (!(mean > MEAN_MIN)) return { low: 0, high: 0 };
   const ninth = variance / (9 * mean * mean);
   const quantile = (at: number): number => mean * Math.max(0, 1 - ninth + at * Math.sqrt(ninth)) ** 3;
-  return { low: Math.floor(quantile(-z)), high: Math.ceil(quantile(z)) };
+  // So wide that the approximation gives out only where the mean already lies beyond the quantile.
+  return { low: Math.floor(quantile(-z)), high: Math.ceil(Math.max(mean, quantile(z))) };
 }
 
 /** Enrollments among `exposures` views at a conversion known up to its posterior. */
@@ -74,7 +77,7 @@ export function predictEnrollments(inputs: PricingInputs, model: CompiledModel |
     predictions,
     revenue_scenarios: { pessimistic: at_best.interval80.low * at_best.price, expected: at_best.revenue, optimistic: at_best.interval80.high * at_best.price },
     best_price: at_best.price,
-    supported_range: { min: Math.max(1, Math.ceil(supported.low)), max: Math.max(1, Math.floor(supported.high)) },
+    supported_range: { min: Math.ceil(supported.low), max: Math.floor(supported.high) },
     model: model === null ? "none" : model.version,
     ...(degraded.length > 0 ? { degraded } : {}),
   };

@@ -1,3 +1,4 @@
+import { TOKENS_MAX } from "../contracts/fields.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { CELL_WIDTH } from "./inputs.ts";
 import type { DemandPrior } from "./prior.ts";
@@ -34,7 +35,10 @@ export function supportedRange(prior: DemandPrior, cells: ArrayLike<number>, pol
     if (x > high) high = x;
   }
   const price = prior.current_price;
-  return { low: price * Math.exp(low - prior.x_now - policy.step_log_max), high: price * Math.exp(high - prior.x_now + policy.step_log_max) };
+  return {
+    low: Math.max(1, price * Math.exp(low - prior.x_now - policy.step_log_max)),
+    high: Math.min(TOKENS_MAX, price * Math.exp(high - prior.x_now + policy.step_log_max)),
+  };
 }
 
 /** Floor and ceiling; where they contradict each other the ceiling wins. */

@@ -1,5 +1,6 @@
+import * as fc from "fast-check";
 import type { Artifact } from "../contracts/artifact.ts";
-import { defaultPolicy } from "../contracts/policy.ts";
+import { defaultPolicy, type Policy } from "../contracts/policy.ts";
 import { courseFeatureIndex, courseFeatureNames } from "../features/course-view.ts";
 import { logit, sigmoid } from "../lib/linear-algebra.ts";
 import type { CompiledModel } from "../models/compiled.ts";
@@ -84,3 +85,64 @@ export function testInputs(changes: Partial<Omit<PricingInputs, "features">> & {
     features: testFeatures({ ...plainFeatures, ...features }),
   };
 }
+
+const count = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 300, noNaN: true }), fc.double({ min: 0, max: 1e9, noNaN: true }));
+const log_ratio = fc.oneof(fc.double({ min: -0.7, max: 0.7, noNaN: true }), fc.double({ min: -20.8, max: 20.8, noNaN: true }));
+const tokens = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.constantFrom(1, 2, 1_000_000_000), fc.integer({ min: 1, max: 1_000_000_000 }));
+
+/** Anything that the contracts allow, extremes included. */
+export const anyInputs: fc.Arbitrary<PricingInputs> = fc
+  .record({
+    cells: fc.array(fc.tuple(log_ratio, count, count), { maxLength: 32 }),
+    current_price: tokens,
+    current_enrollments: fc.option(fc.double({ min: 0, max: 1e9, noNaN: true })),
+    objective: fc.constantFrom("revenue" as const, "enrollments" as const),
+    reference_price_tokens: fc.oneof(fc.constant(0), tokens),
+    competitor_price_tokens: fc.oneof(fc.constant(0), tokens),
+    category_price_loo_tokens: fc.oneof(fc.constant(0), tokens),
+    exposures_30d: count,
+    enrollments_30d: count,
+    category_conversion_90d: fc.double({ min: 0, max: 1, noNaN: true }),
+    days_since_launch: fc.double({ min: -1, max: 4000, noNaN: true }),
+  })
+  .map(({ cells, current_price, current_enrollments, objective, ...features }) => testInputs({ cells: cells.flat(), current_price, current_enrollments, objective, features }));
+
+export const anyModel: fc.Arbitrary<CompiledModel | null> = fc.option(
+  fc
+    .record({
+      conversion: fc.double({ min: 1e-6, max: 0.999, noNaN: true }),
+      slope: fc.double({ min: 0, max: 5, noNaN: true }),
+      elasticity: fc.double({ min: -6, max: -0.05, noNaN: true }),
+      se: fc.double({ min: 0.01, max: 5, noNaN: true }),
+      level_sd: fc.double({ min: 0.01, max: 3, noNaN: true }),
+      dispersion: fc.double({ min: 1, max: 20, noNaN: true }),
+    })
+    .map((parameters) => testModel(parameters)),
+);
+
+export const anyPolicy: fc.Arbitrary<Policy> = fc
+  .record({
+    elasticity: fc.constantFrom(0, 0.5, 0.85),
+    competitive: fc.constantFrom(0, 0.15),
+    span: fc.double({ min: 1, max: 10, noNaN: true }),
+    points: fc.integer({ min: 2, max: 512 }),
+    bound: tokens,
+    other_bound: tokens,
+    step_log_max: fc.double({ min: 0, max: 2, noNaN: true }),
+    hold_probability: fc.double({ min: 0, max: 1, noNaN: true }),
+    hold_loss: fc.double({ min: 0, max: 1, noNaN: true }),
+    horizon_days: fc.integer({ min: 1, max: 365 }),
+  })
+  .map(({ elasticity, competitive, span, points, bound, other_bound, step_log_max, hold_probability, hold_loss, horizon_days }) => ({
+    version: defaultPolicy.version,
+    objective: "revenue",
+    weights: { elasticity, competitive },
+    grid: { span, points },
+    floor_tokens: Math.min(bound, other_bound),
+    ceiling_tokens: Math.max(bound, other_bound),
+    step_log_max,
+    hold_probability,
+    hold_loss,
+    horizon_days,
+    stale_after_ms: defaultPolicy.stale_after_ms,
+  }));

@@ -1,0 +1,98 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decisionRecordSchema } from "../contracts/decision.ts";
+import { defaultPolicy } from "../contracts/policy.ts";
+import { optimizeAnswer } from "./answer.ts";
+import { answerDigest, decisionId, decisionRecord, replayDecision } from "./decision.ts";
+import type { PricingInputs } from "./inputs.ts";
+import { priceCourse } from "./price-course.ts";
+import { anyInputs, anyModel, anyPolicy, testInputs, testModel } from "./testing.ts";
+
+const model = testModel();
+
+function recorded(inputs: PricingInputs) {
+  const answer = optimizeAnswer(priceCourse(inputs, model, defaultPolicy), decisionId(inputs));
+  return decisionRecord({ inputs, policy: defaultPolicy, answer, decided_at_ms: 1_760_000_000_123, cursor_sequence: 9 });
+}
+
+describe("decisionId", () => {
+  test("is 128 bits of hex, the same for arrays, typed arrays and any key order", () => {
+    const inputs = testInputs();
+    const id = decisionId(inputs);
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(decisionId({ ...inputs, features: Float64Array.from(inputs.features), cells: Float64Array.from(inputs.cells) })).toBe(id);
+    const { course_id, cells, ...others } = inputs;
+    expect(decisionId({ cells, ...others, course_id })).toBe(id);
+  });
+
+  test("differs for every single input", () => {
+    const changes: Parameters<typeof testInputs>[0][] = [
+      {},
+      { features: { ratings: 1 } },
+      { course_id: "C00002" },
+      { course_id: null },
+      { course_features: { category: "art", base_price: 100 } },
+      { course_features: { category: "art", base_price: 100, quality_tier: "elite" } },
+      { now_ms: 1 },
+      { cells: [0, 300, 25] },
+      { category: "art" },
+      { updated_at_ms: 1 },
+      { current_price: 101 },
+      { current_enrollments: 0 },
+      { objective: "enrollments" },
+      { model_digest: null },
+      { policy_version: "other" },
+      { record_sequence: 8 },
+      { degraded: ["features_stale"] },
+    ];
+    const ids = changes.map((change) => decisionId(testInputs(change)));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("two absent optional features and two undefined ones are the same", () => {
+    const absent = testInputs({ course_features: { category: "art", base_price: 100 } });
+    const named = testInputs({ course_features: { base_price: 100, category: "art", difficulty_level: undefined, quality_tier: undefined } });
+    expect(decisionId(named)).toBe(decisionId(absent));
+  });
+});
+
+describe("replayDecision", () => {
+  test("a record is valid, and freshness is not part of its digest", () => {
+    const record = recorded(testInputs());
+    expect(decisionRecordSchema.parse(JSON.parse(JSON.stringify(record)))).toEqual(record);
+    expect(record).toMatchObject({ decided_at: "2025-10-09T08:53:20.123Z", cursor_sequence: 9, optimal_price: 91 });
+    const answer = optimizeAnswer(priceCourse(testInputs(), model, defaultPolicy), record.id);
+    expect(answerDigest({ ...answer, freshness_ms: 5 })).toBe(record.answer_digest);
+  });
+
+  test("2,000 random decisions come out identical after a trip through JSON", () => {
+    let identical = 0;
+    fc.assert(
+      fc.property(anyInputs, anyModel, anyPolicy, (drawn, model, policy) => {
+        const inputs = { ...drawn, model_digest: model === null ? null : model.digest, cells: Float64Array.from(drawn.cells) };
+        const answer = optimizeAnswer(priceCourse(inputs, model, policy), decisionId(inputs));
+        const record: unknown = JSON.parse(JSON.stringify(decisionRecord({ inputs, policy, answer, decided_at_ms: 0, cursor_sequence: 1 })));
+        const replay = replayDecision(record, model);
+        if (replay.identical && JSON.stringify(replay.answer) === JSON.stringify(answer)) identical++;
+      }),
+      { numRuns: 2000 },
+    );
+    expect(identical).toBe(2000);
+  });
+
+  test("a record that was tampered with is not identical", () => {
+    const record = recorded(testInputs());
+    expect(replayDecision(record, model).identical).toBe(true);
+    expect(replayDecision({ ...record, inputs: { ...record.inputs, cells: [0, 300, 60] } }, model).identical).toBe(false);
+    expect(replayDecision({ ...record, inputs: { ...record.inputs, now_ms: 0 } }, model).identical).toBe(false);
+    expect(replayDecision({ ...record, optimal_price: 92 }, model).identical).toBe(false);
+    expect(replayDecision({ ...record, policy: { ...defaultPolicy, stale_after_ms: 1 } }, model).identical).toBe(true);
+    expect(replayDecision({ ...record, policy: { ...defaultPolicy, floor_tokens: 95 } }, model).identical).toBe(false);
+  });
+
+  test("refuses what is no record, and another model", () => {
+    const record = recorded(testInputs());
+    expect(() => replayDecision({ ...record, inputs: { ...record.inputs, current_price: "100" } }, model)).toThrow(/current_price/);
+    expect(() => replayDecision(record, null)).toThrow(expect.objectContaining({ code: "wrong_model" }));
+  });
+});

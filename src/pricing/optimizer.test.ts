@@ -1,0 +1,99 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { defaultPolicy, type Policy } from "../contracts/policy.ts";
+import { optimise, type Optimum } from "./optimizer.ts";
+import { demandPosterior } from "./posterior.ts";
+import { demandPrior } from "./prior.ts";
+import { conversionAt, type DemandNodes, demandNodes } from "./quadrature.ts";
+import { testInputs, testModel } from "./testing.ts";
+
+/** A demand curve known for certain: logit s = level − slope·log(price / current). */
+function curve(level: number, slope: number): DemandNodes {
+  return demandNodes({ level, level_sd: 0, slope, slope_sd: 0, lean: 0, slope_min: 0 });
+}
+
+const everywhere = { low: 1, high: 1e9 };
+const wide: Policy = { ...defaultPolicy, grid: { span: 10, points: 512 }, ceiling_tokens: 1_000_000 };
+
+function best(nodes: DemandNodes, current: number, policy: Policy = wide, objective: "revenue" | "enrollments" = "revenue"): Optimum {
+  return optimise(nodes, current, everywhere, objective, policy);
+}
+
+describe("optimise", () => {
+  test("finds the closed form of logit demand in log price: −b(1 − s) = −1, so p* = p·e^((level − logit(1 − 1/b))/b)", () => {
+    for (const [level, slope] of [[-1, 1.5], [0, 2], [0.5, 3], [2, 2.5], [-0.5, 1.3]] as const) {
+      const s = 1 - 1 / slope;
+      const exact = 1000 * Math.exp((level - Math.log(s / (1 - s))) / slope);
+      const { price, boundary } = best(curve(level, slope), 1000);
+      expect(boundary).toBe(false);
+      expect(Math.abs(Math.log(price / exact)), `${level}, ${slope}`).toBeLessThan(0.006);
+    }
+  });
+
+  test("constant elasticity (conversion far below 1) ends at a bound, flagged", () => {
+    expect(best(curve(-12, 1.5), 1000)).toMatchObject({ price: 100, boundary: true });
+    expect(best(curve(-12, 0.7), 1000)).toMatchObject({ price: 10_000, boundary: true });
+    expect(best(curve(-12, 0.7), 1000, { ...wide, ceiling_tokens: 1500 })).toMatchObject({ price: 1500, boundary: true });
+    expect(best(curve(-12, 1.5), 1000, { ...wide, floor_tokens: 700 })).toMatchObject({ price: 700, boundary: true });
+  });
+
+  test("on a range with fewer whole prices than points agrees with trying every price", () => {
+    const policy: Policy = { ...defaultPolicy, grid: { span: 2, points: 64 } };
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 40 }), fc.array(fc.tuple(fc.double({ min: -0.5, max: 0.5, noNaN: true }), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 200 })), { maxLength: 6 }), (current, cells) => {
+        const inputs = testInputs({ current_price: current, cells: cells.flat(), features: { reference_price_tokens: current } });
+        const { nodes } = demandPosterior(demandPrior(inputs, testModel({ reference_price: current })), inputs.cells);
+        let most = 0;
+        for (let p = Math.ceil(current / 2); p <= current * 2; p++) most = Math.max(most, p * conversionAt(nodes, Math.log(p / current)).mean);
+        const { price } = best(nodes, current, policy);
+        expect(price * conversionAt(nodes, Math.log(price / current)).mean).toBeCloseTo(most, 9);
+      }),
+    );
+  });
+
+  test("enrollments: the lowest price that earns no less than the current one", () => {
+    const nodes = curve(0, 2.5);
+    const revenue = (p: number): number => p * conversionAt(nodes, Math.log(p / 100)).mean;
+    const policy: Policy = { ...defaultPolicy, grid: { span: 4, points: 512 } };
+    const { price } = best(nodes, 100, policy, "enrollments");
+    expect(price).toBeLessThan(best(nodes, 100, policy).price);
+    expect(revenue(price)).toBeGreaterThanOrEqual(revenue(100));
+    expect(revenue(price - 1)).toBeLessThan(revenue(100));
+    // Where demand is inelastic a lower price only loses: it stays.
+    expect(best(curve(0, 0.5), 100, policy, "enrollments").price).toBe(100);
+  });
+
+  test("the supported optimum stays in the supported range, its ends included", () => {
+    const { price, supported_price } = optimise(curve(-12, 0.5), 1000, { low: 904.8, high: 1105.2 }, "revenue", defaultPolicy);
+    expect(price).toBe(2000);
+    expect(supported_price).toBe(1105);
+    expect(optimise(curve(-12, 1.8), 1000, { low: 904.8, high: 1105.2 }, "revenue", defaultPolicy).supported_price).toBe(905);
+  });
+
+  test("answers whole prices inside span, floor and ceiling for any policy", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1_000_000_000 }),
+        fc.integer({ min: 2, max: 512 }),
+        fc.double({ min: 1, max: 10, noNaN: true }),
+        fc.integer({ min: 1, max: 1_000_000_000 }),
+        fc.integer({ min: 1, max: 1_000_000_000 }),
+        fc.double({ min: 0.05, max: 6, noNaN: true }),
+        fc.constantFrom("revenue" as const, "enrollments" as const),
+        (current, points, span, a, b, slope, objective) => {
+          const floor = Math.min(a, b);
+          const ceiling = Math.max(a, b);
+          const policy: Policy = { ...defaultPolicy, grid: { span, points }, floor_tokens: floor, ceiling_tokens: ceiling };
+          const legal = current >= floor && current <= ceiling;
+          const step = { low: current * Math.exp(-0.1), high: current * Math.exp(0.1) };
+          const { price, supported_price } = optimise(curve(-2, slope), current, step, objective, policy);
+          for (const p of [price, supported_price]) {
+            expect(Number.isInteger(p)).toBe(true);
+            expect(p >= floor && p <= ceiling).toBe(true);
+            expect(legal ? p >= current / span - 1 && p <= current * span + 1 : true).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+});
