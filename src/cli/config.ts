@@ -61,12 +61,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return { config: { ...config, data_dir: resolve(config.data_dir) }, sources: sources as Record<SettingName, Source> };
 }
 
-/** The same configuration as variables, for a child process: nothing of the parent's is left to chance. */
-export function configEnvironment(config: Config): Record<string, string> {
+/** What was set, as variables for a child process, which has the same defaults. */
+export function configEnvironment({ config, sources }: ReadConfig): Record<string, string> {
   const entries: [string, string][] = [];
   for (const name of settingNames) {
     const value = config[name];
-    if (value !== null) entries.push([settings[name].variable, String(value)]);
+    if (sources[name] !== "default" && value !== null) entries.push([settings[name].variable, String(value)]);
   }
   return Object.fromEntries(entries);
 }

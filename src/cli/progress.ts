@@ -9,6 +9,8 @@ export interface ProgressOutput {
 /** What is shown of one phase of the start: any number of counters, then one line. */
 export interface Phase {
   update(counter: string, done: number, total: number): void;
+  /** What it is waiting for, where there is nothing to count. */
+  note(text: string): void;
   done(detail: string): void;
   failed(): void;
 }
@@ -28,8 +30,10 @@ export function formatCount(count: number): string {
   return whole.format(count);
 }
 
-function share(done: number, total: number): string {
-  return total > 0 ? `${Math.floor((100 * Math.min(done, total)) / total)} %` : "";
+/** Totals are estimates: what passes one becomes it. */
+function formatShare(done: number, estimate: number): string {
+  const total = Math.max(done, estimate);
+  return total > 0 ? `${formatCount(done)} of ${formatCount(total)} (${Math.floor((100 * done) / total)} %)` : "0";
 }
 
 function doneLine(name: string, detail: string, seconds: number): string {
@@ -58,14 +62,18 @@ export class PlainProgress implements Progress {
     const started_ms = this.#clock.now_ms();
     let told_ms = started_ms;
     const counters = new Map<string, string>();
+    const tell = (text: () => string): void => {
+      const now_ms = this.#clock.now_ms();
+      if (now_ms - told_ms < PLAIN_INTERVAL_MS) return;
+      told_ms = now_ms;
+      this.line(`  ${name.padEnd(NAME_WIDTH)} ${text()}`);
+    };
     return {
       update: (counter, done, total) => {
-        counters.set(counter, `${counter} ${formatCount(done)} of ${formatCount(total)} (${share(done, total)})`);
-        const now_ms = this.#clock.now_ms();
-        if (now_ms - told_ms < PLAIN_INTERVAL_MS) return;
-        told_ms = now_ms;
-        this.line(`  ${name.padEnd(NAME_WIDTH)} ${[...counters.values()].join(", ")}`);
+        counters.set(counter, `${counter} ${formatShare(done, total)}`);
+        tell(() => [...counters.values()].join(", "));
       },
+      note: (text) => tell(() => text),
       done: (detail) => this.line(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
       failed: () => this.line(`✗ ${name}`),
     };
@@ -120,6 +128,9 @@ class BarProgress implements Progress {
         }
         bar.setTotal(Math.max(total, done));
         bar.update(done);
+      },
+      note: (text) => {
+        if (this.#bars === undefined) this.#output.write(`\u001b[2K\r  ${name} … ${text}`);
       },
       done: (detail) => end(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
       failed: () => end(`✗ ${name}`),

@@ -5,6 +5,8 @@ import { z } from "zod";
 export interface Setting<T> {
   readonly variable: string;
   readonly flag: string;
+  /** A second name of the flag. */
+  readonly alias?: string;
   readonly type: string;
   readonly description: string;
   readonly fallback: T;
@@ -12,9 +14,9 @@ export interface Setting<T> {
   readonly schema: z.ZodType<T, string>;
 }
 
-function setting<T>(variable: string, type: string, schema: z.ZodType<T, string>, fallback: T, description: string): Setting<T> {
+function setting<T>(variable: string, type: string, schema: z.ZodType<T, string>, fallback: T, description: string, alias?: string): Setting<T> {
   const flag = `--${variable.slice("TIDEMARK_".length).toLowerCase().replaceAll("_", "-")}`;
-  return { variable, flag, type, description, fallback, schema };
+  return { variable, flag, type, description, fallback, schema, ...(alias === undefined ? {} : { alias }) };
 }
 
 function whole(min: number, max: number): { type: string; schema: z.ZodType<number, string> } {
@@ -37,10 +39,10 @@ const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 const host = "a loopback address (127.0.0.1, ::1, localhost): there are no API keys to protect any other";
 const path = "path of a directory";
 const httpUrl = "http://host[:port] or https://host[:port]";
-const natsUrl = "nats://[user:password@]host[:port], or tls:// or ws:// or wss://";
+const natsUrl = "nats://[user:password@]host[:port] or tls://…, several separated by commas";
 
 function isNatsUrl(text: string): boolean {
-  return URL.canParse(text) && /^(nats|tls|wss?):$/.test(new URL(text).protocol) && new URL(text).hostname !== "";
+  return text.split(",").every((part) => URL.canParse(part) && /^(nats|tls):$/.test(new URL(part).protocol) && new URL(part).hostname !== "");
 }
 
 function isHttpUrl(text: string): boolean {
@@ -72,7 +74,7 @@ export const settings = {
   train_interval_hours: setting("TIDEMARK_TRAIN_INTERVAL_HOURS", interval.type, interval.schema, 6, "hours between scheduled training runs"),
   seed: setting("TIDEMARK_SEED", seed.type, seed.schema, 1, "seed of the synthetic platform and of training"),
   engine_url: setting<string | null>("TIDEMARK_ENGINE_URL", httpUrl, z.string().refine(isHttpUrl, httpUrl), null, "engine that the live simulator asks for prices; unset: the running start's, else host and port above"),
-  sim_rate: setting("TIDEMARK_SIM_RATE", rate.type, rate.schema, 20, "views a second of the live simulator; 0: no live traffic"),
+  sim_rate: setting("TIDEMARK_SIM_RATE", rate.type, rate.schema, 20, "views a second of the live simulator; 0: no live traffic", "--rate"),
   learners: setting("TIDEMARK_LEARNERS", learners.type, learners.schema, 10_000, "learners of the synthetic platform"),
   courses: setting("TIDEMARK_COURSES", courses.type, courses.schema, 2_000, "courses of the synthetic platform"),
   teachers: setting("TIDEMARK_TEACHERS", teachers.type, teachers.schema, 500, "teachers of the synthetic platform"),

@@ -15,7 +15,7 @@ export type ProcessIdentity = z.infer<typeof processSchema>;
 const runningSchema = processSchema.extend({
   nats_url: z.string().optional(),
   url: z.string().optional(),
-  children: z.array(processSchema),
+  children: z.array(processSchema).readonly(),
 });
 export type Running = z.infer<typeof runningSchema>;
 

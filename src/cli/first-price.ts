@@ -1,0 +1,22 @@
+import { optimizeAnswerSchema, type OptimizeAnswer } from "../contracts/api.ts";
+import { errorMessage } from "../lib/errors.ts";
+
+const TIMEOUT_MS = 5_000;
+
+/** A price that is as good as the engine gives, or what keeps it from being so. */
+export async function askPrice(url: string, course_id: string): Promise<OptimizeAnswer | string> {
+  try {
+    const response = await fetch(`${url}/optimize_price`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ course_id }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const body: unknown = await response.json();
+    if (response.status !== 200) return `status ${response.status}, ${(body as { detail?: unknown }).detail ?? "no detail"}`;
+    const answer = optimizeAnswerSchema.parse(body);
+    return answer.degraded === undefined ? answer : `degraded: ${answer.degraded.join(", ")}`;
+  } catch (error) {
+    return error instanceof TypeError ? "the engine does not answer yet" : errorMessage(error);
+  }
+}

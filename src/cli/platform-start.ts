@@ -1,0 +1,238 @@
+import { modelPromotedSchema } from "../contracts/control.ts";
+import { modelSubject, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
+import type { StreamState } from "../ingest/broker-message.ts";
+import { freePort } from "../ingest/broker-config.ts";
+import { Broker } from "../ingest/nats.ts";
+import { must } from "../lib/assert.ts";
+import type { Clock } from "../lib/clock.ts";
+import { TidemarkError } from "../lib/errors.ts";
+import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
+import { askPrice } from "./first-price.ts";
+import { HistoryMarker } from "./history-marker.ts";
+import { aborted } from "./lifetime.ts";
+import { httpUrl } from "./nats-url.ts";
+import { formatCount, type Phase, type Progress } from "./progress.ts";
+import type { StartLock } from "./start-lock.ts";
+import { defaultChildPolicy, type ReadyDetail, type SupervisedChild } from "./supervised-child.ts";
+import { Supervisor } from "./supervisor.ts";
+
+/** Thrown out of whatever the start is waiting for when the process is asked to stop. */
+export class StopRequested extends Error {
+  override name = "StopRequested";
+}
+
+export interface PlatformStartOptions {
+  readonly read: ReadConfig;
+  readonly port: number;
+  readonly entry: string;
+  readonly log_dir: string;
+  readonly progress: Progress;
+  readonly lock: StartLock;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** The simulated platform's first course: its price says that everything works. */
+const PROBE_COURSE = "C00001";
+const MODEL_FAMILY = "elasticity";
+const POLL_MS = 100;
+const CONNECT_MAX_MS = 15_000;
+/** On a restart the trainer has nothing to do at first; its backend is worth a short wait, no more. */
+const BACKEND_WAIT_MS = 3_000;
+
+/** Children stop within these, in this order: together with the broker's own they stay below ten seconds. */
+const GRACE_MS = { simulate: 1_500, train: 1_500, serve: 3_000, ingest: 2_000, broker: 1_500 } as const;
+
+/** One run of `tidemark start`: the phases up to the first price, then the roles until told to stop. */
+export class PlatformStart {
+  readonly #options: PlatformStartOptions;
+  readonly #supervisor: Supervisor;
+  readonly #stopped: Promise<never>;
+  readonly #url: string;
+  #broker: Broker | undefined;
+  #folded = 0;
+
+  constructor(options: PlatformStartOptions) {
+    this.#options = options;
+    this.#url = httpUrl(options.read.config.host, options.port);
+    this.#stopped = aborted(options.signal).then(() => {
+      throw new StopRequested();
+    });
+    this.#stopped.catch(() => undefined);
+    this.#supervisor = new Supervisor({
+      entry: options.entry,
+      environment: { ...foreignEnvironment(), ...configEnvironment(options.read), TIDEMARK_DATA_DIR: options.read.config.data_dir, TIDEMARK_PORT: String(options.port) },
+      log_dir: options.log_dir,
+      policy: defaultChildPolicy,
+      line: (text) => options.progress.line(text),
+      onProcesses: (children) => options.lock.publish({ children }),
+    });
+  }
+
+  /** Returns only by throwing: StopRequested, or why it cannot go on. */
+  async run(): Promise<never> {
+    const nats_url = await this.#connectBroker();
+    const ingest = this.#launch("ingest", nats_url, GRACE_MS.ingest);
+    ingest.onProgress((_, done) => {
+      this.#folded = done;
+    });
+    const serve = this.#launch("serve", nats_url, GRACE_MS.serve);
+    await this.#history(nats_url, ingest);
+    const train = this.#launch("train", nats_url, GRACE_MS.train, ["--role"]);
+    await this.#catchUp(ingest);
+    await this.#firstModel(train);
+    await this.#firstPrice(serve);
+    if (this.#options.read.config.sim_rate > 0) this.#launch("simulate", nats_url, GRACE_MS.simulate, ["--live"]);
+    await this.#announce(nats_url, train);
+    return this.#until(new Promise<never>(() => undefined));
+  }
+
+  async stop(): Promise<void> {
+    const started_ms = this.#options.clock.now_ms();
+    // The broker is the oldest child and stops last; nothing asks it any more by then.
+    await this.#broker?.close();
+    await this.#supervisor.stop();
+    this.#options.progress.line(`Stopped in ${((this.#options.clock.now_ms() - started_ms) / 1000).toFixed(1)} s.`);
+  }
+
+  #launch(role: string, nats_url: string, grace_ms: number, args: readonly string[] = []): SupervisedChild {
+    return this.#supervisor.launch({ role, args: [role, ...args], environment: { TIDEMARK_NATS_URL: nats_url, TIDEMARK_ENGINE_URL: this.#url }, grace_ms });
+  }
+
+  #until<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#supervisor.failure, this.#stopped]);
+  }
+
+  /** One line of the start: `work` resolves to what the line says. */
+  async #phase(name: string, work: (phase: Phase) => Promise<string>): Promise<void> {
+    const phase = this.#options.progress.phase(name);
+    try {
+      phase.done(await this.#until(work(phase)));
+    } catch (error) {
+      phase.failed();
+      throw error;
+    }
+  }
+
+  /** Asks again until there is an answer; ends with the start itself. */
+  async #poll<T>(ask: () => Promise<T | undefined>): Promise<T> {
+    for (;;) {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
+      await this.#until(this.#options.clock.sleep(POLL_MS));
+    }
+  }
+
+  async #connectBroker(): Promise<string> {
+    const { nats_url, nats_port } = this.#options.read.config;
+    let url = nats_url ?? "";
+    await this.#phase("broker", async () => {
+      let what = "broker";
+      if (nats_url === null) {
+        const port = nats_port === 0 ? await freePort() : nats_port;
+        const child = this.#supervisor.launch({ role: "broker", args: ["broker"], environment: { TIDEMARK_NATS_PORT: String(port) }, grace_ms: GRACE_MS.broker });
+        const detail = await this.#until(child.ready);
+        url = String(detail["url"]);
+        what = `nats-server ${detail["version"]}`;
+      }
+      this.#broker = await this.#connect(url);
+      await this.#broker.ensureStreams();
+      this.#options.lock.publish({ nats_url: url, url: this.#url });
+      return `${what} on ${maskUrl(url)}`;
+    });
+    return url;
+  }
+
+  async #connect(url: string): Promise<Broker> {
+    const timeout = AbortSignal.timeout(CONNECT_MAX_MS);
+    try {
+      return await Broker.connect({ url, name: "tidemark-start", signal: AbortSignal.any([this.#options.signal, timeout]) });
+    } catch (error) {
+      if (!timeout.aborted) throw error;
+      throw new TidemarkError("broker_unreachable", `no NATS server answers at ${maskUrl(url)} (TIDEMARK_NATS_URL)`, { cause: error });
+    }
+  }
+
+  async #events(): Promise<StreamState> {
+    return must(await must(this.#broker, "no broker yet").streamInfo(STREAM_EVENTS), "EVENTS was just made sure of");
+  }
+
+  async #history(nats_url: string, ingest: SupervisedChild): Promise<void> {
+    const marker = new HistoryMarker(this.#options.read.config.data_dir);
+    const { created, messages } = await this.#events();
+    if (marker.isComplete(created)) {
+      this.#options.progress.phase("history").done(`there already, ${formatCount(messages)} events`);
+      return;
+    }
+    await this.#phase("history", async (phase) => {
+      const environment = { TIDEMARK_NATS_URL: nats_url };
+      const simulate = this.#supervisor.launch({ role: "history", args: ["simulate", "--history"], environment, once: true, grace_ms: GRACE_MS.simulate });
+      let total = 0;
+      simulate.onProgress((_, done, estimate) => {
+        total = Math.max(estimate, done);
+        phase.update("published", done, total);
+      });
+      ingest.onProgress((_, done, known) => phase.update("folded", done, Math.max(total, known)));
+      await this.#until(simulate.finished);
+      marker.complete(created);
+      return `${formatCount((await this.#events()).messages)} events published`;
+    });
+  }
+
+  async #catchUp(ingest: SupervisedChild): Promise<void> {
+    await this.#phase("features", async (phase) => {
+      const { last_sequence } = await this.#events();
+      ingest.onProgress((_, done) => phase.update("folded", Math.min(done, last_sequence), last_sequence));
+      await this.#poll(async () => (this.#folded >= last_sequence ? true : undefined));
+      return `${formatCount(last_sequence)} events folded`;
+    });
+  }
+
+  async #firstModel(train: SupervisedChild): Promise<void> {
+    await this.#phase("model", async (phase) => {
+      train.onProgress((name, done, total) => phase.update(name, done, total));
+      const broker = must(this.#broker, "no broker yet");
+      const promoted = await this.#poll(() => broker.getMessage(STREAM_CONTROL, { last_by_subject: modelSubject(MODEL_FAMILY) }));
+      const { version, reason } = modelPromotedSchema.parse(JSON.parse(new TextDecoder().decode(promoted.data)));
+      return `${version}: ${reason}`;
+    });
+  }
+
+  async #firstPrice(serve: SupervisedChild): Promise<void> {
+    await this.#phase("price", async (phase) => {
+      await this.#until(serve.ready);
+      const answer = await this.#poll(async () => {
+        const answer = await askPrice(this.#url, PROBE_COURSE);
+        if (typeof answer !== "string") return answer;
+        phase.note(answer);
+        return undefined;
+      });
+      return `${PROBE_COURSE}: ${answer.current_price} → ${answer.optimal_price} tokens, from ${answer.model}, ${process.uptime().toFixed(1)} s after the start`;
+    });
+  }
+
+  async #announce(nats_url: string, train: SupervisedChild): Promise<void> {
+    const { config } = this.#options.read;
+    const waited = this.#options.clock.sleep(BACKEND_WAIT_MS).then((): ReadyDetail => ({}));
+    const { backend } = await this.#until(Promise.race([train.ready, waited]));
+    const traffic = config.sim_rate > 0 ? `${config.sim_rate} views a second, bought at the engine's prices` : "off";
+    const lines = [
+      `Tidemark is running after ${process.uptime().toFixed(1)} s:`,
+      `  prices     ${this.#url} (${config.serve_workers} ${config.serve_workers === 1 ? "process" : "processes"})`,
+      `  broker     ${maskUrl(nats_url)}`,
+      `  training   every ${config.train_interval_hours} h on TensorFlow.js backend ${backend ?? config.tf_backend}`,
+      `  simulator  ${traffic}`,
+      `  kept in    ${config.data_dir} (logs in logs/)`,
+      "Try:",
+      `  curl -s ${this.#url}/optimize_price -H 'content-type: application/json' -d '{"course_id":"${PROBE_COURSE}"}'`,
+      "Ctrl-C stops everything; the next start goes on from here.",
+    ];
+    for (const line of lines) this.#options.progress.line(line);
+  }
+}
+
+/** This process's variables without its own settings, which reach the children as they were read. */
+function foreignEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).flatMap(([name, value]): [string, string][] => (value === undefined || name.startsWith("TIDEMARK_") ? [] : [[name, value]]));
+  return Object.fromEntries(entries);
+}

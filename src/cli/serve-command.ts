@@ -1,0 +1,24 @@
+import { systemClock } from "../lib/clock.ts";
+import { runServeRole } from "../serving/server.ts";
+import type { CommandContext } from "./command.ts";
+import { EXIT_OK } from "./exit-codes.ts";
+import { createLogger } from "./logger.ts";
+import { brokerUrl } from "./nats-url.ts";
+import { programVersion } from "./version.ts";
+
+/** `tidemark serve`: price calls over HTTP until stopped. */
+export async function runServeCommand({ read: { config }, signal }: CommandContext): Promise<number> {
+  await runServeRole({
+    host: config.host,
+    port: config.port,
+    workers: config.serve_workers,
+    data_dir: config.data_dir,
+    nats_url: brokerUrl(config),
+    version: programVersion(),
+    log_level: config.log_level,
+    logger: createLogger("serve", config.log_level),
+    clock: systemClock,
+    signal,
+  });
+  return EXIT_OK;
+}
