@@ -1,0 +1,221 @@
+import type { Artifact } from "../contracts/artifact.ts";
+import type { Event } from "../contracts/events.ts";
+import { defaultPolicy } from "../contracts/policy.ts";
+import { modelSubject } from "../contracts/subjects.ts";
+import { ControlWriter } from "../features/control-writer.ts";
+import { FeatureReader } from "../features/feature-reader.ts";
+import { FeatureWriter } from "../features/feature-writer.ts";
+import { MemoryStore } from "../features/memory-store.ts";
+import type { PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { Clock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/log.ts";
+import type { Logger } from "../lib/log.ts";
+import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
+import { artifactDigest, encodeArtifact } from "../models/compiled.ts";
+import { elasticityFeatureNames } from "../models/elasticity-features.ts";
+import { createApp } from "./app.ts";
+import type { BrokerPort } from "./broker-link.ts";
+import { DecisionLog } from "./decision-log.ts";
+import { DegradationMonitor } from "./degradation.ts";
+import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
+import { HealthReport } from "./health.ts";
+import { ServingMetrics } from "./metrics.ts";
+import { ModelHolder } from "./model-holder.ts";
+import { PriceService } from "./price-service.ts";
+
+export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
+const STREAM_CREATED = "2026-01-01T00:00:00.000Z";
+
+/** Time stands still until a test moves it; sleeping takes a millisecond of real time. */
+export class TestClock implements Clock {
+  time_ms = START_MS;
+
+  now_ms(): number {
+    return this.time_ms;
+  }
+
+  sleep(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+export interface Published {
+  readonly subject: string;
+  readonly text: string;
+  readonly message_id: string | undefined;
+}
+
+/** A broker in memory that fails when told to. */
+export class TestBroker implements BrokerPort {
+  connected = true;
+  /** Publications that reject before one is taken again. */
+  failures = 0;
+  stream: StreamState | undefined;
+  readonly published: Published[] = [];
+  readonly objects = new Map<string, Uint8Array>();
+
+  async publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.connected) throw new Error("not connected");
+    if (this.failures > 0) {
+      this.failures--;
+      throw new Error("no acknowledgement");
+    }
+    this.published.push({ subject, text: new TextDecoder().decode(data), message_id: options?.message_id });
+    return { sequence: this.published.length, duplicate: false };
+  }
+
+  getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
+    return this.connected ? Promise.resolve(this.objects.get(name)) : Promise.reject(new Error("not connected"));
+  }
+
+  streamInfo(): Promise<StreamState | undefined> {
+    return this.connected ? Promise.resolve(this.stream) : Promise.reject(new Error("not connected"));
+  }
+}
+
+/** A log-linear model that falls with price; `version` makes another artifact of it. */
+export function testArtifact(version = "v1", price_coefficient = -1.6): Artifact {
+  const columns = elasticityFeatureNames.length;
+  const coefficients = elasticityFeatureNames.map((name) => (name === "log_price_vs_reference" ? price_coefficient : name === "log_conversion_90d" ? 1 : 0));
+  return {
+    format: 1,
+    family: "elasticity",
+    version,
+    feature_names: [...elasticityFeatureNames],
+    champion: "log_linear",
+    model: { kind: "log_linear", mean: new Array<number>(columns).fill(0), scale: new Array<number>(columns).fill(1), coefficients, intercept: 0 },
+    candidates: [
+      {
+        name: "log_linear",
+        metrics: { rows: 100, poisson_deviance: 0.9, skill: 0.1, r2_log: 0.4, rmse_log: 0.5, mape_log: 0.6, wape: 0.7 },
+        elasticity: price_coefficient,
+        importance: { log_price_vs_reference: 1 },
+        backend: "cpu",
+        training_seconds: 1.5,
+      },
+    ],
+    elasticity: {
+      global: { value: -1.6, se: 0.1, sales: 1000, identified: true, source: "global" },
+      tau_category: 0.2,
+      tau_course: 0.3,
+      categories: { programming: { value: -1.4, se: 0.2, sales: 300, identified: true, source: "category" } },
+    },
+    level_sd: 0.5,
+    dispersion: { "": 1.2 },
+    lineage: {
+      run_id: "r1",
+      seed: 1,
+      stream: "EVENTS",
+      stream_created: STREAM_CREATED,
+      first_sequence: 1,
+      last_sequence: 1000,
+      trained_at: "2026-03-01T00:00:00.000Z",
+      data_from: "2025-03-01T00:00:00.000Z",
+      data_to: "2026-03-01T00:00:00.000Z",
+      rows: 100,
+      code_version: "test",
+    },
+  };
+}
+
+export interface TestEngineOptions {
+  readonly cache_dir?: string;
+  readonly logger?: Logger;
+}
+
+/** The whole of serving over a store in memory that the real folds write. */
+export class TestEngine {
+  readonly clock = new TestClock();
+  readonly broker = new TestBroker();
+  readonly store = new MemoryStore();
+  readonly features: { current: OpenFeatures | undefined; reason: string };
+  readonly models: ModelHolder;
+  readonly decisions: DecisionLog;
+  readonly degradation: DegradationMonitor;
+  readonly health: HealthReport;
+  readonly prices: PriceService;
+  readonly app: ReturnType<typeof createApp>;
+  readonly #writer = new FeatureWriter(this.store);
+  readonly #control = new ControlWriter(this.store);
+  #sequence = 0;
+  #promotions = 0;
+
+  constructor({ cache_dir = "/nonexistent", logger = silentLogger }: TestEngineOptions = {}) {
+    const { clock, broker } = this;
+    this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
+    const { features } = this;
+    this.models = new ModelHolder({ features, broker, clock, logger, cache_dir });
+    this.decisions = new DecisionLog({ broker, clock, logger });
+    this.degradation = new DegradationMonitor(broker, features, clock, defaultPolicy.stale_after_ms);
+    const { models, decisions, degradation } = this;
+    this.prices = new PriceService({ features, models, degradation, decisions, policy: defaultPolicy, clock });
+    this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
+    const metrics = new ServingMetrics();
+    metrics.watch({ prices: this.prices, models, decisions, degradation, policy_version: defaultPolicy.version });
+    this.app = createApp({ prices: this.prices, models, health: this.health, metrics, metricsText: () => metrics.registry.metrics(), logger });
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Folds events, each at its own time, and commits. */
+  fold(...events: readonly Event[]): void {
+    for (const event of events) {
+      const event_time_ms = parseTime(event.time);
+      this.#writer.apply({ sequence: ++this.#sequence, broker_time_ms: event_time_ms, event_time_ms, known_at_ms: event_time_ms, event });
+    }
+    this.#writer.commit({ stream_created: STREAM_CREATED, sequence: this.#sequence });
+    this.broker.stream = { created: STREAM_CREATED, first_sequence: 1, last_sequence: this.#sequence, messages: this.#sequence, bytes: 0 };
+  }
+
+  /** A catalogue of two courses with some sales. */
+  foldCatalogue(): void {
+    const course = (course_id: string, category: string, base_price: number): Event => ({
+      id: `up-${course_id}`,
+      type: "course.upserted",
+      time: formatTime(START_MS - 100 * DAY_MS),
+      course_id,
+      teacher_id: "t1",
+      category,
+      difficulty_level: "intermediate",
+      quality_tier: "standard",
+      base_price,
+      launched_at: formatTime(START_MS - 100 * DAY_MS),
+    });
+    this.fold(course("c1", "programming", 100), course("c2", "programming", 80), course("c3", "design", 60));
+    for (let i = 0; i < 40; i++) {
+      const time = formatTime(START_MS - (40 - i) * DAY_MS);
+      this.fold({ id: `x${i}`, type: "exposure.viewed", time, course_id: "c1", learner_id: `l${i}`, price: 100 });
+      if (i % 8 === 0) this.enroll("c1", 100, time);
+    }
+  }
+
+  enroll(course_id: string, price: number, time = formatTime(this.clock.time_ms)): void {
+    const id = `e${this.#sequence}`;
+    this.fold({ id, type: "enrollment.created", time, enrollment_id: id, course_id, learner_id: "l1", price });
+  }
+
+  /** Puts an artifact into the object store and folds its promotion. */
+  promote(artifact: Artifact, bytes: Uint8Array = encodeArtifact(artifact)): string {
+    const digest = artifactDigest(encodeArtifact(artifact));
+    const name = `elasticity-${artifact.version}`;
+    this.broker.objects.set(name, bytes);
+    const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: "elasticity", artifact: name, digest, version: artifact.version, reason: "test" };
+    this.#control.apply(modelSubject("elasticity"), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
+    this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions });
+    return digest;
+  }
+
+  post(path: string, body: unknown): Promise<Response> {
+    const text = JSON.stringify(body);
+    return Promise.resolve(this.app.request(path, { method: "POST", body: text, headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) } }));
+  }
+
+  /** Waits until everything recorded is published. */
+  async flushed(): Promise<void> {
+    while (this.decisions.pending > 0) await this.clock.sleep();
+  }
+}
+
