@@ -41,6 +41,8 @@ export interface BoostingFit {
   /** Total gain of each column's splits. */
   readonly gain: Float64Array;
   readonly trees: number;
+  /** Summed deviance of the validation rows under the model; infinite without any. */
+  readonly validation_deviance: number;
 }
 
 /** Adds the last tree's values to every row's score. */
@@ -112,7 +114,7 @@ export function fitBoosting(data: CountRows, options: BoostingOptions): Boosting
       bestTrees = forest.roots.length;
     } else if (forest.roots.length - bestTrees >= options.patience) break;
   }
-  return { model: cut(forest, base, bestTrees), gain: totalGain(forest, bestTrees, columns), trees: bestTrees };
+  return { model: cut(forest, base, bestTrees), gain: totalGain(forest, bestTrees, columns), trees: bestTrees, validation_deviance: best };
 }
 
 /** Nodes of the first `trees` trees: each tree's nodes follow the one before. */

@@ -95,8 +95,7 @@ export function estimateElasticity(rows: readonly JitterRow[]): ElasticityReport
   const groups = new Map([...fits.keys()].map((category, i) => [category, shrunk.groups[i]]));
   if (!(Math.sqrt(shrunk.mean.variance) <= SE_MAX)) return notIdentified(sales);
 
-  // One category says nothing of how far categories differ.
-  const tau_category = fits.size > 1 ? shrunk.tau : TAU_PRIOR;
+  const tau_category = shrunk.tau;
   const elsewhere = Math.sqrt(shrunk.mean.variance + tau_category ** 2);
   const categories: Record<string, ElasticityEstimate> = {};
   let total = 0;

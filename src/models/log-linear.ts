@@ -31,7 +31,7 @@ export interface LogLinearOptions {
   readonly decreasing_columns: number;
 }
 
-export const logLinearDefaults: Omit<LogLinearOptions, "decreasing_columns"> = { ridge: 1, steps_max: 50, tolerance: 1e-8 };
+export const logLinearDefaults: Omit<LogLinearOptions, "decreasing_columns"> = { ridge: 1, steps_max: 50, tolerance: 1e-9 };
 
 interface Standardised {
   /** Row-major, with a leading column of ones. */

@@ -42,7 +42,7 @@ async function eventNear(broker: Broker, from: number, step: 1 | -1): Promise<St
 export function weeksBefore(from_ms: number, to_ms: number): number[] {
   const at: number[] = [];
   for (let k = 1; k <= PERIODS_MAX && to_ms - k * PERIOD_MS >= from_ms + PERIOD_MS; k++) at.push(to_ms - k * PERIOD_MS);
-  return at.reverse();
+  return at.toReversed();
 }
 
 function sharedDoubles(length: number): Float64Array<SharedArrayBuffer> {

@@ -21,19 +21,13 @@ export interface TrainRoleOptions {
 
 const THREADS = 2;
 const DEADLINE_MS = 10 * 60_000;
-/** Wait after a failed run; or the interval, when that is shorter. */
-const RETRY_MS = 60_000;
+/** Wait after a failed run, doubled by each further one, up to the interval. */
+const RETRY_MS = 30_000;
+/** An abandoned sleep keeps its timer: short slices let the process end. */
+const SLICE_MS = 500;
 
-/** Sleeps on the clock, or until the signal: at once when it was given already. */
 async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  let wake = (): void => undefined;
-  const aborted = new Promise<void>((resolve) => {
-    wake = resolve;
-  });
-  signal.addEventListener("abort", wake, { once: true });
-  await Promise.race([clock.sleep(ms), aborted]);
-  signal.removeEventListener("abort", wake);
+  for (let left = ms; left > 0 && !signal.aborted; left -= SLICE_MS) await clock.sleep(Math.min(left, SLICE_MS));
 }
 
 /**
@@ -43,7 +37,7 @@ async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<voi
 export async function runTrainRole(options: TrainRoleOptions): Promise<void> {
   const { broker, logger, clock, interval_ms, seed, backend, signal, code_version = "unknown" } = options;
   let pool: TrainingPool | undefined;
-  let failed = false;
+  let failures = 0;
   let first = true;
   try {
     while (!signal.aborted) {
@@ -54,17 +48,17 @@ export async function runTrainRole(options: TrainRoleOptions): Promise<void> {
           logger.info({ backend: chosen, tried }, "training pool is warm");
           report({ type: "ready", detail: { backend: chosen, threads: THREADS } });
         }
-        if (failed || !first || (await promotedModel(broker)) === undefined) {
+        if (failures > 0 || !first || (await promotedModel(broker)) === undefined) {
           await trainElasticity({ broker, pool, seed, clock, logger, code_version, signal, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
         }
-        failed = false;
+        failures = 0;
       } catch (error) {
         if (signal.aborted) break;
-        failed = true;
+        failures++;
         logger.error({ code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "training run failed; it will be tried again");
       }
       first = false;
-      await sleep(clock, failed ? Math.min(RETRY_MS, interval_ms) : interval_ms, signal);
+      await sleep(clock, failures > 0 ? Math.min(RETRY_MS * 2 ** (failures - 1), interval_ms) : interval_ms, signal);
     }
   } finally {
     await pool?.close();
