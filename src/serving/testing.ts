@@ -141,7 +141,7 @@ export class TestEngine {
   #sequence = 0;
   #promotions = 0;
 
-  constructor({ cache_dir = "/nonexistent", logger = silentLogger }: TestEngineOptions = {}) {
+  constructor({ cache_dir = "/dev/null/no-directory", logger = silentLogger }: TestEngineOptions = {}) {
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;

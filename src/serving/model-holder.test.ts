@@ -1,0 +1,114 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { silentLogger } from "../lib/log.ts";
+import { encodeArtifact } from "../models/compiled.ts";
+import { testArtifact, TestEngine } from "./testing.ts";
+
+let cache_dir: string;
+let engine: TestEngine;
+let errors: string[];
+
+beforeEach(async () => {
+  cache_dir = await mkdtemp(join(tmpdir(), "tidemark-models-"));
+  errors = [];
+  engine = new TestEngine({ cache_dir, logger: { ...silentLogger, error: (_fields, message) => void errors.push(message) } });
+});
+
+afterEach(async () => {
+  await rm(cache_dir, { recursive: true });
+});
+
+const version = (): string | undefined => engine.models.current?.model.version;
+
+describe("ModelHolder", () => {
+  test("follows the champion", async () => {
+    await engine.models.check();
+    expect(version()).toBeUndefined();
+    engine.promote(testArtifact("v1"));
+    await engine.models.check();
+    const first = engine.models.current;
+    await engine.models.check();
+    expect(engine.models.current).toBe(first);
+    engine.promote(testArtifact("v2"));
+    await engine.models.check();
+    expect(version()).toBe("v2");
+    expect(engine.models).toMatchObject({ swaps: 2, failures: 0 });
+  });
+
+  test("keeps a copy, written whole, and starts from it without the broker", async () => {
+    const digest = engine.promote(testArtifact("v1"));
+    await engine.models.check();
+    expect(await readdir(cache_dir)).toEqual([`${digest}.json`]);
+    expect(await readFile(join(cache_dir, `${digest}.json`))).toEqual(Buffer.from(encodeArtifact(testArtifact("v1"))));
+    const restarted = new TestEngine({ cache_dir });
+    restarted.promote(testArtifact("v1"));
+    restarted.broker.connected = false;
+    await restarted.models.check();
+    expect(restarted.models.current?.model.version).toBe("v1");
+  });
+
+  test("replaces a damaged copy from the object store", async () => {
+    const digest = engine.promote(testArtifact("v1"));
+    await writeFile(join(cache_dir, `${digest}.json`), "{");
+    await engine.models.check();
+    expect(version()).toBe("v1");
+    expect(await readFile(join(cache_dir, `${digest}.json`))).toEqual(Buffer.from(encodeArtifact(testArtifact("v1"))));
+  });
+
+  test("serves without a copy when it cannot write one", async () => {
+    const readonly = new TestEngine({ cache_dir: "/dev/null/no-directory" });
+    readonly.promote(testArtifact("v1"));
+    await readonly.models.check();
+    expect(readonly.models.current?.model.version).toBe("v1");
+  });
+
+  test.each([
+    ["corrupt", (): void => void engine.promote(testArtifact("v2"), new TextEncoder().encode("{}"))],
+    ["incompatible", (): void => void engine.promote({ ...testArtifact("v2"), feature_names: ["something_else"] })],
+    [
+      "missing",
+      (): void => {
+        engine.promote(testArtifact("v2"));
+        engine.broker.objects.delete("elasticity-v2");
+      },
+    ],
+    [
+      "unreachable",
+      (): void => {
+        engine.promote(testArtifact("v2"));
+        engine.broker.connected = false;
+      },
+    ],
+  ])("a %s artifact leaves the model before in service; it is logged once, counted, and tried again with growing pauses", async (_name, promoteBad) => {
+    engine.promote(testArtifact("v1"));
+    await engine.models.check();
+    promoteBad();
+    await engine.models.check();
+    expect(version()).toBe("v1");
+    expect(engine.models.failures).toBe(1);
+    const pauses: number[] = [];
+    for (let waited_ms = 0; pauses.length < 8; waited_ms += 250) {
+      engine.clock.time_ms += 250;
+      const before = engine.models.failures;
+      await engine.models.check();
+      if (engine.models.failures > before) {
+        pauses.push(waited_ms + 250);
+        waited_ms = -250;
+      }
+    }
+    expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+    expect(errors.length).toBe(1);
+    expect(version()).toBe("v1");
+  });
+
+  test("a bad promotion is forgotten when a good one follows", async () => {
+    engine.promote(testArtifact("v2"), new Uint8Array([1]));
+    await engine.models.check();
+    expect(version()).toBeUndefined();
+    engine.promote(testArtifact("v3"));
+    await engine.models.check();
+    expect(version()).toBe("v3");
+  });
+});

@@ -1,0 +1,161 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { decisionRecordSchema } from "../contracts/decision.ts";
+import type { DecisionRecord } from "../contracts/decision.ts";
+import { MINUTE_MS } from "../lib/time.ts";
+import { FeatureReader } from "../features/feature-reader.ts";
+import { replayDecision } from "../pricing/decision.ts";
+import type { OptimizeAnswer, OptimizeBody } from "../contracts/api.ts";
+import { testArtifact, TestEngine } from "./testing.ts";
+
+let engine: TestEngine;
+
+beforeEach(async () => {
+  engine = new TestEngine();
+  engine.foldCatalogue();
+  engine.promote(testArtifact());
+  await engine.models.check();
+});
+
+const quote = (body: OptimizeBody): OptimizeAnswer => JSON.parse(engine.prices.optimize(body)) as OptimizeAnswer;
+
+async function records(): Promise<DecisionRecord[]> {
+  await engine.flushed();
+  return engine.broker.published.map(({ text }) => decisionRecordSchema.parse(JSON.parse(text)));
+}
+
+describe("sharing answers", () => {
+  test("identical inputs share one decision, recorded once; only the age is the call's own", async () => {
+    const first = quote({ course_id: "c1" });
+    engine.clock.time_ms += 2_500;
+    const second = quote({ course_id: "c1" });
+    expect(second).toEqual({ ...first, freshness_ms: first.freshness_ms + 2_500 });
+    expect(engine.prices).toMatchObject({ hits: 1, misses: 1 });
+    expect((await records()).map((record) => record.id)).toEqual([first.quote_id]);
+  });
+
+  test("each part of the body that matters makes its own answer, and they do not displace each other", async () => {
+    const bodies: OptimizeBody[] = [
+      { course_id: "c1" },
+      { course_id: "c2" },
+      { course_id: "c1", current_price: 90 },
+      { course_id: "c1", current_enrollments: 3 },
+      { course_id: "c1", objective: "enrollments" },
+      { course_id: "c1", current_price: 90, objective: "enrollments" },
+      { course_features: { category: "programming", base_price: 90 } },
+      { course_features: { category: "programming", base_price: 91 } },
+      { course_features: { category: "programming", base_price: 90, difficulty_level: "expert" } },
+      { course_features: { category: "programming", base_price: 90, quality_tier: "elite" } },
+      { course_id: "c9", course_features: { category: "programming", base_price: 90 } },
+      { course_features: { category: "design", base_price: 90 } },
+    ];
+    const first = bodies.map((body) => quote(body).quote_id);
+    expect(new Set(first).size).toBe(bodies.length);
+    expect(bodies.map((body) => quote(body).quote_id)).toEqual(first);
+    expect(engine.prices).toMatchObject({ hits: bodies.length, misses: bodies.length });
+    expect((await records()).length).toBe(bodies.length);
+  });
+
+  test("an enrollment that was folded is in the next quote", async () => {
+    const before = quote({ course_id: "c1" });
+    engine.enroll("c1", 150);
+    const after = quote({ course_id: "c1" });
+    expect(after.quote_id).not.toBe(before.quote_id);
+    expect(after.freshness_ms).toBe(0);
+    const [, record] = await records();
+    expect(record?.inputs.record_sequence).toBe(engine.sequence);
+    expect(record?.cursor_sequence).toBe(engine.sequence);
+  });
+
+  test("another course's enrollment reaches the category after a second, not at once", () => {
+    const before = quote({ course_id: "c1" }).quote_id;
+    engine.enroll("c2", 80);
+    expect(quote({ course_id: "c1" }).quote_id).toBe(before);
+    engine.clock.time_ms += 1_000;
+    expect(quote({ course_id: "c1" }).quote_id).not.toBe(before);
+    // Courses of other categories keep theirs.
+    const design = quote({ course_id: "c3" }).quote_id;
+    engine.enroll("c2", 80);
+    engine.clock.time_ms += 1_000;
+    expect(quote({ course_id: "c3" }).quote_id).toBe(design);
+  });
+
+  test("a new model, a new minute and a lost broker each make a new quote", async () => {
+    const seen = [quote({ course_id: "c1" }).quote_id];
+    engine.promote(testArtifact("v2", -2.5));
+    await engine.models.check();
+    const swapped = quote({ course_id: "c1" });
+    expect(swapped.model).toBe("v2");
+    seen.push(swapped.quote_id);
+    engine.clock.time_ms += MINUTE_MS;
+    seen.push(quote({ course_id: "c1" }).quote_id);
+    engine.broker.connected = false;
+    const alone = quote({ course_id: "c1" });
+    expect(alone.degraded).toEqual(["broker_unreachable"]);
+    seen.push(alone.quote_id);
+    expect(new Set(seen).size).toBe(4);
+    engine.broker.connected = true;
+    expect(quote({ course_id: "c1" })).not.toHaveProperty("degraded");
+    expect(engine.prices.degraded_answers).toBe(1);
+  });
+
+  test("a course that moves is read with its new category", () => {
+    quote({ course_id: "c1" });
+    engine.fold({
+      id: "move",
+      type: "course.upserted",
+      time: new Date(engine.clock.time_ms).toISOString(),
+      course_id: "c1",
+      teacher_id: "t1",
+      category: "design",
+      difficulty_level: "intermediate",
+      quality_tier: "standard",
+      base_price: 100,
+      launched_at: new Date(engine.clock.time_ms).toISOString(),
+    });
+    const moved = quote({ course_id: "c1" });
+    expect(quote({ course_id: "c1" }).quote_id).toBe(moved.quote_id);
+    engine.enroll("c3", 60);
+    engine.clock.time_ms += 1_000;
+    expect(quote({ course_id: "c1" }).quote_id).not.toBe(moved.quote_id);
+  });
+
+  test("another store shares nothing with the one before", () => {
+    quote({ course_id: "c1" });
+    const other = new TestEngine();
+    engine.features.current = { store: other.store, reader: new FeatureReader(other.store) };
+    expect(() => quote({ course_id: "c1" })).toThrow("No event of course c1");
+    expect(engine.prices.entries).toBe(0);
+  });
+
+  test("a course that is known only by an enrollment is priced without a category", () => {
+    engine.enroll("lonely", 70);
+    expect(quote({ course_id: "lonely" })).toMatchObject({ course_id: "lonely", current_price: 70 });
+    expect(quote({ course_id: "lonely" }).quote_id).toBe(quote({ course_id: "lonely" }).quote_id);
+  });
+});
+
+describe("decisions", () => {
+  test("each one replays to the answer that was given", async () => {
+    const answers = [quote({ course_id: "c1" }), quote({ course_id: "c1", objective: "enrollments" }), quote({ course_features: { category: "design", base_price: 33 } })];
+    const replayed = (await records()).map((record) => replayDecision(record, engine.models.current?.model ?? null));
+    expect(replayed.map(({ identical }) => identical)).toEqual([true, true, true]);
+    expect(replayed.map(({ answer }) => answer)).toEqual(answers.map(({ freshness_ms: _age, ...answer }) => answer));
+  });
+
+  test("are published under their own id, on the course's subject", async () => {
+    const known = quote({ course_id: "c1" }).quote_id;
+    const cold = quote({ course_features: { category: "design", base_price: 33 } }).quote_id;
+    await engine.flushed();
+    expect(engine.broker.published.map(({ subject, message_id }) => [subject, message_id])).toEqual([
+      ["quotes.course.c1", known],
+      ["quotes.course._cold", cold],
+    ]);
+  });
+
+  test("read features as of the whole minute", async () => {
+    quote({ course_id: "c1" });
+    const [record] = await records();
+    expect(record!.inputs.now_ms % MINUTE_MS).toBe(0);
+    expect(engine.clock.time_ms - record!.inputs.now_ms).toBe(30_000);
+  });
+});
