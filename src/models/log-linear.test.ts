@@ -30,8 +30,10 @@ describe("log-linear model", () => {
       score[0]! += residual;
       for (let i = 0; i < 4; i++) score[i + 1]! += (residual * (data.values[row * 4 + i]! - model.mean[i]!)) / model.scale[i]!;
     }
-    expect(Math.abs(score[0]!)).toBeLessThan(1e-4);
-    for (let i = 0; i < 4; i++) expect(Math.abs(score[i + 1]! - options.ridge * model.coefficients[i]!)).toBeLessThan(1e-4);
+    // Over the information, about the total count, a score is an error of the coefficient.
+    const total = data.y.reduce((sum, y) => sum + y, 0);
+    expect(Math.abs(score[0]!) / total).toBeLessThan(1e-7);
+    for (let i = 0; i < 4; i++) expect(Math.abs(score[i + 1]! - options.ridge * model.coefficients[i]!) / total).toBeLessThan(1e-7);
   });
 
   test("a Gram matrix in single precision costs steps, not accuracy", () => {

@@ -57,10 +57,11 @@ describe("shrinkage", () => {
 
   test("pulls every group towards the mean, the vaguer the more", () => {
     const { estimates } = draw("pull", 0.4);
+    estimates.sort((a, b) => a.variance - b.variance);
     const { mean, groups } = shrink(estimates);
     for (const [i, group] of groups.entries()) {
       expect(Math.abs(group.value - mean.value)).toBeLessThan(Math.abs(estimates[i]!.value - mean.value));
-      for (const [j, other] of groups.entries()) if (estimates[i]!.variance < estimates[j]!.variance) expect(group.share).toBeLessThan(other.share);
+      expect(group.share).toBeGreaterThan(groups[i - 1]?.share ?? 0);
     }
   });
 
