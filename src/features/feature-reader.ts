@@ -8,7 +8,7 @@ import { courseFeatureIndex } from "./course-view.ts";
 import { Evaluator } from "./evaluator.ts";
 import { layoutIdentity, offsetOf, recordWidths } from "./feature-set.ts";
 import { learnerFeatures } from "./learner-features.ts";
-import { type RecordHeader, decodeRecord } from "./record.ts";
+import { type RecordHeader, decodeRecord, recordSequence } from "./record.ts";
 import type { FeatureStoreReader } from "./store.ts";
 
 /** A category record, decoded and copied: it may be kept and used for many courses and times. */
@@ -63,18 +63,21 @@ export interface ColdCourse {
 
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
 const PRICE = courseFeatureIndex("price_tokens");
+/** Far more than there are; a bound all the same. */
+const CATEGORIES_KEPT_MAX = 4_096;
 const UNKNOWN_DIFFICULTY: Difficulty = "intermediate";
 const UNKNOWN_QUALITY: QualityTier = "standard";
 
 /**
- * Turns records into features at a time. Reads nothing ahead and keeps nothing but scratch space: a view is as new as
- * the store.
+ * Turns records into features at a time. It keeps nothing that a record's sequence does not vouch for: a view is as new
+ * as the store.
  */
 export class FeatureReader {
   readonly #store: FeatureStoreReader;
   readonly #course = new Float64Array(recordWidths.course);
   readonly #category = new Float64Array(recordWidths.category);
   readonly #learner = new Float64Array(recordWidths.learner);
+  readonly #kept = new Map<string, { readonly sequence: number; readonly now_ms: number; readonly features: Float64Array }>();
   readonly #header: RecordHeader = { sequence: 0, updated_at_ms: 0 };
   readonly #courses = new CourseEvaluator();
   readonly #categories = new Evaluator(categoryFeatures);
@@ -113,8 +116,9 @@ export class FeatureReader {
     if (stored === undefined) return undefined;
     decodeRecord(stored, this.#header, this.#course);
     const { sequence, updated_at_ms } = this.#header;
-    const name = this.#setCategory(this.#course[CATEGORY_SLOT]! - 1, now_ms, category);
-    const features = this.#courses.features(this.#course, now_ms);
+    const ordinal = this.#course[CATEGORY_SLOT]! - 1;
+    const name = ordinal < 0 ? "" : must(this.#store.name("category", ordinal), "course of a category without a name");
+    const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, category));
     if (features[PRICE] === 0) return undefined;
     return { course_id, category: name, sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
   }
@@ -124,13 +128,12 @@ export class FeatureReader {
     this.#category.set(category.values);
     this.#category[offsetOf(categoryCourses)]! += 1;
     this.#category[offsetOf(categoryListPrices)]! += course.base_price;
-    this.#courses.setCategory(this.#category, now_ms);
     this.#course.fill(0);
     this.#course[offsetOf(courseBasePrice) + 1] = course.base_price;
     this.#course[offsetOf(courseDemand)] = course.base_price;
     this.#course[offsetOf(courseDifficulty) + 1] = difficultyLevels[course.difficulty_level ?? UNKNOWN_DIFFICULTY];
     this.#course[offsetOf(courseQuality) + 1] = qualityTiers[course.quality_tier ?? UNKNOWN_QUALITY];
-    const features = this.#courses.features(this.#course, now_ms);
+    const features = this.#courses.features(this.#course, now_ms, this.#courses.category(this.#category, now_ms));
     return { course_id: "", category: category.category, sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
   }
 
@@ -154,20 +157,20 @@ export class FeatureReader {
     };
   }
 
-  /** Prepares the evaluator for a course's category; the category's name. */
-  #setCategory(ordinal: number, now_ms: number, given: CategorySnapshot | undefined): string {
-    if (ordinal < 0) {
-      this.#courses.setCategory(undefined, now_ms);
-      return "";
-    }
-    const name = must(this.#store.name("category", ordinal), "course of a category without a name");
-    if (given?.category === name) {
-      this.#courses.setCategory(given.values, now_ms);
-      return name;
-    }
-    // Course and category are read from one snapshot; the course's header was taken out of #header already.
-    decodeRecord(must(this.#store.get("category", name), `category ${name} has no record`), this.#header, this.#category);
-    this.#courses.setCategory(this.#category, now_ms);
-    return name;
+  /**
+   * Features of a course's category: of the given snapshot, if it is of that category, else of the current record. They
+   * are kept as long as record and time are the same, since many courses share them.
+   */
+  #categoryFeatures(name: string, now_ms: number, given: CategorySnapshot | undefined): Float64Array {
+    const snapshot = given?.category === name ? given : undefined;
+    const stored = snapshot === undefined ? must(this.#store.get("category", name), `category ${name} has no record`) : undefined;
+    const sequence = stored === undefined ? snapshot!.sequence : recordSequence(stored);
+    const kept = this.#kept.get(name);
+    if (kept?.sequence === sequence && kept.now_ms === now_ms) return kept.features;
+    if (stored !== undefined) decodeRecord(stored, this.#header, this.#category);
+    const features = this.#courses.category(snapshot?.values ?? this.#category, now_ms);
+    if (this.#kept.size >= CATEGORIES_KEPT_MAX) this.#kept.clear();
+    this.#kept.set(name, { sequence, now_ms, features });
+    return features;
   }
 }

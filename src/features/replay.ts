@@ -83,13 +83,13 @@ export class DatasetReplay {
 
   #emit(period: number): void {
     const now_ms = this.#at_ms[period]!;
-    const categories = this.#writer.live("category");
+    const categories = new Map<string, Float64Array>();
+    for (const [category, { slots }] of this.#writer.live("category")) categories.set(category, this.#evaluator.category(slots, now_ms));
     for (const [course_id, { slots }] of this.#writer.live("course")) {
       const ordinal = slots[CATEGORY_SLOT]! - 1;
       if (ordinal < 0) continue;
       const category = must(this.#writer.categoryName(ordinal), "course of a category without a name");
-      this.#evaluator.setCategory(must(categories.get(category), `category ${category} has no record`).slots, now_ms);
-      this.#views.push({ course_id, category, period, view: this.#evaluator.features(slots, now_ms) });
+      this.#views.push({ course_id, category, period, view: this.#evaluator.features(slots, now_ms, must(categories.get(category), `category ${category} has no record`)) });
     }
   }
 }

@@ -1,0 +1,141 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { StreamEvent } from "../contracts/events.ts";
+import { DAY_MS, HOUR_MS } from "../lib/time.ts";
+import { courseFeatureNames } from "./course-view.ts";
+import { FeatureReader } from "./feature-reader.ts";
+import { FeatureWriter, type CacheLimits, defaultCacheLimits } from "./feature-writer.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { STREAM_END_MS, randomStream } from "./testing/random-events.ts";
+import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naiveLearner } from "./testing/naive-features.ts";
+
+const courses = ["C00001", "C00002", "C00003", "C00004"];
+const categories = ["data", "design", "music"];
+const learners = ["L1", "L2", "L3"];
+
+function fold(events: readonly StreamEvent[], batchEnds: ReadonlySet<number>, limits: CacheLimits, reopen = false): MemoryStore {
+  const store = new MemoryStore();
+  let writer = new FeatureWriter(store, limits);
+  events.forEach((event, i) => {
+    writer.apply(event);
+    if (!batchEnds.has(i)) return;
+    writer.commit({ stream_created: "s", sequence: event.sequence });
+    if (reopen) writer = new FeatureWriter(store, limits);
+  });
+  writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
+  return store;
+}
+
+/** Keys and value bytes, printable. */
+function dump(store: MemoryStore): string[] {
+  return [...store.dump()].map(({ database, key, value }) => `${database} ${key} ${Buffer.from(value).toString("hex")}`);
+}
+
+const none = new Set<number>();
+
+function expectClose(actual: ArrayLike<number>, expected: readonly number[], what: string): void {
+  expect(actual.length, what).toBe(expected.length);
+  expected.forEach((value, i) => {
+    if (Math.abs(actual[i]! - value) > 1e-9 * Math.max(1, Math.abs(value))) expect(actual[i], `${what}[${i}]`).toBe(value);
+  });
+}
+
+describe("the fold", () => {
+  test("stores the same bytes whatever the batches, the cache and the restarts", () => {
+    const tiny: CacheLimits = { course: 1, category: 1, learner: 1 };
+    const batches = fc.array(fc.nat(80), { maxLength: 30 }).map((ends) => new Set(ends));
+    fc.assert(
+      fc.property(randomStream(80), batches, (events, ends) => {
+        const whole = dump(fold(events, none, defaultCacheLimits));
+        expect(dump(fold(events, ends, defaultCacheLimits))).toEqual(whole);
+        expect(dump(fold(events, ends, tiny))).toEqual(whole);
+        expect(dump(fold(events, ends, defaultCacheLimits, true))).toEqual(whole);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("agrees with features recomputed from the raw events", () => {
+    const now = fc.constantFrom(STREAM_END_MS, STREAM_END_MS + 20 * HOUR_MS, STREAM_END_MS + 60 * DAY_MS);
+    const lastEventTime = (events: readonly StreamEvent[]): number => events.at(-1)?.broker_time_ms ?? 0;
+    fc.assert(
+      fc.property(randomStream(120), fc.option(now, { nil: undefined }), (events, later) => {
+        const now_ms = later ?? lastEventTime(events);
+        const reader = new FeatureReader(fold(events, none, defaultCacheLimits));
+        for (const id of courses) {
+          const expected = naiveCourse(events, id, now_ms);
+          const view = reader.course(id, now_ms);
+          expect(view !== undefined, id).toBe(expected["price_tokens"]! > 0);
+          if (view === undefined) continue;
+          expectClose(view.features, courseFeatureNames.map((name) => expected[name]!), id);
+          expectClose(view.cells, naiveCells(events, id, now_ms).flat(), `${id} cells`);
+          expect(view.category).toBe(naiveCategoryOf(events, id) ?? "");
+        }
+        for (const category of categories) {
+          const expected = naiveCategory(events, category, now_ms);
+          const snapshot = reader.category(category);
+          expect(snapshot?.courses ?? 0).toBe(expected["courses"]);
+          expect(snapshot?.average_price_tokens ?? 0).toBe(expected["courses"]! > 0 ? expected["list_price_sum_tokens"]! / expected["courses"]! : 0);
+          expect(snapshot?.competitor_price_tokens ?? 0).toBe(expected["competitor_price_tokens"]);
+        }
+        for (const id of learners) {
+          const learner = reader.learner(id, now_ms);
+          const expected = naiveLearner(events, id);
+          if (expected === undefined) expect(learner, id).toBeUndefined();
+          else expect(learner, id).toMatchObject(expected);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("says in the header which event changed a record last, and the latest event time", () => {
+    const at = (sequence: number, event_time_ms: number, course_id: string): StreamEvent => ({
+      sequence,
+      broker_time_ms: event_time_ms,
+      event_time_ms,
+      known_at_ms: event_time_ms,
+      event: { id: `e${sequence}`, type: "exposure.viewed", time: "2026-01-01T00:00:00Z", course_id, learner_id: "L1", price: 10 },
+    });
+    const store = fold([at(3, 5_000, "C1"), at(7, 4_000, "C1"), at(9, 9_000, "C2")], none, defaultCacheLimits);
+    const reader = new FeatureReader(store);
+    expect(reader.courseSequence("C1")).toBe(7);
+    expect(reader.course("C1", 10_000)).toMatchObject({ sequence: 7, updated_at_ms: 5_000 });
+    expect(reader.courseSequence("C3")).toBeUndefined();
+    expect(store.cursor("EVENTS")).toEqual({ stream_created: "s", sequence: 9 });
+  });
+
+  test("counts what comes too late for a window, by state, and course events without a category", () => {
+    const writer = new FeatureWriter(new MemoryStore());
+    const at = (sequence: number, event_time_ms: number): void =>
+      writer.apply({ sequence, broker_time_ms: STREAM_END_MS, event_time_ms, known_at_ms: STREAM_END_MS, event: { id: `e${sequence}`, type: "exposure.viewed", time: "2026-01-01T00:00:00Z", course_id: "C1", learner_id: "L1", price: 10 } });
+    at(1, STREAM_END_MS);
+    at(2, STREAM_END_MS - 24 * HOUR_MS);
+    at(3, STREAM_END_MS - 25 * HOUR_MS);
+    at(4, STREAM_END_MS - 91 * DAY_MS);
+    expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1 });
+    expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4 });
+  });
+
+  test("refuses a store of another layout", () => {
+    const store = new MemoryStore();
+    store.commit((batch) => batch.putLayout("0-other"));
+    expect(() => new FeatureWriter(store)).toThrow(/layout 0-other/);
+    expect(() => new FeatureReader(store)).toThrow(/layout 0-other/);
+  });
+
+  test("keeps the profile of the latest upsert, and numbers names as they first appear", () => {
+    const upsert = (sequence: number, event_time_ms: number, category: string, title: string): StreamEvent => ({
+      sequence,
+      broker_time_ms: 9,
+      event_time_ms,
+      known_at_ms: 9,
+      event: { id: "u", type: "course.upserted", time: "2026-01-01T00:00:00Z", course_id: "C1", teacher_id: "T1", category, difficulty_level: "expert", quality_tier: "premium", base_price: 10, launched_at: "2026-01-01T00:00:00Z", title, prerequisites: ["C9"] },
+    });
+    const store = fold([upsert(1, 20, "music", "New"), upsert(2, 10, "data", "Old")], new Set([0]), defaultCacheLimits);
+    expect(store.profile("C1")).toEqual({ title: "New", prerequisites: ["C9"], time_ms: 20 });
+    expect(store.names("category")).toEqual(["music", "data"]);
+    expect(store.name("teacher", 0)).toBe("T1");
+    expect(store.name("teacher", 1)).toBeUndefined();
+  });
+});

@@ -1,0 +1,167 @@
+import type { EventOf, EventType, StreamEvent } from "../../contracts/events.ts";
+import { DAY_MS, HOUR_MS, parseTime } from "../../lib/time.ts";
+
+/**
+ * Features recomputed from raw events, slowly and plainly, with nothing shared with the fold but the contract: the
+ * oracle that the fold must agree with.
+ */
+type Of<Type extends EventType> = StreamEvent & { readonly event: EventOf<Type> };
+
+function ofType<Type extends EventType>(events: readonly StreamEvent[], type: Type): Of<Type>[] {
+  return events.filter((stream): stream is Of<Type> => stream.event.type === type);
+}
+
+/** The latest by event time; of equal times the later in the stream. */
+function latest<S extends StreamEvent>(events: readonly S[]): S | undefined {
+  return events.reduce<S | undefined>((best, stream) => (best === undefined || stream.event_time_ms >= best.event_time_ms ? stream : best), undefined);
+}
+
+/** How many of a state's events a tile-aligned window holds, given that older tiles than the ring's are gone. */
+function windowCount(times_ms: readonly number[], tile_ms: number, tiles: number, window_ms: number, now_ms: number): number {
+  let newest = Number.NEGATIVE_INFINITY;
+  const accepted: number[] = [];
+  for (const time_ms of times_ms) {
+    const tile = Math.floor(time_ms / tile_ms);
+    if (tile > newest - tiles) accepted.push(tile);
+    newest = Math.max(newest, tile);
+  }
+  return accepted.filter((tile) => tile > newest - tiles && tile >= Math.floor((now_ms - window_ms) / tile_ms)).length;
+}
+
+const hours = (times_ms: readonly number[], window_h: number, now_ms: number): number => windowCount(times_ms, HOUR_MS, 25, window_h * HOUR_MS, now_ms);
+const days = (times_ms: readonly number[], window_d: number, now_ms: number): number => windowCount(times_ms, DAY_MS, 91, window_d * DAY_MS, now_ms);
+const ratio = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);
+const times = (events: readonly StreamEvent[]): number[] => events.map((stream) => stream.event_time_ms);
+
+function ofCourse(events: readonly StreamEvent[], course_id: string): StreamEvent[] {
+  return events.filter(({ event }) => "course_id" in event && event.course_id === course_id);
+}
+
+/** Prices in the order in which they became known. */
+function knownPrices(own: readonly StreamEvent[]): number[] {
+  return own.flatMap(({ event }) => {
+    if (event.type === "course.upserted") return [event.base_price];
+    if (event.type === "course.repriced" || event.type === "exposure.viewed" || event.type === "enrollment.created") return event.price > 0 ? [event.price] : [];
+    return [];
+  });
+}
+
+export function naiveCategoryOf(events: readonly StreamEvent[], course_id: string): string | undefined {
+  return latest(ofType(ofCourse(events, course_id), "course.upserted"))?.event.category;
+}
+
+export function naiveListPrice(events: readonly StreamEvent[], course_id: string): number {
+  const own = ofCourse(events, course_id);
+  return latest(ofType(own, "course.repriced"))?.event.price ?? latest(ofType(own, "course.upserted"))?.event.base_price ?? knownPrices(own)[0] ?? 0;
+}
+
+/** Events of a category's courses, each by the category that the course was known to be in when the event came. */
+function courseEventsOfCategory(events: readonly StreamEvent[], category: string, type: "exposure.viewed" | "enrollment.created"): number[] {
+  return events.flatMap(({ event, event_time_ms }, i) => (event.type === type && naiveCategoryOf(events.slice(0, i), event.course_id) === category ? [event_time_ms] : []));
+}
+
+export function naiveCategory(events: readonly StreamEvent[], category: string, now_ms: number): Record<string, number> {
+  const ids = [...new Set(ofType(events, "course.upserted").map((stream) => stream.event.course_id))];
+  const members = ids.filter((id) => naiveCategoryOf(events, id) === category);
+  const exposures = courseEventsOfCategory(events, category, "exposure.viewed");
+  const enrollments = courseEventsOfCategory(events, category, "enrollment.created");
+  const competitor = latest(ofType(events, "market.competitor_price").filter(({ event }) => event.course_id === undefined && event.category === category));
+  return {
+    list_price_sum_tokens: members.reduce((sum, id) => sum + naiveListPrice(events, id), 0),
+    courses: members.length,
+    competitor_price_tokens: competitor?.event.price ?? 0,
+    exposures_7d: days(exposures, 7, now_ms),
+    exposures_30d: days(exposures, 30, now_ms),
+    exposures_90d: days(exposures, 90, now_ms),
+    enrollments_7d: days(enrollments, 7, now_ms),
+    enrollments_30d: days(enrollments, 30, now_ms),
+    enrollments_90d: days(enrollments, 90, now_ms),
+    conversion_30d: ratio(days(enrollments, 30, now_ms), days(exposures, 30, now_ms)),
+    conversion_90d: ratio(days(enrollments, 90, now_ms), days(exposures, 90, now_ms)),
+  };
+}
+
+export function naiveCourse(events: readonly StreamEvent[], course_id: string, now_ms: number): Record<string, number> {
+  const own = ofCourse(events, course_id);
+  const upserted = latest(ofType(own, "course.upserted"))?.event;
+  const exposures = times(ofType(own, "exposure.viewed"));
+  const enrollments = times(ofType(own, "enrollment.created"));
+  const ratings = ofType(own, "activity.rating").map(({ event }) => event.rating);
+  const price = naiveListPrice(events, course_id);
+  const category = upserted === undefined ? undefined : naiveCategory(events, upserted.category, now_ms);
+  const launched_at_ms = upserted === undefined ? 0 : parseTime(upserted.launched_at);
+  const rate = Math.log(2) / 30;
+  return {
+    price_tokens: price,
+    reference_price_tokens: knownPrices(own)[0] ?? 0,
+    base_price_tokens: upserted?.base_price ?? 0,
+    category_price_loo_tokens: category !== undefined && category["courses"]! > 1 ? (category["list_price_sum_tokens"]! - price) / (category["courses"]! - 1) : 0,
+    competitor_price_tokens: latest(ofType(own, "market.competitor_price"))?.event.price ?? category?.["competitor_price_tokens"] ?? 0,
+    days_since_launch: upserted === undefined ? 0 : Math.max(0, (now_ms - launched_at_ms) / DAY_MS),
+    difficulty_level: upserted?.difficulty_level === "advanced" ? 2 : 0,
+    quality_tier: upserted?.quality_tier === "elite" ? 3 : 0,
+    exposures_1h: hours(exposures, 1, now_ms),
+    exposures_24h: hours(exposures, 24, now_ms),
+    exposures_7d: days(exposures, 7, now_ms),
+    exposures_30d: days(exposures, 30, now_ms),
+    exposures_90d: days(exposures, 90, now_ms),
+    enrollments_1h: hours(enrollments, 1, now_ms),
+    enrollments_24h: hours(enrollments, 24, now_ms),
+    enrollments_7d: days(enrollments, 7, now_ms),
+    enrollments_30d: days(enrollments, 30, now_ms),
+    enrollments_90d: days(enrollments, 90, now_ms),
+    refunds_90d: days(times(ofType(own, "enrollment.refunded")), 90, now_ms),
+    completions_90d: days(times(ofType(own, "enrollment.completed")), 90, now_ms),
+    rating_mean: ratings.length === 0 ? 0 : ratings.reduce((a, b) => a + b, 0) / ratings.length,
+    ratings: ratings.length,
+    conversion_30d: ratio(days(enrollments, 30, now_ms), days(exposures, 30, now_ms)),
+    conversion_90d: ratio(days(enrollments, 90, now_ms), days(exposures, 90, now_ms)),
+    enrollments_per_day: enrollments.reduce((sum, time_ms) => sum + Math.exp((-rate * (now_ms - time_ms)) / DAY_MS), 0) * rate,
+    category_exposures_30d: category?.["exposures_30d"] ?? 0,
+    category_enrollments_30d: category?.["enrollments_30d"] ?? 0,
+    category_conversion_30d: category?.["conversion_30d"] ?? 0,
+    category_conversion_90d: category?.["conversion_90d"] ?? 0,
+  };
+}
+
+/** Occupied demand cells as [mean x, exposures, enrollments], lowest first, decayed to now. */
+export function naiveCells(events: readonly StreamEvent[], course_id: string, now_ms: number): number[][] {
+  const own = ofCourse(events, course_id);
+  const reference = knownPrices(own)[0] ?? Number.NaN;
+  const cells = new Map<number, { weight: number; x: number; exposures: number; enrollments: number }>();
+  for (const { event, event_time_ms } of own) {
+    if (event.type !== "exposure.viewed" && event.type !== "enrollment.created") continue;
+    if (event.price === 0) continue;
+    const x = Math.log(event.price / reference);
+    const index = Math.min(15, Math.max(-16, Math.floor(x * 10)));
+    const weight = Math.exp((-Math.log(2) * (now_ms - event_time_ms)) / (60 * DAY_MS));
+    const cell = cells.get(index) ?? { weight: 0, x: 0, exposures: 0, enrollments: 0 };
+    cell.weight += weight;
+    cell.x += weight * x;
+    if (event.type === "exposure.viewed") cell.exposures += weight;
+    else cell.enrollments += weight;
+    cells.set(index, cell);
+  }
+  return [...cells].sort(([a], [b]) => a - b).map(([, cell]) => [cell.x / cell.weight, cell.exposures, cell.enrollments]);
+}
+
+/** undefined when nothing is known of the learner since the last erasure. */
+export function naiveLearner(events: readonly StreamEvent[], learner_id: string): Record<string, number> | undefined {
+  const all = events.filter(({ event }) => "learner_id" in event && event.learner_id === learner_id);
+  const erased = all.findLastIndex(({ event }) => event.type === "learner.erased");
+  const own = all.slice(erased + 1);
+  const folded = own.filter(({ event }) => !["exposure.viewed", "enrollment.refunded", "enrollment.dropped"].includes(event.type));
+  if (folded.length === 0) return undefined;
+  const amounts = (...types: ("token.purchased" | "token.earned" | "token.spent" | "token.refunded" | "token.expired")[]): number =>
+    types.flatMap((type) => ofType(own, type)).reduce((sum, { event }) => sum + event.amount, 0);
+  const active = own.filter(({ event }) => event.type.startsWith("activity.")).map((stream) => stream.event_time_ms);
+  const registered = latest(ofType(own, "learner.upserted"));
+  return {
+    balance_tokens: amounts("token.purchased", "token.earned", "token.refunded") - amounts("token.spent", "token.expired"),
+    spent_tokens: amounts("token.spent"),
+    enrolled: ofType(own, "enrollment.created").length,
+    completed: ofType(own, "enrollment.completed").length,
+    last_activity_ms: Math.max(0, ...active),
+    registered_at_ms: registered === undefined ? 0 : parseTime(registered.event.registered_at),
+  };
+}
