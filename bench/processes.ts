@@ -1,0 +1,45 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { runChild } from "./child.ts";
+import type { LoadOptions } from "./children/load-options.ts";
+
+export interface LoadResult {
+  readonly rps: number;
+  readonly total: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly errors: number;
+}
+
+export function load(options: LoadOptions): Promise<LoadResult> {
+  return runChild<LoadResult>("load", [JSON.stringify(options)], (options.seconds + 30) * 1000);
+}
+
+function start(script: string, args: readonly string[]): ChildProcess {
+  return fork(fileURLToPath(new URL(`./children/${script}.js`, import.meta.url)), args, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+}
+
+export interface Producer {
+  /** Events a second since the start. */
+  rate_per_s(): number;
+  stop(): void;
+}
+
+/** Live-like events at a steady rate, published by a process of their own. */
+export async function startProducer(nats_url: string, rate_per_s: number): Promise<Producer> {
+  const child = start("producer", [nats_url, String(rate_per_s)]);
+  await once(child, "message");
+  let latest = { published: 0, seconds: 1 };
+  child.on("message", (message) => {
+    latest = message as typeof latest;
+  });
+  return { rate_per_s: () => latest.published / latest.seconds, stop: () => child.kill("SIGTERM") };
+}
+
+/** The bare framework, in a process of its own. */
+export async function startBareHono(): Promise<{ url: string; stop(): void }> {
+  const child = start("bare-hono", []);
+  const [{ port }] = (await once(child, "message")) as [{ port: number }];
+  return { url: `http://127.0.0.1:${port}`, stop: () => child.kill("SIGTERM") };
+}

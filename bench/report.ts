@@ -1,0 +1,54 @@
+import { createHash } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { cpus } from "node:os";
+
+/** A figure, or the reason why it could not be taken. */
+export type Metric = number | string | { readonly unavailable: string };
+
+export interface BenchOptions {
+  readonly quick: boolean;
+  readonly args: Readonly<Record<string, string>>;
+}
+
+export interface BenchResult {
+  readonly metrics: Readonly<Record<string, Metric>>;
+  /** What the figures were computed from that must not vary between runs of the same code. */
+  readonly check: string;
+  /** One line each: conditions, and what the bench does not measure. */
+  readonly notes: readonly string[];
+  /** Why the run counts as failed, when it does. */
+  readonly failure?: string;
+}
+
+function display(value: Metric): string {
+  if (typeof value === "object") return `not taken: ${value.unavailable}`;
+  if (typeof value === "string") return value;
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(4)));
+}
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+/** Prints the table and, as the last line, the machine-readable object. */
+export function printResult(name: string, options: BenchOptions, result: BenchResult): void {
+  const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}, Node ${process.versions.node}, commit ${commit()}`;
+  const width = Math.max(...Object.keys(result.metrics).map((key) => key.length));
+  console.log(`\n${name}${options.quick ? " (quick)" : ""} on ${machine}`);
+  for (const [key, value] of Object.entries(result.metrics)) console.log(`  ${key.padEnd(width)}  ${display(value)}`);
+  for (const note of result.notes) console.log(`  · ${note}`);
+  console.log(`  result hash ${createHash("sha256").update(result.check).digest("hex").slice(0, 16)}`);
+  if (result.failure !== undefined) console.log(`  FAILED: ${result.failure}`);
+
+  const metrics: Record<string, number | string | null> = {};
+  const reasons: Record<string, string> = {};
+  for (const [key, value] of Object.entries(result.metrics)) {
+    metrics[key] = typeof value === "object" ? null : value;
+    if (typeof value === "object") reasons[key] = value.unavailable;
+  }
+  console.log(JSON.stringify({ bench: name, quick: options.quick, machine, metrics, ...(Object.keys(reasons).length > 0 ? { reasons } : {}) }));
+}
