@@ -25,7 +25,7 @@ function energy({ prior }: DemandPosterior, cells: readonly number[], level: num
 }
 
 /** Posterior mean and sd of conversion and slope by brute force on a fine lattice of (level, slope ≥ slope_min). */
-function bruteForce(posterior: DemandPosterior, cells: readonly number[]): { slope: number; slope_sd: number; conversion: number; conversion_sd: number } {
+function bruteForce(posterior: DemandPosterior, cells: readonly number[], z = 0): { slope: number; slope_sd: number; conversion: number; conversion_sd: number } {
   const { prior } = posterior;
   let weights = 0;
   let slope = 0;
@@ -38,7 +38,7 @@ function bruteForce(posterior: DemandPosterior, cells: readonly number[]): { slo
       const level = posterior.level + l * 0.02;
       const at = prior.slope_min + b * 0.01;
       const weight = Math.exp(least - energy(posterior, cells, level, at));
-      const s = sigmoid(level);
+      const s = sigmoid(level - at * z);
       weights += weight;
       slope += weight * at;
       slope2 += weight * at * at;
@@ -122,6 +122,22 @@ describe("demand posterior", () => {
     expect(posterior.slope / truth.slope).toBeLessThan(1.25);
     expect(conversionAt(posterior.nodes, 0).mean / truth.conversion).toBeCloseTo(1, 1);
     expect(posterior.own_data).toBe(true);
+  });
+
+  test("level and slope move together, also at the edge: conversion is known best where the data lie", () => {
+    const free = [0.4, 1000, 200, 0.7, 1000, 205];
+    const edge = [0.6, 300, 45, 0.9, 300, 90];
+    const lattice = [free, edge].flatMap((cells) => [-0.3, 0, 0.5].map((z) => [cells, z] as const));
+    for (const [cells, z] of lattice) {
+      const posterior = posteriorOf([...cells], { level_sd: 1.5 });
+      const truth = bruteForce(posterior, cells, z);
+      const conversion = conversionAt(posterior.nodes, z);
+      expect(Math.abs(conversion.mean - truth.conversion), `mean at ${z}`).toBeLessThan(0.15 * truth.conversion_sd);
+      expect(conversion.sd / truth.conversion_sd, `sd at ${z}`).toBeGreaterThan(0.85);
+      expect(conversion.sd / truth.conversion_sd, `sd at ${z}`).toBeLessThan(1.15);
+    }
+    const { nodes } = posteriorOf(free, { level_sd: 1.5 });
+    expect(conversionAt(nodes, 0.5).sd).toBeLessThan(0.5 * conversionAt(nodes, -0.3).sd);
   });
 
   test("an enrollment without its exposure counts as one exposure", () => {

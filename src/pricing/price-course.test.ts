@@ -47,14 +47,21 @@ describe("priceCourse", () => {
     const lower = optimizeAnswer(price({ cells: [-0.4, 300, 150, 0, 300, 12] }), "q");
     expect(lower.recommendation.action).toBe("decrease");
     expect(lower.reasoning).toMatch(/^More learners than expected enrolled at 0\.67× the list price/);
-    const collapse = optimizeAnswer(price({ cells: [0, 5000, 40] }, defaultPolicy, testModel({ elasticity: -0.4, se: 0.1 })), "q");
+    const collapse = optimizeAnswer(price({ cells: [0, 5000, 40] }, defaultPolicy, testModel({ elasticity: -0.4, se: 0.1, level_sd: 0.1 })), "q");
+    expect(price({ cells: [0, 5000, 40] }, defaultPolicy, testModel({ level_sd: 0.1 })).evidence?.surprise).toBeLessThan(-3);
     expect(collapse.recommendation.action).toBe("increase");
     expect(collapse.reasoning).toMatch(/^Demand reacts little to price/);
   });
 
+  test("what the prior's own uncertainty covers is no surprise", () => {
+    expect(price({ cells: [0, 300, 50] }).evidence).toBeUndefined();
+    expect(price({ cells: [0, 300, 50] }, defaultPolicy, testModel({ level_sd: 0.05 })).evidence?.surprise).toBeGreaterThan(3);
+  });
+
   test("competitive strategy: only outside ±20 % of its anchor, by its weight in log price", () => {
-    const calm = price({ features: { competitor_price_tokens: 119 } });
-    expect(calm.proposals.map((proposal) => proposal.name)).toEqual(["elasticity"]);
+    for (const [competitor, proposes] of [[84, false], [83, true], [124, false], [126, true], [0, false]] as const) {
+      expect(price({ features: { competitor_price_tokens: competitor } }).proposals.some((proposal) => proposal.name === "competitive"), `competitor at ${competitor}`).toBe(proposes);
+    }
     const wide: Policy = { ...defaultPolicy, step_log_max: 2, grid: { span: 1.5, points: 64 } };
     const flat = testModel({ elasticity: -1, se: 0.05 });
     const pulled = price({ features: { competitor_price_tokens: 225 } }, wide, flat);
