@@ -6,9 +6,9 @@ import { Broker } from "../ingest/nats.ts";
 import { must } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
+import { readPlatform } from "../simulator/platform-file.ts";
 import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
 import { askPrice } from "./first-price.ts";
-import { HistoryMarker } from "./history-marker.ts";
 import { aborted } from "./lifetime.ts";
 import { httpUrl } from "./nats-url.ts";
 import { formatCount, type Phase, type Progress } from "./progress.ts";
@@ -35,6 +35,8 @@ export interface PlatformStartOptions {
 /** The simulated platform's first course: its price says that everything works. */
 const PROBE_COURSE = "C00001";
 const MODEL_FAMILY = "elasticity";
+/** What the train role reports last of a run. */
+const TRAINING_LAST_PHASE = "fit";
 const POLL_MS = 100;
 const CONNECT_MAX_MS = 15_000;
 /** On a restart the trainer has nothing to do at first; its backend is worth a short wait, no more. */
@@ -80,8 +82,7 @@ export class PlatformStart {
     await this.#history(nats_url, ingest);
     const train = this.#launch("train", nats_url, GRACE_MS.train, ["--role"]);
     await this.#catchUp(ingest);
-    await this.#firstModel(train);
-    await this.#firstPrice(serve);
+    if (await this.#firstModel(train)) await this.#firstPrice(serve);
     if (this.#options.read.config.sim_rate > 0) this.#launch("simulate", nats_url, GRACE_MS.simulate, ["--live"]);
     await this.#announce(nats_url, train);
     return this.#until(new Promise<never>(() => undefined));
@@ -158,9 +159,9 @@ export class PlatformStart {
   }
 
   async #history(nats_url: string, ingest: SupervisedChild): Promise<void> {
-    const marker = new HistoryMarker(this.#options.read.config.data_dir);
     const { created, messages } = await this.#events();
-    if (marker.isComplete(created)) {
+    const platform = await readPlatform(this.#options.read.config.data_dir);
+    if (platform?.published_to === created) {
       this.#options.progress.phase("history").done(`there already, ${formatCount(messages)} events`);
       return;
     }
@@ -174,7 +175,6 @@ export class PlatformStart {
       });
       ingest.onProgress((_, done, known) => phase.update("folded", done, Math.max(total, known)));
       await this.#until(simulate.finished);
-      marker.complete(created);
       return `${formatCount((await this.#events()).messages)} events published`;
     });
   }
@@ -188,14 +188,30 @@ export class PlatformStart {
     });
   }
 
-  async #firstModel(train: SupervisedChild): Promise<void> {
+  /** Whether there is a model to price with. */
+  async #firstModel(train: SupervisedChild): Promise<boolean> {
+    const broker = must(this.#broker, "no broker yet");
+    let attempted = false;
+    let promoted = true;
     await this.#phase("model", async (phase) => {
-      train.onProgress((name, done, total) => phase.update(name, done, total));
-      const broker = must(this.#broker, "no broker yet");
-      const promoted = await this.#poll(() => broker.getMessage(STREAM_CONTROL, { last_by_subject: modelSubject(MODEL_FAMILY) }));
-      const { version, reason } = modelPromotedSchema.parse(JSON.parse(new TextDecoder().decode(promoted.data)));
-      return `${version}: ${reason}`;
+      train.onProgress((name, done, total) => {
+        phase.update(name, done, total);
+        attempted ||= name === TRAINING_LAST_PHASE && done === total;
+      });
+      const message = await this.#poll(async () => {
+        // Looked at before the question: a run reports its end after it has promoted.
+        const ended = attempted;
+        const found = await broker.getMessage(STREAM_CONTROL, { last_by_subject: modelSubject(MODEL_FAMILY) });
+        return found ?? (ended ? null : undefined);
+      });
+      if (message === null) {
+        promoted = false;
+        return `trained, but nothing was promoted (why: ${this.#options.log_dir}/train.log); prices are marked degraded until a later run is`;
+      }
+      const { version, reason } = modelPromotedSchema.parse(JSON.parse(new TextDecoder().decode(message.data)));
+      return `${version}, ${reason}`;
     });
+    return promoted;
   }
 
   async #firstPrice(serve: SupervisedChild): Promise<void> {

@@ -56,6 +56,16 @@ test("what a phase waits for is told as rarely, and a failure is marked", () => 
   expect(text()).toBe("  price      b\n✗ price\n");
 });
 
+test("a phase that has ended is silent, whoever still reports to it", () => {
+  const { progress, clock, text } = plain();
+  const phase = progress.phase("x");
+  phase.done("done");
+  clock.advance(60_000);
+  phase.update("folded", 1, 2);
+  phase.note("late");
+  expect(text()).toBe("✓ x          done (0.0 s)\n");
+});
+
 test("a terminal gets bars that end in the same line", async () => {
   const terminal = Object.assign(new PassThrough({ encoding: "utf8" }), { isTTY: true, columns: 100, rows: 20, cursorTo: () => true, moveCursor: () => true, clearLine: () => true, clearScreenDown: () => true });
   const clock = new ManualClock(0);

@@ -6,7 +6,7 @@ export interface ProgressOutput {
   write(text: string): unknown;
 }
 
-/** What is shown of one phase of the start: any number of counters, then one line. */
+/** What is shown of one phase of the start: any number of counters, then one line. Silent once it has ended. */
 export interface Phase {
   update(counter: string, done: number, total: number): void;
   /** What it is waiting for, where there is nothing to count. */
@@ -61,12 +61,17 @@ export class PlainProgress implements Progress {
   phase(name: string): Phase {
     const started_ms = this.#clock.now_ms();
     let told_ms = started_ms;
+    let ended = false;
     const counters = new Map<string, string>();
     const tell = (text: () => string): void => {
       const now_ms = this.#clock.now_ms();
-      if (now_ms - told_ms < PLAIN_INTERVAL_MS) return;
+      if (ended || now_ms - told_ms < PLAIN_INTERVAL_MS) return;
       told_ms = now_ms;
       this.line(`  ${name.padEnd(NAME_WIDTH)} ${text()}`);
+    };
+    const end = (text: string): void => {
+      ended = true;
+      this.line(text);
     };
     return {
       update: (counter, done, total) => {
@@ -74,8 +79,8 @@ export class PlainProgress implements Progress {
         tell(() => [...counters.values()].join(", "));
       },
       note: (text) => tell(() => text),
-      done: (detail) => this.line(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
-      failed: () => this.line(`✗ ${name}`),
+      done: (detail) => end(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
+      failed: () => end(`✗ ${name}`),
     };
   }
 }
@@ -111,15 +116,18 @@ class BarProgress implements Progress {
       },
       Presets.shades_classic,
     );
+    let ended = false;
     const known = new Map<string, SingleBar>();
     this.#output.write(`  ${name} …\r`);
     const end = (text: string): void => {
+      ended = true;
       bars.stop();
       this.#bars = undefined;
       this.#output.write(`\u001b[2K\r${text}\n`);
     };
     return {
       update: (counter, done, total) => {
+        if (ended) return;
         let bar = known.get(counter);
         if (bar === undefined) {
           this.#bars = bars;
@@ -130,7 +138,7 @@ class BarProgress implements Progress {
         bar.update(done);
       },
       note: (text) => {
-        if (this.#bars === undefined) this.#output.write(`\u001b[2K\r  ${name} … ${text}`);
+        if (!ended && this.#bars === undefined) this.#output.write(`\u001b[2K\r  ${name} … ${text}`);
       },
       done: (detail) => end(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
       failed: () => end(`✗ ${name}`),

@@ -2,17 +2,15 @@ import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { runSimulateRole } from "../simulator/simulate-role.ts";
+import { askedPlatform } from "./asked-platform.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
 import { brokerUrl, engineUrl } from "./nats-url.ts";
-import type { SettingName } from "./settings.ts";
-
-const sizes = ["learners", "courses", "teachers", "enrollments", "weeks", "seed"] as const satisfies readonly SettingName[];
 
 /** `tidemark simulate`: the synthetic platform's history, its live traffic, or one after the other. */
 export async function runSimulateCommand({ read, options, signal }: CommandContext): Promise<number> {
-  const { config, sources } = read;
+  const { config } = read;
   const history = options["history"] === true;
   const live = options["live"] === true;
   if (history && live) throw new TidemarkError("bad_usage", "--history and --live exclude each other; give neither for both");
@@ -21,8 +19,7 @@ export async function runSimulateCommand({ read, options, signal }: CommandConte
     await runSimulateRole({
       broker,
       data_dir: config.data_dir,
-      // What nobody asked for comes from the platform that the data directory remembers.
-      config: Object.fromEntries(sizes.filter((name) => sources[name] !== "default").map((name) => [name, config[name]])),
+      config: askedPlatform(read),
       mode: history ? "history" : live ? "live" : "both",
       engine_url: engineUrl(config),
       rate_per_s: config.sim_rate,

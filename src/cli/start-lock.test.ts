@@ -48,6 +48,7 @@ test("a lock of a process that is gone is taken over, with the children that it 
 
 test("a pid that now belongs to another process does not hold the lock", () => {
   writeFileSync(lockFile(), JSON.stringify({ pid: process.pid, started: "some other time", children: [] }));
+  expect(readRunning(directory)).toBeUndefined();
   StartLock.acquire(directory).release();
 });
 

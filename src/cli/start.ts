@@ -1,7 +1,9 @@
 import { join } from "node:path";
-import { systemClock } from "../lib/clock.ts";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../ingest/broker-config.ts";
+import { systemClock } from "../lib/clock.ts";
+import { rememberPlatform } from "../simulator/platform-file.ts";
+import { askedPlatform } from "./asked-platform.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { PlatformStart, StopRequested } from "./platform-start.ts";
@@ -34,6 +36,8 @@ export async function runStart({ read, signal }: CommandContext): Promise<number
     // Chosen here when it is to be a free one, so that it stays the same when serving has to be started again.
     const port = config.port === 0 ? await freePort() : config.port;
     await checkPort(config.host, port);
+    // A platform of other sizes than those asked for is noticed before anything runs.
+    await rememberPlatform(config.data_dir, askedPlatform(read), systemClock.now_ms());
     const start = new PlatformStart({
       read,
       port,

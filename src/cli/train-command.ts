@@ -20,12 +20,12 @@ function resultText({ artifact, name, promoted, reason }: Trained): string {
   const number = (value: number): string => value.toPrecision(4);
   const rows = artifact.candidates.map(({ name: candidate, metrics, elasticity, backend, training_seconds }) => {
     const mark = candidate === artifact.champion ? "*" : " ";
-    const figures = [metrics.poisson_deviance, metrics.skill, metrics.r2_log, metrics.wape, elasticity].map((value) => number(value).padStart(10));
+    const figures = [metrics.poisson_deviance, metrics.skill, metrics.r2_log, metrics.wape, elasticity].map((value) => number(value).padStart(12));
     return `${mark} ${candidate.padEnd(16)}${figures.join("")}  ${backend}, ${training_seconds.toFixed(1)} s`;
   });
   const { value, se, identified } = artifact.elasticity.global;
   return [
-    `  ${"candidate".padEnd(16)}${["deviance", "skill", "R2 (log)", "WAPE", "elasticity"].map((title) => title.padStart(10)).join("")}`,
+    `  ${"candidate".padEnd(16)}${["deviance", "skill", "R2 (log)", "WAPE", "elasticity"].map((title) => title.padStart(12)).join("")}`,
     ...rows,
     `Elasticity of enrollments to price: ${number(value)} ± ${number(1.96 * se)}${identified ? "" : " (prior only: prices never varied at random)"}`,
     `${name}: ${promoted ? "promoted" : "not promoted"}, ${reason}`,
