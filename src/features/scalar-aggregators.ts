@@ -78,6 +78,10 @@ export const welford: Aggregator = {
     const right = from[from_offset]!;
     if (right === 0) return;
     const left = into[into_offset]!;
+    if (left === 0) {
+      for (let i = 0; i < 3; i++) into[into_offset + i] = from[from_offset + i]!;
+      return;
+    }
     const n = left + right;
     const delta = from[from_offset + 1]! - into[into_offset + 1]!;
     into[into_offset] = n;

@@ -1,0 +1,208 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { DAY_MS, HOUR_MS } from "../lib/time.ts";
+import type { Aggregator } from "./aggregator.ts";
+import { decayedRate } from "./decayed-rate.ts";
+import { DEMAND_HALF_LIFE_MS, DEMAND_READING_LENGTH_MAX, ENROLLED, EXPOSED, LISTED, demandCells, readDemandCells } from "./demand-cells.ts";
+import { count, last, lastValue, maximum, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
+import { decodeSlots, encodeSlots } from "./sparse-slots.ts";
+import { dayTiles, hourTiles, tiledWindow } from "./tiled-window.ts";
+
+interface Update {
+  readonly value: number;
+  readonly time_ms: number;
+  readonly channel: number;
+}
+
+const START_MS = Date.UTC(2026, 0, 1);
+const OFFSET = 3;
+
+const updates = (channel_max: number): fc.Arbitrary<Update[]> =>
+  fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000 }), time_ms: fc.integer({ min: 0, max: 30 * DAY_MS }).map((t) => START_MS + t), channel: fc.integer({ min: 0, max: channel_max }) }), { maxLength: 40 });
+
+const rate = decayedRate(30 * DAY_MS);
+const ring = tiledWindow(DAY_MS, 4);
+
+/** `exact`: merging gives the same bits in any grouping. */
+const contract: readonly { name: string; aggregator: Aggregator; exact: boolean; channel_max?: number }[] = [
+  { name: "count", aggregator: count, exact: true },
+  { name: "sum", aggregator: sum, exact: true },
+  { name: "maximum", aggregator: maximum, exact: true },
+  { name: "last", aggregator: last, exact: true },
+  { name: "welford", aggregator: welford, exact: false },
+  { name: "decayed rate", aggregator: rate, exact: false },
+  { name: "hour tiles", aggregator: hourTiles, exact: true },
+  { name: "day tiles", aggregator: dayTiles, exact: true },
+  { name: "a short ring", aggregator: ring, exact: true },
+  { name: "demand cells", aggregator: demandCells, exact: false, channel_max: 2 },
+];
+
+/** A state between guards, so that writing outside the slice shows. */
+function state(aggregator: Aggregator, items: readonly Update[]): Float64Array {
+  const record = new Float64Array(OFFSET + aggregator.width + OFFSET);
+  record.fill(-7, 0, OFFSET).fill(-7, OFFSET + aggregator.width);
+  // Shares of a course know the same reference price.
+  if (aggregator === demandCells) demandCells.update(record, OFFSET, 100, START_MS, LISTED);
+  for (const { value, time_ms, channel } of items) aggregator.update(record, OFFSET, value, time_ms, channel);
+  return record;
+}
+
+function merged(aggregator: Aggregator, a: Float64Array, b: Float64Array): Float64Array {
+  const into = a.slice();
+  aggregator.merge(into, OFFSET, b, OFFSET);
+  return into;
+}
+
+function expectSame(actual: Float64Array, expected: Float64Array, exact: boolean): void {
+  const tolerance = exact ? 0 : 1e-9;
+  const wrong = [...actual.keys()].filter((i) => !(Math.abs(actual[i]! - expected[i]!) <= tolerance * Math.max(1, Math.abs(expected[i]!))));
+  expect(wrong.map((slot) => ({ slot, actual: actual[slot], expected: expected[slot] }))).toEqual([]);
+}
+
+describe.each(contract)("$name", ({ aggregator, exact, channel_max = 0 }) => {
+  const some = updates(channel_max);
+
+  test("stays inside its slice", () => {
+    fc.assert(
+      fc.property(some, some, (a, b) => {
+        const record = merged(aggregator, state(aggregator, a), state(aggregator, b));
+        return [...record.subarray(0, OFFSET), ...record.subarray(OFFSET + aggregator.width)].every((guard) => guard === -7);
+      }),
+    );
+  });
+
+  test("merges associatively", () => {
+    fc.assert(
+      fc.property(some, some, some, (a, b, c) => {
+        const [x, y, z] = [state(aggregator, a), state(aggregator, b), state(aggregator, c)];
+        expectSame(merged(aggregator, merged(aggregator, x, y), z), merged(aggregator, x, merged(aggregator, y, z)), exact);
+      }),
+    );
+  });
+
+  test("merges with an empty state without change", () => {
+    fc.assert(
+      fc.property(some, (items) => {
+        const full = state(aggregator, items);
+        const empty = new Float64Array(full.length).fill(-7, 0, OFFSET).fill(-7, OFFSET + aggregator.width);
+        expect(merged(aggregator, full, empty)).toEqual(full);
+        expect(merged(aggregator, empty, full)).toEqual(full);
+      }),
+    );
+  });
+
+  test("merges the halves of a stream in order of time into the whole", () => {
+    fc.assert(
+      fc.property(some, fc.nat(40), (items, cut) => {
+        const ordered = items.toSorted((a, b) => a.time_ms - b.time_ms);
+        const halves = merged(aggregator, state(aggregator, ordered.slice(0, cut)), state(aggregator, ordered.slice(cut)));
+        expectSame(halves, state(aggregator, ordered), exact);
+      }),
+    );
+  });
+
+  test("decodes what it encoded", () => {
+    fc.assert(
+      fc.property(some, (items) => {
+        const slots = state(aggregator, items);
+        const bytes = new Uint8Array(slots.length * 11);
+        const decoded = new Float64Array(slots.length).fill(1);
+        decodeSlots(bytes, 0, encodeSlots(slots, bytes, 0), decoded);
+        expect(decoded).toEqual(slots);
+      }),
+    );
+  });
+});
+
+test("last goes by event time, and by order of arrival among equals", () => {
+  const record = state(last, [
+    { time_ms: 20, value: 1, channel: 0 },
+    { time_ms: 10, value: 2, channel: 0 },
+    { time_ms: 20, value: 3, channel: 0 },
+  ]);
+  expect(lastValue(record, OFFSET, 0, 0)).toBe(3);
+});
+
+test("welford gives mean and unbiased variance", () => {
+  const record = state(welford, [2, 4, 4, 4, 5, 5, 7, 9].map((value) => ({ value, time_ms: 0, channel: 0 })));
+  expect(welfordMean(record, OFFSET, 0, 0)).toBeCloseTo(5, 12);
+  expect(welfordVariance(record, OFFSET, 0, 0)).toBeCloseTo(32 / 7, 12);
+});
+
+test("a decayed rate halves in a half-life, and approaches a steady stream's rate", () => {
+  const record = new Float64Array(1);
+  for (let hour = 0; hour < 24 * 365; hour++) rate.update(record, 0, 1, START_MS + hour * HOUR_MS, 0);
+  const end_ms = START_MS + 365 * DAY_MS;
+  const now = rate.per_day(record, 0, end_ms, 0);
+  expect(now).toBeGreaterThan(23.9);
+  expect(now).toBeLessThan(24);
+  expect(rate.per_day(record, 0, end_ms + 30 * DAY_MS, 0)).toBeCloseTo(now / 2, 9);
+});
+
+describe("a tiled window", () => {
+  const fill = (...days: number[]): Float64Array => {
+    const record = new Float64Array(ring.width);
+    for (const day of days) ring.update(record, 0, 1, START_MS + day * DAY_MS, 0);
+    return record;
+  };
+  const within = (record: Float64Array, day: number, window: number): number => ring.within(record, 0, START_MS + day * DAY_MS, window * DAY_MS);
+
+  test("counts from the tile that holds the start of the window", () => {
+    const record = fill(0, 1, 2, 3);
+    expect(within(record, 3, 0)).toBe(1);
+    expect(within(record, 3.9, 2)).toBe(3);
+    expect(within(record, 4.1, 2)).toBe(2);
+    expect(within(record, 30, 3)).toBe(0);
+  });
+
+  test("amends a late event's tile while the ring holds it, and refuses older ones", () => {
+    const record = fill(10);
+    expect(ring.update(record, 0, 1, START_MS + 7 * DAY_MS, 0)).toBe(true);
+    expect(ring.update(record, 0, 1, START_MS + 7 * DAY_MS - 1, 0)).toBe(false);
+    expect(within(record, 10, 3)).toBe(2);
+    expect(ring.update(new Float64Array(ring.width), 0, 1, -5 * DAY_MS, 0)).toBe(false);
+  });
+
+  test("forgets everything after a pause longer than the ring", () => {
+    const record = fill(0, 1, 2, 3, 500);
+    expect(within(record, 500, 3)).toBe(1);
+  });
+});
+
+describe("demand cells", () => {
+  const read = (record: Float64Array, now_ms: number): number[] => {
+    const out = new Float64Array(DEMAND_READING_LENGTH_MAX);
+    return [...out.subarray(0, readDemandCells(record, 0, now_ms, out))];
+  };
+
+  test("keep the first positive price as the reference, and leave prices of 0 out", () => {
+    const record = new Float64Array(demandCells.width);
+    demandCells.update(record, 0, 0, START_MS, EXPOSED);
+    expect(read(record, START_MS)).toEqual([]);
+    demandCells.update(record, 0, 100, START_MS, EXPOSED);
+    demandCells.update(record, 0, 200, START_MS, LISTED);
+    expect(record[0]).toBe(100);
+    expect(read(record, START_MS)).toEqual([0, expect.closeTo(1, 12), 0]);
+  });
+
+  test("halve in a half-life and keep the mean of x", () => {
+    const record = new Float64Array(demandCells.width);
+    demandCells.update(record, 0, 100, START_MS, LISTED);
+    demandCells.update(record, 0, 150, START_MS, EXPOSED);
+    demandCells.update(record, 0, 150, START_MS, ENROLLED);
+    const [x, exposures, enrollments] = read(record, START_MS + DEMAND_HALF_LIFE_MS);
+    expect(x).toBeCloseTo(Math.log(1.5), 12);
+    expect(exposures).toBeCloseTo(0.5, 12);
+    expect(enrollments).toBeCloseTo(0.5, 12);
+  });
+
+  test("put prices beyond the ends into the end cells, finite and with their true x", () => {
+    const record = new Float64Array(demandCells.width);
+    demandCells.update(record, 0, 1_000, START_MS, LISTED);
+    for (const price of [1, 1_000_000_000]) demandCells.update(record, 0, price, START_MS, EXPOSED);
+    const cells = read(record, START_MS);
+    expect(cells).toHaveLength(6);
+    expect(cells[0]).toBeCloseTo(Math.log(0.001), 12);
+    expect(cells[3]).toBeCloseTo(Math.log(1_000_000), 12);
+  });
+});

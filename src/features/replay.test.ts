@@ -1,0 +1,142 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Event, EventOf, StreamEvent } from "../contracts/events.ts";
+import { DAY_MS, formatTime } from "../lib/time.ts";
+import { courseFeatureIndex } from "./course-view.ts";
+import { FeatureReader } from "./feature-reader.ts";
+import { FeatureWriter } from "./feature-writer.ts";
+import { MemoryStore } from "./memory-store.ts";
+import { type CourseRow, DatasetReplay } from "./replay.ts";
+import { STREAM_END_MS, STREAM_SPAN_MS, randomStream } from "./testing/random-events.ts";
+
+const START_MS = STREAM_END_MS - STREAM_SPAN_MS;
+const day = (n: number): number => START_MS + n * DAY_MS;
+
+/** Live events, known when they happened unless said otherwise. */
+class Script {
+  readonly events: StreamEvent[] = [];
+
+  add(event: Omit<EventOf<"course.upserted">, "id" | "time"> | Omit<EventOf<"course.repriced">, "id" | "time"> | Omit<EventOf<"exposure.viewed">, "id" | "time"> | Omit<EventOf<"enrollment.created">, "id" | "time">, time_ms: number, known_at_ms = time_ms): this {
+    const sequence = this.events.length + 1;
+    const full: Event = { id: `e${sequence}`, time: formatTime(time_ms), ...event };
+    this.events.push({ sequence, broker_time_ms: known_at_ms, event_time_ms: time_ms, known_at_ms, event: full });
+    return this;
+  }
+
+  upsert(course_id: string, time_ms: number): this {
+    return this.add({ type: "course.upserted", course_id, teacher_id: "T1", category: "data", difficulty_level: "beginner", quality_tier: "basic", base_price: 100, launched_at: formatTime(START_MS) }, time_ms);
+  }
+
+  reprice(price: number, time_ms: number, base?: number): this {
+    return this.add({ type: "course.repriced", course_id: "C1", price, ...(base === undefined ? {} : { jitter: { base, sigma: 0.1, probability: 0.5 } }) }, time_ms);
+  }
+
+  view(price: number, time_ms: number, known_at_ms = time_ms): this {
+    return this.add({ type: "exposure.viewed", course_id: "C1", learner_id: "L1", price }, time_ms, known_at_ms);
+  }
+
+  enroll(price: number, time_ms: number): this {
+    return this.add({ type: "enrollment.created", enrollment_id: "E1", course_id: "C1", learner_id: "L1", price }, time_ms);
+  }
+
+  rows(at_ms: readonly number[], gap_days = 0, horizon_days = 7): CourseRow[] {
+    return replay(this.events, at_ms, gap_days, horizon_days);
+  }
+}
+
+function replay(events: readonly StreamEvent[], at_ms: readonly number[], gap_days = 0, horizon_days = 7): CourseRow[] {
+  const dataset = new DatasetReplay({ at_ms, gap_ms: gap_days * DAY_MS, horizon_ms: horizon_days * DAY_MS });
+  for (const event of events) dataset.apply(event);
+  return dataset.finish();
+}
+
+const exposures = (row: CourseRow | undefined): number | undefined => row?.view[courseFeatureIndex("exposures_90d")];
+
+describe("features of a dataset", () => {
+  test("are, bit for bit, what serving read at the cut-off", () => {
+    fc.assert(
+      fc.property(randomStream(80), fc.uniqueArray(fc.integer({ min: 0, max: 200 }), { minLength: 1, maxLength: 4 }), (events, days) => {
+        const at_ms = days.sort((a, b) => a - b).map(day);
+        const rows = replay(events, at_ms);
+        at_ms.forEach((at, period) => {
+          const reached = events.findIndex((event) => event.known_at_ms >= at);
+          const ofPeriod = rows.filter((row) => row.period === period);
+          const store = new MemoryStore();
+          const writer = new FeatureWriter(store);
+          // A cut-off that the stream never reached gives no rows.
+          for (const event of events.slice(0, Math.max(0, reached))) writer.apply(event);
+          writer.commit({ stream_created: "s", sequence: 1 });
+          const reader = new FeatureReader(store);
+          const served = [...store.ids("course")].map((id) => reader.course(id, at)).filter((view) => view !== undefined && view.category !== "");
+          expect(ofPeriod.map((row) => [row.course_id, row.category, [...row.view]]).sort()).toEqual(served.map((view) => [view!.course_id, view!.category, [...view!.features]]).sort());
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("do not change by whatever is known from the cut-off on", () => {
+    fc.assert(
+      fc.property(randomStream(60), randomStream(60), fc.integer({ min: 0, max: 200 }), (past, future, days) => {
+        const at = day(days);
+        const known = past.filter((event) => event.known_at_ms < at);
+        const last = known.at(-1)?.sequence ?? 0;
+        // The first one reaches the cut-off; then anything at all, of any event time.
+        const reaching = new Script().upsert("C9", at).events;
+        const later = future.map((event) => ({ ...event, sequence: event.sequence + last + 1, known_at_ms: Math.max(at, event.known_at_ms) }));
+        const features = (events: readonly StreamEvent[]): unknown => replay(events, [at]).map((row) => [row.course_id, [...row.view]]);
+        expect(features([...known, ...reaching, ...later])).toEqual(features([...known, ...reaching]));
+      }),
+    );
+  });
+
+  test("leave out what comes after the cut-off was reached, even if it was known before", () => {
+    const script = new Script().upsert("C1", day(0)).view(100, day(1)).view(100, day(10)).view(100, day(2), day(2)).view(100, day(20));
+    const rows = script.rows([day(10), day(20)]);
+    expect(rows.map(exposures)).toEqual([1, 3]);
+  });
+
+  test("know an event at known_at = cut-off only from the next cut-off on", () => {
+    const rows = new Script().upsert("C1", day(0)).view(100, day(4), day(5)).view(100, day(9)).rows([day(5), day(6)]);
+    expect(rows.map(exposures)).toEqual([0, 1]);
+  });
+
+  test("are of upserted courses only, and of cut-offs that the stream reached", () => {
+    const rows = new Script().view(100, day(0)).upsert("C2", day(1)).view(100, day(3)).rows([day(1), day(2), day(4)]);
+    expect(rows.map((row) => [row.course_id, row.period])).toEqual([["C2", 1]]);
+  });
+});
+
+describe("labels of a dataset", () => {
+  test("count by event time in (at + gap, at + gap + horizon], however late they come", () => {
+    const script = new Script().upsert("C1", day(0)).view(100, day(6)).view(100, day(6) + 1).view(200, day(13)).view(100, day(13) + 1).enroll(100, day(8)).view(100, day(7), day(30));
+    const [row] = script.rows([day(5)], 1, 7);
+    expect(row).toMatchObject({ exposures: 3, enrollments: 1 });
+    expect(row!.mean_log_price).toBeCloseTo((2 * Math.log(100) + Math.log(200)) / 3, 12);
+  });
+
+  test("overlap when the horizon is longer than the step", () => {
+    const rows = new Script().upsert("C1", day(0)).view(100, day(6)).view(100, day(50)).rows([day(2), day(4), day(5), day(6)], 0, 3);
+    expect(rows.map((row) => row.exposures)).toEqual([0, 1, 1, 0]);
+  });
+
+  test("fall back to the enrollments' price, then to the list price", () => {
+    const rows = new Script().upsert("C1", day(0)).reprice(90, day(1)).enroll(50, day(6)).view(0, day(6)).view(100, day(50)).rows([day(5), day(20)]);
+    expect(rows.map((row) => row.exposures)).toEqual([0, 0]);
+    expect(rows[0]!.mean_log_price).toBeCloseTo(Math.log(50), 12);
+    expect(rows[1]!.mean_log_price).toBeCloseTo(Math.log(90), 12);
+  });
+
+  test("hold the jitter of exposures at the list price in force", () => {
+    const script = new Script().upsert("C1", day(0)).reprice(110, day(1), 100).reprice(120, day(7)).reprice(95, day(8), 100);
+    // In force: 110 (jittered), 110 seen as another price, 120 (no jitter), 95 (jittered), enrollment at 95.
+    script.view(110, day(6)).view(80, day(6)).view(120, day(7)).view(95, day(9)).enroll(95, day(9)).view(110, day(9)).view(1, day(40));
+    const [row] = script.rows([day(5)]);
+    expect(row).toMatchObject({ exposures: 5, enrollments: 1, jitter_exposures: 2, jitter_enrollments: 1 });
+    expect(row!.mean_jitter).toBeCloseTo((Math.log(1.1) + Math.log(0.95)) / 2, 12);
+  });
+
+  test("need ascending cut-offs", () => {
+    expect(() => replay([], [2, 1])).toThrow(/ascend/);
+  });
+});

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as fc from "fast-check";
+import { afterEach, describe, expect, test } from "vitest";
+import { FeatureReader } from "./feature-reader.ts";
+import { FeatureWriter } from "./feature-writer.ts";
+import { openLmdbStore } from "./lmdb-store.ts";
+import { MemoryStore } from "./memory-store.ts";
+import type { FeatureStore, FeatureStoreReader } from "./store.ts";
+import { randomStream } from "./testing/random-events.ts";
+
+const cleanups: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+function directory(): string {
+  const path = mkdtempSync(join(tmpdir(), "tidemark-store-"));
+  cleanups.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function openLmdb(path: string): FeatureStore {
+  const store = openLmdbStore(path, { readonly: false });
+  cleanups.push(() => store.close());
+  return store;
+}
+
+const stores: readonly { name: string; open: () => FeatureStore }[] = [
+  { name: "memory", open: () => new MemoryStore() },
+  { name: "LMDB", open: () => openLmdb(directory()) },
+];
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const copied = (record: Uint8Array | undefined): number[] | undefined => (record === undefined ? undefined : [...record.subarray(0, record.length)]);
+const printed = (store: FeatureStoreReader): string[] => [...store.dump()].map(({ database, key, value }) => `${database} ${key} ${Buffer.from(value).toString("hex")}`);
+
+describe.each(stores)("a feature store ($name)", ({ open }) => {
+  test("is empty at first", () => {
+    const store = open();
+    expect(store.get("course", "C1")).toBeUndefined();
+    expect(store.sequence("course", "C1")).toBeUndefined();
+    expect(store.cursor("EVENTS")).toBeUndefined();
+    expect(store.champion("elasticity")).toBeUndefined();
+    expect(store.layout()).toBeUndefined();
+    expect(store.names("category")).toEqual([]);
+    expect([...store.ids("course")]).toEqual([]);
+    expect([...store.dump()]).toEqual([]);
+  });
+
+  test("keeps entities, names, profiles, champions and cursors apart", () => {
+    const store = open();
+    store.commit((batch) => {
+      batch.put("course", "X", bytes(1, 5, 0));
+      batch.put("category", "X", bytes(1, 6, 0, 9));
+      batch.putName("category", 0, "X");
+      batch.putName("teacher", 0, "Y");
+      batch.putProfile("X", { title: "Ψ \"title\"", prerequisites: ["A"], time_ms: 3 });
+      batch.putChampion("elasticity", { artifact: "a", digest: "d", version: "v", sequence: 4 });
+      batch.putCursor("EVENTS", { stream_created: "then", sequence: 8 });
+      batch.putCursor("CONTROL", { stream_created: "then", sequence: 2 });
+      batch.putLayout("layout");
+    });
+    expect(copied(store.get("course", "X"))).toEqual([1, 5, 0]);
+    expect(copied(store.get("category", "X"))).toEqual([1, 6, 0, 9]);
+    expect(store.get("learner", "X")).toBeUndefined();
+    expect(store.sequence("category", "X")).toBe(6);
+    expect(store.name("category", 0)).toBe("X");
+    expect(store.name("teacher", 0)).toBe("Y");
+    expect(store.name("teacher", 1)).toBeUndefined();
+    expect(store.profile("X")).toEqual({ title: "Ψ \"title\"", prerequisites: ["A"], time_ms: 3 });
+    expect(store.champion("elasticity")).toEqual({ artifact: "a", digest: "d", version: "v", sequence: 4 });
+    expect(store.cursor("EVENTS")).toEqual({ stream_created: "then", sequence: 8 });
+    expect(store.cursor("CONTROL")).toEqual({ stream_created: "then", sequence: 2 });
+    expect(store.layout()).toBe("layout");
+  });
+
+  test("copies what is put, overwrites and removes", () => {
+    const store = open();
+    const reused = bytes(1, 1, 1);
+    store.commit((batch) => {
+      batch.put("course", "A", reused);
+      reused.fill(2);
+      batch.put("course", "B", reused.subarray(1));
+      reused.fill(3);
+    });
+    expect(copied(store.get("course", "A"))).toEqual([1, 1, 1]);
+    expect(copied(store.get("course", "B"))).toEqual([2, 2]);
+    store.commit((batch) => {
+      batch.remove("course", "A");
+      batch.remove("course", "never there");
+      batch.put("course", "B", reused);
+    });
+    expect(store.get("course", "A")).toBeUndefined();
+    expect(copied(store.get("course", "B"))).toEqual([3, 3, 3]);
+  });
+
+  test("leaves nothing of a batch that throws", () => {
+    const store = open();
+    store.commit((batch) => batch.put("course", "A", bytes(1)));
+    const before = printed(store);
+    expect(() =>
+      store.commit((batch) => {
+        batch.put("course", "A", bytes(2));
+        batch.put("course", "B", bytes(2));
+        batch.putCursor("EVENTS", { stream_created: "x", sequence: 1 });
+        throw new Error("half way");
+      }),
+    ).toThrow("half way");
+    expect(printed(store)).toEqual(before);
+    store.commit((batch) => batch.put("course", "C", bytes(4)));
+    expect([...store.ids("course")]).toEqual(["A", "C"]);
+  });
+
+  test("learns names that are added later, and lists ids in key order", () => {
+    const store = open();
+    expect(store.name("category", 0)).toBeUndefined();
+    for (const [ordinal, name] of ["b", "a"].entries()) store.commit((batch) => batch.putName("category", ordinal, name));
+    expect(store.name("category", 1)).toBe("a");
+    expect(store.names("category")).toEqual(["b", "a"]);
+    store.commit((batch) => {
+      for (const id of ["b", "_", "A", "a-1", "10", "9"]) batch.put("learner", id, bytes(1));
+    });
+    expect([...store.ids("learner")]).toEqual(["10", "9", "A", "_", "a-1", "b"]);
+  });
+
+  test("refuses the cursor of a stream that is not folded", () => {
+    const store = open();
+    expect(() => store.cursor("OTHER")).toThrow(/OTHER/);
+  });
+
+  test("holds records of every size", () => {
+    const store = open();
+    const sizes = [1, 100, 5_000, 100_000];
+    store.commit((batch) => {
+      for (const size of sizes) batch.put("course", `S${size}`, new Uint8Array(size).fill(size % 251));
+    });
+    for (const size of sizes) {
+      const record = store.get("course", `S${size}`)!;
+      expect(record.length).toBe(size);
+      expect(record[size - 1]).toBe(size % 251);
+    }
+  });
+});
+
+describe("LMDB", () => {
+  test("holds the same bytes as memory after the same events, through commits and reopenings", async () => {
+    await fc.assert(
+      fc.asyncProperty(randomStream(60), fc.array(fc.nat(60), { maxLength: 3 }), async (events, restarts) => {
+        const path = directory();
+        const memory = new MemoryStore();
+        const inMemory = new FeatureWriter(memory);
+        let store = openLmdbStore(path, { readonly: false });
+        let writer = new FeatureWriter(store);
+        for (const [i, event] of events.entries()) {
+          inMemory.apply(event);
+          writer.apply(event);
+          if (!restarts.includes(i)) continue;
+          writer.commit({ stream_created: "s", sequence: event.sequence });
+          await store.close();
+          store = openLmdbStore(path, { readonly: false });
+          writer = new FeatureWriter(store);
+        }
+        const cursor = { stream_created: "s", sequence: 1 };
+        inMemory.commit(cursor);
+        writer.commit(cursor);
+        const bytesThere = printed(store);
+        await store.close();
+        expect(bytesThere).toEqual(printed(memory));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  test("opens read-only beside its writer, and sees each commit", async () => {
+    const path = directory();
+    const store = openLmdb(path);
+    store.commit((batch) => batch.put("course", "A", bytes(1, 1)));
+    const reader = openLmdbStore(path, { readonly: true });
+    cleanups.push(() => reader.close());
+    expect(reader.sequence("course", "A")).toBe(1);
+    store.commit((batch) => batch.put("course", "A", bytes(1, 2)));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(reader.sequence("course", "A")).toBe(2);
+  });
+
+  test("says what to do when there is nothing to read", () => {
+    expect(() => openLmdbStore(join(directory(), "absent"), { readonly: true })).toThrow(expect.objectContaining({ code: "features_missing" }));
+  });
+
+  test("serves views from what a writer committed", () => {
+    const store = openLmdb(directory());
+    const writer = new FeatureWriter(store);
+    writer.apply({
+      sequence: 1,
+      broker_time_ms: 1_000,
+      event_time_ms: 1_000,
+      known_at_ms: 1_000,
+      event: { id: "u", type: "course.upserted", time: "1970-01-01T00:00:01Z", course_id: "C1", teacher_id: "T1", category: "data", difficulty_level: "expert", quality_tier: "premium", base_price: 80, launched_at: "1970-01-01T00:00:01Z" },
+    });
+    writer.commit({ stream_created: "s", sequence: 1 });
+    const view = new FeatureReader(store).course("C1", 2_000);
+    expect(view).toMatchObject({ course_id: "C1", category: "data", sequence: 1, updated_at_ms: 1_000 });
+  });
+});
