@@ -1,4 +1,4 @@
-import { TidemarkError } from "../lib/errors.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { BulkPublisher } from "./broker-message.ts";
 import type { Wire, WireMessage } from "./wire.ts";
 
@@ -39,7 +39,12 @@ export class WindowedPublisher implements BulkPublisher {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (!this.#wire.connected) return Promise.reject(disconnected());
     this.#inbox ??= this.#open();
-    this.#wire.publish(subject, data, this.#inbox.subject, message_id);
+    try {
+      this.#wire.publish(subject, data, this.#inbox.subject, message_id);
+    } catch (error) {
+      // The client refuses it, such as for its size: nothing was sent.
+      return Promise.reject(new TidemarkError("broker_refused", errorMessage(error), { cause: error }));
+    }
     this.#published++;
     // Half a window of room at once, or the caller would be woken for every single message.
     return this.#published - this.#acknowledged < this.#window ? undefined : this.#wait(this.#window >> 1);

@@ -1,13 +1,23 @@
+import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
+import { ControlWriter } from "../features/control-writer.ts";
+import { FeatureWriter } from "../features/feature-writer.ts";
 import type { FeatureStore } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { decodeEvent, isRefusal } from "./decode.ts";
 import type { Broker } from "./nats.ts";
+import { StreamFold } from "./stream-fold.ts";
+
+const BATCH_EVENTS_MAX = 8192;
 
 export interface IngestProgress {
-  /** Folded by this run, refused ones included. */
+  /** Messages of EVENTS folded by this run, refused ones included. */
   readonly events: number;
+  /** Commits of EVENTS. */
   readonly batches: number;
+  /** Refused messages, and those of them that the dead-letter stream had no room for. */
   readonly dead_letters: number;
+  readonly dead_letters_dropped: number;
   /** Messages of EVENTS that are stored but not folded yet, as last seen. */
   readonly lag: number;
   readonly sequence: number;
@@ -21,10 +31,66 @@ export interface IngestOptions {
   readonly clock: Clock;
   readonly batch_events_max?: number;
   readonly signal: AbortSignal;
-  /** Called after every commit, and once at boot. */
+  /** Called at boot and after every commit. */
   readonly onProgress?: (progress: IngestProgress) => void;
 }
 
-export function runIngest(_options: IngestOptions): Promise<void> {
-  throw new Error("being written");
+/**
+ * Folds EVENTS and CONTROL into the store until `signal`, each stream with its own cursor. Rejects, with a code and
+ * what to do about it, when the store and a stream do not belong together (`stream_missing`, `stream_recreated`,
+ * `cursor_ahead`, `gap_below_first`); while the broker is away it waits.
+ */
+export async function runIngest(options: IngestOptions): Promise<void> {
+  const { broker, store, logger, clock, signal } = options;
+  const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
+  const features = new FeatureWriter(store);
+  const control = new ControlWriter(store);
+  const onCommit = (): void =>
+    options.onProgress?.({
+      events: events.messages,
+      batches: events.batches,
+      dead_letters: events.dead_letters,
+      dead_letters_dropped: events.dead_letters_dropped,
+      lag: events.lag,
+      sequence: events.sequence,
+      control_sequence: controls.sequence,
+    });
+  const common = { broker, batch_max, logger, clock, onCommit };
+  const events = new StreamFold({
+    ...common,
+    stream: STREAM_EVENTS,
+    cursor: store.cursor(STREAM_EVENTS),
+    fold: (message) => {
+      const decoded = decodeEvent(message);
+      if (isRefusal(decoded)) return decoded;
+      features.apply(decoded);
+      return undefined;
+    },
+    commit: (cursor) => features.commit(cursor),
+  });
+  const controls = new StreamFold({
+    ...common,
+    stream: STREAM_CONTROL,
+    cursor: store.cursor(STREAM_CONTROL),
+    fold: (message) => {
+      control.apply(message.subject, message.data, message.sequence);
+      return undefined;
+    },
+    commit: (cursor) => control.commit(cursor),
+  });
+  const forgetStatus = broker.onStatus((connected) => {
+    if (connected) logger.info({}, "broker is back, going on");
+    else if (!signal.aborted) logger.warn({}, "broker lost, waiting for it");
+  });
+  // One stream that cannot go on ends the other, which still commits what it has.
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const run = (fold: StreamFold): Promise<void> =>
+    fold.run(either).catch((error: unknown) => {
+      failed.abort();
+      throw error;
+    });
+  const results = await Promise.allSettled([run(events), run(controls)]);
+  forgetStatus();
+  for (const result of results) if (result.status === "rejected") throw result.reason;
 }

@@ -154,7 +154,7 @@ export class OrderedConsumption implements Consumption {
       } else {
         this.#next_sequence = ack.sequence + 1;
         this.#deliver(message, ack);
-        window.delivered();
+        if (!this.#ended) window.delivered();
       }
     });
     return { window, remove, unsubscribe: () => subscription.unsubscribe() };

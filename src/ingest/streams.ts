@@ -12,6 +12,8 @@ export type StreamName = (typeof streamNames)[number];
 export type StreamLimits = { readonly [Name in StreamName | typeof BUCKET_MODELS]?: StreamLimit };
 
 const MIB = 1024 * 1024;
+/** A refused message must still fit a dead letter, in base64, under the broker's payload limit of 1 MiB. */
+const MESSAGE_BYTES_MAX = 512 * 1024;
 const NANOS_PER_MS = 1_000_000;
 /** How long the broker remembers message ids: the time within which a retry is stored once. */
 const DUPLICATE_WINDOW_MS = 2 * MINUTE_MS;
@@ -35,6 +37,7 @@ export interface StreamSettings {
   readonly max_bytes: number;
   readonly max_age: number;
   readonly max_msgs_per_subject: number;
+  readonly max_msg_size: number;
   readonly discard: "old" | "new";
   readonly discard_new_per_subject: boolean;
   readonly duplicate_window: number;
@@ -51,6 +54,7 @@ export function streamSettings(name: StreamName, limits: StreamLimits): StreamSe
     max_bytes: bytes_max,
     max_age: age_max_ms * NANOS_PER_MS,
     max_msgs_per_subject: name === STREAM_DLQ ? 1 : -1,
+    max_msg_size: name === STREAM_EVENTS ? MESSAGE_BYTES_MAX : -1,
     discard: name === STREAM_DLQ || name === STREAM_CONTROL ? "new" : "old",
     discard_new_per_subject: name === STREAM_DLQ,
     duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
@@ -65,6 +69,7 @@ export function settingsEqual(existing: Partial<StreamSettings>, wanted: StreamS
     existing.max_bytes === wanted.max_bytes &&
     (existing.max_age ?? 0) === wanted.max_age &&
     existing.max_msgs_per_subject === wanted.max_msgs_per_subject &&
+    existing.max_msg_size === wanted.max_msg_size &&
     existing.discard === wanted.discard &&
     (existing.discard_new_per_subject ?? false) === wanted.discard_new_per_subject &&
     existing.duplicate_window === wanted.duplicate_window

@@ -1,0 +1,183 @@
+import type { Cursor } from "../features/store.ts";
+import type { Clock } from "../lib/clock.ts";
+import { TidemarkError } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import type { Refusal } from "./decode.ts";
+import type { Broker, Consumption, DeliveredMessage, StreamState } from "./nats.ts";
+import { checkPosition } from "./position.ts";
+
+/** A batch that keeps growing is committed at this age, whatever more is on its way. */
+const BATCH_AGE_MAX_MS = 50;
+const BOOT_RETRY_MIN_MS = 100;
+const BOOT_RETRY_MAX_MS = 5_000;
+
+export interface StreamFoldOptions {
+  readonly broker: Broker;
+  readonly stream: string;
+  readonly cursor: Cursor | undefined;
+  readonly batch_max: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Folds one message in memory, or says why it cannot be. */
+  fold(message: DeliveredMessage): Refusal | undefined;
+  /** Makes everything folded so far durable together with the cursor, in one transaction. */
+  commit(cursor: Cursor): void;
+  /** Called at boot and after every commit. */
+  onCommit(fold: StreamFold): void;
+}
+
+/**
+ * Folds one stream for as long as it is wanted. Group commit clocks itself: a commit takes everything that has arrived
+ * while the one before it was written, so a quiet stream is committed message by message and a busy one in full batches.
+ */
+export class StreamFold {
+  readonly #options: StreamFoldOptions;
+  readonly #letters: DeadLetters;
+  readonly #abort = new AbortController();
+  #created = "";
+  #consumption: Consumption | undefined;
+  #uncommitted = 0;
+  #settling: Promise<void> | undefined;
+  /** A dead letter of this batch could not be stored: it must not be committed. */
+  #unstored = false;
+  #soon: NodeJS.Immediate | undefined;
+  #latest: NodeJS.Timeout | undefined;
+  #failure: Error | undefined;
+  #fail: (error: Error) => void = () => undefined;
+  /** Messages folded, refused ones included, and the commits that made them durable. */
+  messages = 0;
+  batches = 0;
+  /** Sequence of the last message folded, and how many the broker held after it. */
+  sequence = 0;
+  lag = 0;
+
+  constructor(options: StreamFoldOptions) {
+    this.#options = options;
+    this.#letters = new DeadLetters(options.broker, options.stream, options.logger, options.clock);
+  }
+
+  get dead_letters(): number {
+    return this.#letters.count;
+  }
+
+  get dead_letters_dropped(): number {
+    return this.#letters.dropped;
+  }
+
+  /** Returns after `signal` once everything folded is committed; rejects when the stream cannot be folded further. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { broker, stream, cursor, onCommit } = this.#options;
+    const state = await this.#boot(signal);
+    if (state === undefined) return;
+    if (cursor !== undefined) checkPosition(stream, cursor, state);
+    this.#created = state.created;
+    this.sequence = cursor?.sequence ?? Math.max(0, state.first_sequence - 1);
+    this.lag = state.last_sequence - this.sequence;
+    onCommit(this);
+    const failed = new Promise<Error>((resolve) => {
+      this.#fail = (error) => {
+        this.#failure ??= error;
+        resolve(this.#failure);
+      };
+    });
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      if (signal.aborted) resolve();
+    });
+    const opening = broker.consume(stream, { start_sequence: this.sequence + 1 }, (message) => this.#onMessage(message));
+    const consuming = opening.then((consumption) => {
+      this.#consumption = consumption;
+      if (this.#settling !== undefined) consumption.pause();
+      return consumption.closed;
+    });
+    const reason = await Promise.race([consuming, failed, stopped]).finally(() => this.#finish(opening));
+    if (reason instanceof Error) throw reason;
+  }
+
+  async #boot(signal: AbortSignal): Promise<StreamState | undefined> {
+    const { broker, stream, clock, logger } = this.#options;
+    for (let wait_ms = BOOT_RETRY_MIN_MS; !signal.aborted; wait_ms = Math.min(BOOT_RETRY_MAX_MS, wait_ms * 2)) {
+      try {
+        const state = await broker.streamInfo(stream);
+        if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: run the set-up that creates the streams first`);
+        return state;
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || error.code !== "broker_unreachable") throw error;
+        if (wait_ms === BOOT_RETRY_MIN_MS) logger.warn({ stream, error: error.message }, "waiting for the broker");
+      }
+      await Promise.race([clock.sleep(wait_ms), aborted(signal)]);
+    }
+    return undefined;
+  }
+
+  #onMessage(message: DeliveredMessage): void {
+    if (this.#failure !== undefined) return;
+    let refusal: Refusal | undefined;
+    try {
+      refusal = this.#options.fold(message);
+    } catch (error) {
+      // A bug in the fold: its state is no longer to be trusted, so nothing of this batch may be committed.
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    if (refusal !== undefined) this.#letters.add(message, refusal);
+    this.messages++;
+    this.sequence = message.sequence;
+    this.lag = message.pending;
+    if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), BATCH_AGE_MAX_MS);
+    if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#flush();
+    // Caught up. Not at once: what lies in the socket already belongs to this batch.
+    else if (message.pending === 0) this.#soon ??= setImmediate(() => this.#flush());
+  }
+
+  /** Commits, after the dead letters that the commit passes are stored. Messages may go on arriving meanwhile. */
+  #flush(): void {
+    if (this.#settling !== undefined || this.#unstored) return;
+    if (this.#letters.waiting === 0) {
+      this.#commit();
+      return;
+    }
+    this.#consumption?.pause();
+    this.#settling = this.#letters.settle(this.#abort.signal).then((stored) => {
+      this.#settling = undefined;
+      this.#unstored ||= !stored;
+      // Another one may have come in between.
+      this.#flush();
+      if (this.#settling === undefined) this.#consumption?.resume();
+    });
+  }
+
+  #commit(): void {
+    clearImmediate(this.#soon);
+    clearTimeout(this.#latest);
+    this.#soon = undefined;
+    if (this.#uncommitted === 0 || this.#failure !== undefined) return;
+    try {
+      this.#options.commit({ stream_created: this.#created, sequence: this.sequence });
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    this.#uncommitted = 0;
+    this.batches++;
+    this.#options.onCommit(this);
+  }
+
+  /** Ends the consumption and commits what it brought, unless dead letters of it could not be stored. */
+  async #finish(opening: Promise<Consumption>): Promise<void> {
+    this.#abort.abort();
+    // While the broker is away the opening may still be waiting for it: it is ended as soon as it is there.
+    if (this.#consumption === undefined) void opening.then((consumption) => consumption.stop()).catch(() => undefined);
+    else await this.#consumption.stop();
+    this.#flush();
+    while (this.#settling !== undefined) await this.#settling;
+    clearTimeout(this.#latest);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
