@@ -41,7 +41,8 @@ export interface LiveRecord {
   readonly slots: Float64Array;
 }
 
-const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
+const CATEGORY_TIME_SLOT = offsetOf(courseCategory);
+const CATEGORY_SLOT = CATEGORY_TIME_SLOT + 1;
 const BASE_PRICE_SLOT = offsetOf(courseBasePrice) + 1;
 const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
 const REFERENCE_SLOT = offsetOf(courseDemand);
@@ -167,8 +168,7 @@ export class FeatureWriter {
   /** A course's attributes and profile come from its latest upsert by event time. */
   #upsertCourse(event: EventOf<"course.upserted">, stream: StreamEvent, course: CachedRecord, steps: readonly FoldStep[]): void {
     this.#foldCatalogue(event, stream, course, steps);
-    const accepted = course.slots[offsetOf(courseCategory)] === stream.event_time_ms;
-    if (!accepted) return;
+    if (course.slots[CATEGORY_TIME_SLOT] !== stream.event_time_ms) return;
     this.#profiles.set(event.course_id, { title: event.title ?? "", prerequisites: event.prerequisites ?? [], time_ms: stream.event_time_ms });
   }
 

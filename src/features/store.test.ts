@@ -181,6 +181,7 @@ describe("LMDB", () => {
     cleanups.push(() => reader.close());
     expect(reader.sequence("course", "A")).toBe(1);
     store.commit((batch) => batch.put("course", "A", bytes(1, 2)));
+    // A read snapshot lasts until the end of the event loop's turn.
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(reader.sequence("course", "A")).toBe(2);
   });
