@@ -23,7 +23,7 @@ export interface FoldCounters {
 /** Decoded records that stay in memory between batches. */
 export type CacheLimits = Readonly<Record<EntityName, number>>;
 
-/** About 21 MB of courses, 4 MB of categories and 33 MB of learners. */
+/** At most about 18 MB of courses, 2 MB of categories and 35 MB of learners. */
 export const defaultCacheLimits: CacheLimits = { course: 4_096, category: 1_024, learner: 131_072 };
 
 /** What routes an event: the ids that it may carry. */
