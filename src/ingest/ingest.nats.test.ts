@@ -1,0 +1,278 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type DeadLetter, deadLetterSchema } from "../contracts/dead-letter.ts";
+import { deadLetterSubject, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS } from "../contracts/subjects.ts";
+import { FeatureWriter } from "../features/feature-writer.ts";
+import { openLmdbStore } from "../features/lmdb-store.ts";
+import { MemoryStore } from "../features/memory-store.ts";
+import type { FeatureStore, FeatureStoreReader } from "../features/store.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/log.ts";
+import { Prng } from "../lib/prng.ts";
+import { formatTime } from "../lib/time.ts";
+import { promoteModel } from "./control.ts";
+import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
+import { type IngestProgress, runIngest } from "./ingest.ts";
+import { Broker } from "./nats.ts";
+import { replayEvents } from "./replay-events.ts";
+import { type SampleEvent, sampleEvents } from "./sample-events.ts";
+
+const processPath = join(import.meta.dirname, "../../dist/src/ingest/ingest-process.js");
+
+let directory: string;
+let server: EmbeddedBroker;
+let broker: Broker;
+let round = 0;
+
+async function startBroker(): Promise<void> {
+  directory = await mkdtemp(join(tmpdir(), "tidemark-ingest-"));
+  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
+  broker = await Broker.connect({ url: server.url, name: "test" });
+  await broker.ensureStreams();
+}
+
+async function stopBroker(): Promise<void> {
+  await broker.close();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+}
+
+const storePath = (): string => join(directory, `features-${round++}`);
+
+async function publishAll(events: readonly SampleEvent[]): Promise<void> {
+  const publisher = broker.bulkPublisher({ window: 1000 });
+  for (const event of events) await publisher.publish(event.subject, event.data);
+  await publisher.flush();
+}
+
+const lastSequence = async (): Promise<number> => (await broker.streamInfo(STREAM_EVENTS))?.last_sequence ?? 0;
+
+/** Runs ingest until both streams are folded to these sequences. */
+async function ingestUntil(store: FeatureStore, sequence: number, control_sequence = 0, batch_events_max = 300): Promise<IngestProgress | undefined> {
+  const stop = new AbortController();
+  let last: IngestProgress | undefined;
+  const onProgress = (progress: IngestProgress): void => {
+    last = progress;
+    if (progress.sequence >= sequence && progress.control_sequence >= control_sequence) stop.abort();
+  };
+  await runIngest({ broker, store, logger: silentLogger, clock: systemClock, batch_events_max, signal: stop.signal, onProgress });
+  return last;
+}
+
+function contents(store: FeatureStoreReader): string[] {
+  return [...store.dump()].map(({ database, key, value }) => `${database} ${key} ${Buffer.from(value).toString("hex")}`);
+}
+
+/** What one fold in one piece makes of the stream. */
+async function cleanReplay(): Promise<string[]> {
+  const store = new MemoryStore();
+  await ingestUntil(store, await lastSequence(), (await broker.streamInfo(STREAM_CONTROL))?.last_sequence ?? 0, 1_000_000);
+  return contents(store);
+}
+
+describe("ingest", () => {
+  beforeAll(startBroker);
+  afterAll(stopBroker);
+  const events = sampleEvents("a", 1500, Date.now());
+
+  it("folds the rest, and dead-letters poison with its reason and its bytes", async () => {
+    const good = events.slice(0, 900);
+    const time = formatTime(Date.now());
+    const view = { id: "x", type: "exposure.viewed", time, course_id: "c1", learner_id: "l1", price: 3 };
+    const text = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+    const poison: [DeadLetter["reason"], string | undefined, string, Uint8Array][] = [
+      ["not_json", undefined, "events.exposure.c1", new Uint8Array([0xff, 0, 0x7b])],
+      ["unknown_type", "type", "events.exposure.c1", text({ ...view, type: "exposure.hovered" })],
+      ["invalid_field", "price", "backfill.exposure.c1", text({ ...view, price: -1 })],
+      ["subject_mismatch", undefined, "events.exposure.c2", text(view)],
+      ["time_in_future", "time", "events.exposure.c1", text({ ...view, time: "2999-01-01T00:00:00Z" })],
+      ["too_large", undefined, "events.exposure.c1", text({ ...view, pad: "x".repeat(400_000) })],
+      ["not_json", undefined, "events.exposure.c1", new Uint8Array(0)],
+    ];
+    const sequences: number[] = [];
+    for (const [index, event] of good.entries()) {
+      await broker.publish(event.subject, event.data);
+      const bad = poison[index / 100];
+      if (bad !== undefined) sequences.push((await broker.publish(bad[2], bad[3])).sequence);
+    }
+    const store = new MemoryStore();
+    const progress = await ingestUntil(store, await lastSequence());
+    expect(progress).toMatchObject({ events: good.length + poison.length, dead_letters: poison.length, dead_letters_dropped: 0, lag: 0 });
+    for (const [index, [reason, field, subject, data]] of poison.entries()) {
+      const stored = await broker.getMessage(STREAM_DLQ, { last_by_subject: deadLetterSubject(STREAM_EVENTS, sequences[index] ?? 0) });
+      const letter = deadLetterSchema.parse(JSON.parse(Buffer.from(stored?.data ?? []).toString()));
+      expect(letter).toMatchObject({ stream: STREAM_EVENTS, sequence: sequences[index], subject, reason });
+      expect(letter.field).toBe(field);
+      expect(Buffer.from(letter.payload_base64, "base64").equals(data)).toBe(true);
+    }
+    const clean = new MemoryStore();
+    const writer = new FeatureWriter(clean);
+    const range = await replayEvents(broker, {}, (event) => writer.apply(event));
+    writer.commit({ stream_created: range.stream_created, sequence: range.last_sequence });
+    expect(contents(store)).toEqual(contents(clean));
+    // A second fold of the same poison changes nothing in the dead-letter stream.
+    const before = await broker.streamInfo(STREAM_DLQ);
+    await ingestUntil(new MemoryStore(), await lastSequence());
+    expect(await broker.streamInfo(STREAM_DLQ)).toEqual(before);
+  });
+
+  it("resumes from the cursor in the store, whatever the batches", async () => {
+    const path = storePath();
+    const first = openLmdbStore(path, { readonly: false });
+    const half = await lastSequence();
+    await ingestUntil(first, half, 0, 17);
+    expect(first.cursor(STREAM_EVENTS)?.sequence).toBe(half);
+    await first.close();
+    await publishAll(events.slice(900));
+    const second = openLmdbStore(path, { readonly: false });
+    const progress = await ingestUntil(second, await lastSequence(), 0, 1000);
+    expect(progress?.events).toBe(600);
+    expect(contents(second)).toEqual(await cleanReplay());
+    await second.close();
+  });
+
+  it("folds live events as they come, with CONTROL beside them", async () => {
+    const store = new MemoryStore();
+    const promotion = { type: "model.promoted", time: formatTime(Date.now()), family: "elasticity", artifact: "a1", digest: "ab".repeat(32), version: "v1", reason: "test" } as const;
+    const control_sequence = await promoteModel(broker, promotion);
+    await ingestUntil(store, await lastSequence(), control_sequence);
+    expect(store.champion("elasticity")).toMatchObject({ artifact: "a1", version: "v1", sequence: control_sequence });
+    const next = await promoteModel(broker, { ...promotion, version: "v2" });
+    expect(next).toBe(control_sequence + 1);
+    const running = ingestUntil(store, (await lastSequence()) + 50, next);
+    for (const event of sampleEvents("live", 50, Date.now())) await broker.publish(event.subject, event.data);
+    await running;
+    expect(store.champion("elasticity")?.version).toBe("v2");
+    expect(contents(store)).toEqual(await cleanReplay());
+  });
+
+  it("ends replay at a given sequence", async () => {
+    const seen: number[] = [];
+    const range = await replayEvents(broker, { last_sequence: 40 }, (event) => seen.push(event.sequence));
+    expect(range).toMatchObject({ first_sequence: 1, last_sequence: 40 });
+    expect(seen.at(0)).toBe(1);
+    expect(seen.at(-1)).toBe(40);
+  });
+
+  it("replay passes on what the callback throws", async () => {
+    await expect(
+      replayEvents(broker, {}, () => {
+        throw new Error("fold bug");
+      }),
+    ).rejects.toThrow("fold bug");
+    expect(broker.connected).toBe(true);
+  });
+});
+
+describe("boot checks", () => {
+  beforeEach(startBroker);
+  afterEach(stopBroker);
+
+  it("refuse a stream that does not continue the store, and say how to recover", async () => {
+    await publishAll(sampleEvents("b", 200, Date.now()));
+    const created = (await broker.streamInfo(STREAM_EVENTS))?.created ?? "";
+    const failing = async (stream_created: string, sequence: number): Promise<unknown> => {
+      const store = new MemoryStore();
+      new FeatureWriter(store).commit({ stream_created, sequence });
+      const before = contents(store);
+      const error: unknown = await ingestUntil(store, Number.MAX_SAFE_INTEGER).catch((reason: unknown) => reason);
+      expect(contents(store)).toEqual(before);
+      return error;
+    };
+    expect(await failing("1999-01-01T00:00:00Z", 100)).toMatchObject({ code: "stream_recreated", message: expect.stringContaining("delete its directory") });
+    expect(await failing(created, 201)).toMatchObject({ code: "cursor_ahead", message: expect.stringContaining("delete its directory") });
+    await broker.ensureStreams({ EVENTS: { bytes_max: 10_000, age_max_ms: 0 } });
+    const state = await broker.streamInfo(STREAM_EVENTS);
+    expect(state?.first_sequence).toBeGreaterThan(2);
+    expect(await failing(created, (state?.first_sequence ?? 0) - 2)).toMatchObject({ code: "gap_below_first", message: expect.stringContaining("delete its directory") });
+    // The last position that is still continued, and a store that has folded nothing, go on.
+    const store = new MemoryStore();
+    new FeatureWriter(store).commit({ stream_created: created, sequence: (state?.first_sequence ?? 0) - 1 });
+    expect(await ingestUntil(store, 200)).toMatchObject({ events: state?.messages });
+    expect(await ingestUntil(new MemoryStore(), 200)).toMatchObject({ events: state?.messages });
+  });
+});
+
+describe("kill -9", () => {
+  beforeEach(startBroker);
+  afterEach(stopBroker);
+
+  /** A fold process on a store; `until` kills or stops it once it has committed that far. */
+  async function runProcess(path: string, sequence: number, extra_ms: number, signal: "SIGKILL" | "SIGTERM"): Promise<{ killed: boolean; committed: number }> {
+    const child = spawn(process.execPath, [processPath, server.url, path], { stdio: ["ignore", "pipe", "inherit"] });
+    let committed = -1;
+    let text = "";
+    let timer: NodeJS.Timeout | undefined;
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+      const lines = text.split("\n");
+      text = lines.pop() ?? "";
+      committed = Number(lines.at(-1) ?? committed);
+      if (committed >= sequence) timer ??= setTimeout(() => child.kill(signal), extra_ms);
+    });
+    const killed = await new Promise<boolean>((resolve) => {
+      child.once("exit", (_code, by) => resolve(by === "SIGKILL"));
+    });
+    clearTimeout(timer);
+    return { killed, committed };
+  }
+
+  it("of ingest at 20 random points leaves what one clean fold gives", { timeout: 120_000 }, async () => {
+    expect(existsSync(processPath), "run the build first").toBe(true);
+    const random = new Prng("kill");
+    const events = sampleEvents("k", 20_000, Date.now());
+    const path = storePath();
+    const step = events.length / 20;
+    for (let kill = 0; kill < 20; kill++) {
+      // The stream grows while the process folds, so that kills hit reading, folding and committing.
+      const publishing = publishAll(events.slice(kill * step, (kill + 1) * step));
+      const target = kill * step + random.integer(step - 200);
+      const { killed } = await runProcess(path, target, random.integer(8), "SIGKILL");
+      expect(killed).toBe(true);
+      await publishing;
+    }
+    const end = await runProcess(path, await lastSequence(), 0, "SIGTERM");
+    expect(end.killed).toBe(false);
+    const store = openLmdbStore(path, { readonly: true });
+    const dump = contents(store);
+    expect(store.cursor(STREAM_EVENTS)?.sequence).toBe(events.length);
+    await store.close();
+    expect(dump).toEqual(await cleanReplay());
+  });
+
+  it("of the broker under load loses and doubles nothing that was acknowledged", { timeout: 120_000 }, async () => {
+    const random = new Prng("broker");
+    const events = sampleEvents("s", 12_000, Date.now());
+    const store = new MemoryStore();
+    const folding = ingestUntil(store, events.length);
+    let next = 0;
+    const acknowledged = new Set<string>();
+    const publisher = async (): Promise<void> => {
+      for (let event = events[next++]; event !== undefined; event = events[next++]) {
+        await broker.publish(event.subject, event.data, { message_id: event.id });
+        acknowledged.add(event.id);
+      }
+    };
+    const killing = (async () => {
+      for (let kill = 1; kill <= 5; kill++) {
+        while (acknowledged.size < (kill * events.length) / 6) await systemClock.sleep(2);
+        const pid = server.pid();
+        await systemClock.sleep(random.integer(10));
+        process.kill(pid, "SIGKILL");
+        while (server.pid() === pid || !broker.connected) await systemClock.sleep(5);
+      }
+    })();
+    await Promise.all([...Array.from({ length: 64 }, publisher), killing]);
+    expect(acknowledged.size).toBe(events.length);
+    const stored: string[] = [];
+    await replayEvents(broker, {}, ({ event }) => stored.push(event.id));
+    expect(stored.length).toBe(events.length);
+    expect(new Set(stored)).toEqual(acknowledged);
+    await folding;
+    expect(contents(store)).toEqual(await cleanReplay());
+  });
+});
