@@ -56,13 +56,16 @@ export class LmdbFeatureSource implements FeatureSource {
       this.#unavailable("The feature store was removed or replaced.");
     }
     if (this.#current !== undefined) return;
+    let store: FeatureStoreReader | undefined;
     try {
-      const store = openLmdbStore(this.#path, { readonly: true });
+      store = openLmdbStore(this.#path, { readonly: true });
       this.#current = { store, reader: new FeatureReader(store) };
       this.#identity = this.#fileIdentity();
       this.#reason = "";
       this.#logger.info({ path: this.#path }, "feature store opened");
     } catch (error) {
+      // Opened, but of another layout: it would stay open once more at every check.
+      await store?.close();
       this.#unavailable(`The feature store cannot be opened: ${errorMessage(error)}`);
     }
   }
@@ -80,7 +83,11 @@ export class LmdbFeatureSource implements FeatureSource {
   }
 
   #fileIdentity(): string {
-    const stat = statSync(`${this.#path}/data.mdb`, { throwIfNoEntry: false });
-    return stat === undefined ? "" : `${stat.dev}:${stat.ino}`;
+    try {
+      const { dev, ino } = statSync(`${this.#path}/data.mdb`);
+      return `${dev}:${ino}`;
+    } catch {
+      return "";
+    }
   }
 }

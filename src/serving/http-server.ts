@@ -1,11 +1,12 @@
 import { createServer } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { closingResponse } from "./closing-response.ts";
 import { ProblemError, problemResponse, problemText } from "./problem.ts";
 
 /** What a client may take its time over. Whole requests are small: a slow one holds a connection for nothing. */
@@ -31,19 +32,16 @@ function answerMalformed(error: Error & { code?: string }, socket: Duplex): void
   socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
 
-function closeAfterAnswer(_request: IncomingMessage, response: ServerResponse): void {
-  response.shouldKeepAlive = false;
-}
-
 export class HttpServer {
   readonly #server: Server;
   readonly #clock: Clock;
+  readonly #state = { closing: false };
 
   constructor(app: Hono, clock: Clock) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
     const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
-    this.#server = createServer(LIMITS, (request, response) => void listener(request, response));
+    this.#server = createServer({ ...LIMITS, ServerResponse: closingResponse(this.#state) }, (request, response) => void listener(request, response));
     this.#server.on("clientError", answerMalformed);
   }
 
@@ -67,7 +65,7 @@ export class HttpServer {
    * accepted, then what is in flight finishes. Connections that are still there at the end are cut.
    */
   async drain(): Promise<void> {
-    this.#server.prependListener("request", closeAfterAnswer);
+    this.#state.closing = true;
     const linger_until_ms = this.#clock.now_ms() + LINGER_MS;
     while (this.#clock.now_ms() < linger_until_ms && (await this.#connections()) > 0) await this.#clock.sleep(20);
     const closed = new Promise<void>((resolve) => {

@@ -53,12 +53,12 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
-  const repeats = [
-    new Repeat(clock, STATE_CHECK_MS, () => features.check()),
-    new Repeat(clock, STATE_CHECK_MS, () => degradation.check()),
-  ];
   await models.check();
-  repeats.push(new Repeat(clock, MODEL_CHECK_MS, () => models.check()));
+  const repeats = [
+    new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
+    new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
+  ];
 
   const release = async (): Promise<void> => {
     await Promise.all(repeats.map((repeat) => repeat.stop()));

@@ -1,0 +1,126 @@
+import { Agent, request } from "node:http";
+import type { ClientRequest, IncomingHttpHeaders } from "node:http";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Hono } from "hono";
+import { systemClock } from "../lib/clock.ts";
+import { problemSchema } from "../contracts/problem.ts";
+import { HttpServer } from "./http-server.ts";
+import { TestEngine } from "./testing.ts";
+
+let engine: TestEngine;
+let server: HttpServer;
+let port: number;
+let drained: Promise<void> | undefined;
+
+const drain = (): Promise<void> => (drained ??= server.drain());
+
+beforeEach(async () => {
+  engine = new TestEngine();
+  engine.foldCatalogue();
+  drained = undefined;
+  server = new HttpServer(engine.app, systemClock);
+  port = await server.listen("127.0.0.1", 0);
+});
+
+afterEach(() => drain());
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+function send(agent: Agent, path: string, write: (sent: ClientRequest) => void): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ port, host: "127.0.0.1", path, method: "POST", agent, headers: { "content-type": "application/json" } }, (response) => {
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }), reject);
+    });
+    sent.on("error", reject);
+    write(sent);
+  });
+}
+
+const price = (agent: Agent): Promise<Answer> => send(agent, "/optimize_price", (sent) => sent.end('{"course_id":"c1"}'));
+
+/** What a bare socket gets for `bytes`. */
+function raw(bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let got = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+    socket.on("data", (chunk) => (got += chunk.toString()));
+    socket.on("close", () => resolve(got));
+    socket.on("error", reject);
+  });
+}
+
+function problemIn(answer: string): unknown {
+  expect(answer).toMatch(/content-type: application\/problem\+json/i);
+  return problemSchema.parse(JSON.parse(answer.slice(answer.indexOf("{"))));
+}
+
+describe("over a real socket", () => {
+  test("a price, in one piece with its length and its headers", async () => {
+    const { status, headers, body } = await price(new Agent());
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ "content-type": "application/json", "x-content-type-options": "nosniff", "content-length": String(Buffer.byteLength(body)) });
+    expect(headers["transfer-encoding"]).toBeUndefined();
+  });
+
+  test("a megabyte is refused with and without its length, and the next call is answered", async () => {
+    const mebibyte = Buffer.alloc(1024 * 1024, 32);
+    const agent = new Agent();
+    const declared = await send(agent, "/optimize_price", (sent) => sent.setHeader("content-length", mebibyte.length).end(mebibyte));
+    expect(declared).toMatchObject({ status: 413, headers: { connection: "close" } });
+    const chunked = await send(agent, "/predict_enrollments", (sent) => {
+      for (let i = 0; i < 9; i++) sent.write(mebibyte.subarray(0, 8 * 1024));
+      sent.end();
+    });
+    expect(chunked.status).toBe(413);
+    expect((await price(agent)).status).toBe(200);
+  });
+
+  test("what is not HTTP, or names no valid host, gets a problem and no more", async () => {
+    expect(problemIn(await raw("HELO there\r\n\r\n"))).toMatchObject({ status: 400, code: "invalid_request" });
+    expect(problemIn(await raw("GET / HTTP/1.1\r\nhost: a b/c\r\nconnection: close\r\n\r\n"))).toMatchObject({ status: 400, code: "invalid_request" });
+    expect(await raw(`GET / HTTP/1.1\r\nhost: x\r\nlong: ${"x".repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /);
+  });
+
+  test("a taken port is said clearly", async () => {
+    const second = new HttpServer(new Hono(), systemClock);
+    await expect(second.listen("127.0.0.1", port)).rejects.toMatchObject({ code: "address_in_use" });
+  });
+});
+
+describe("draining", () => {
+  test("finishes what is in flight, closes every connection by its answer, then refuses new ones", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+    expect((await price(agent)).headers.connection).toBe("keep-alive");
+    // Half a body is under way when the end is asked for.
+    let finish = (): void => undefined;
+    const slow = send(agent, "/optimize_price", (sent) => {
+      sent.write('{"course_id":');
+      finish = () => void sent.end('"c1"}');
+    });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const ended = drain();
+    const during = await price(agent);
+    expect(during).toMatchObject({ status: 200, headers: { connection: "close" } });
+    finish();
+    expect(await slow).toMatchObject({ status: 200, headers: { connection: "close" } });
+    await ended;
+    await expect(price(agent)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+
+  test("does not wait for ever for a client that does not finish", async () => {
+    const never = send(new Agent(), "/optimize_price", (sent) => void sent.write("{"));
+    const failed = never.then(
+      () => "answered",
+      () => "cut",
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await drain();
+    expect(await failed).toBe("cut");
+  });
+});
