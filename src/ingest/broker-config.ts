@@ -42,11 +42,11 @@ export async function installedVersion(): Promise<string> {
   }
 }
 
-function configText(paths: BrokerPaths, port: number, sync_always: boolean): string {
+function configText(paths: BrokerPaths, port: number, server_name: string, sync_always: boolean): string {
   const quote = (text: string): string => JSON.stringify(text);
   return `# Written by Tidemark at every start. Loopback only: the server has no credentials of its own.
 listen: "127.0.0.1:${port}"
-server_name: "tidemark"
+server_name: ${quote(server_name)}
 pid_file: ${quote(paths.pid)}
 log_file: ${quote(paths.log)}
 logfile_size_limit: ${LOG_BYTES_MAX}
@@ -60,13 +60,13 @@ ${sync_always ? "  sync_interval: always\n" : ""}}
 }
 
 /** Writes the configuration, with a sync of every write to disk where this server knows the setting (2.9 does not). */
-export async function writeConfig(paths: BrokerPaths, port: number): Promise<{ sync_always: boolean }> {
-  await writeFile(paths.config, configText(paths, port, true));
+export async function writeConfig(paths: BrokerPaths, port: number, server_name: string): Promise<{ sync_always: boolean }> {
+  await writeFile(paths.config, configText(paths, port, server_name, true));
   try {
     await execute("nats-server", ["-t", "-c", paths.config]);
     return { sync_always: true };
   } catch {
-    await writeFile(paths.config, configText(paths, port, false));
+    await writeFile(paths.config, configText(paths, port, server_name, false));
     return { sync_always: false };
   }
 }
@@ -84,8 +84,11 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Whether a NATS server with JetStream greets on this port: it recovers its streams before it listens. */
-export function greets(port: number): Promise<boolean> {
+/**
+ * Whether the server of this name greets on the port with JetStream: it recovers its streams before it listens. The name
+ * tells it from another server that had the port first.
+ */
+export function greets(port: number, server_name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: "127.0.0.1", port });
     let greeting = "";
@@ -98,7 +101,7 @@ export function greets(port: number): Promise<boolean> {
     socket.once("close", () => end(false));
     socket.on("data", (chunk) => {
       greeting += chunk.toString("latin1");
-      if (greeting.includes("\r\n")) end(/^INFO .*"jetstream":true/.test(greeting));
+      if (greeting.includes("\r\n")) end(greeting.includes('"jetstream":true') && greeting.includes(`"server_name":"${server_name}"`));
     });
   });
 }

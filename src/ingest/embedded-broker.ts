@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -45,9 +46,10 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
   const clock = options.clock ?? systemClock;
   await stopOrphan(paths, options.logger, clock);
   const port = options.port ?? (await freePort());
-  const { sync_always } = await writeConfig(paths, port);
+  const server_name = `tidemark-${randomUUID()}`;
+  const { sync_always } = await writeConfig(paths, port, server_name);
   await writeFile(paths.owner, String(process.pid));
-  const keeper = new BrokerKeeper(paths, port, options.logger, clock);
+  const keeper = new BrokerKeeper(paths, port, server_name, options.logger, clock);
   await keeper.start();
   options.logger.info({ port, pid: keeper.pid(), version, sync_always }, "broker started");
   return { url: `nats://127.0.0.1:${port}`, version, pid: () => keeper.pid(), stop: () => keeper.stop() };
@@ -74,6 +76,7 @@ function readPid(path: string): number | undefined {
 class BrokerKeeper {
   readonly #paths: BrokerPaths;
   readonly #port: number;
+  readonly #server_name: string;
   readonly #logger: Logger;
   readonly #clock: Clock;
   #child: ChildProcess | undefined;
@@ -81,9 +84,10 @@ class BrokerKeeper {
   #backoff_ms = RESTART_MIN_MS;
   #restarting: Promise<void> = Promise.resolve();
 
-  constructor(paths: BrokerPaths, port: number, logger: Logger, clock: Clock) {
+  constructor(paths: BrokerPaths, port: number, server_name: string, logger: Logger, clock: Clock) {
     this.#paths = paths;
     this.#port = port;
+    this.#server_name = server_name;
     this.#logger = logger;
     this.#clock = clock;
   }
@@ -120,7 +124,7 @@ class BrokerKeeper {
 
   async #ready(child: ChildProcess): Promise<boolean> {
     for (let waited_ms = 0; waited_ms < READY_MAX_MS && !this.#stopping && isRunning(child); waited_ms += READY_POLL_MS) {
-      if (await greets(this.#port)) return isRunning(child);
+      if (await greets(this.#port, this.#server_name)) return isRunning(child);
       await this.#clock.sleep(READY_POLL_MS);
     }
     return false;

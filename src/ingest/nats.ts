@@ -60,6 +60,8 @@ export class Broker {
   readonly #manager: JetStreamManager;
   readonly #wire: Wire;
   readonly #listeners = new Set<(connected: boolean) => void>();
+  /** Rejects requests whose answer a lost connection will not bring, instead of letting them wait for their timeout. */
+  readonly #inFlight = new Set<(error: Error) => void>();
   #connected = true;
 
   private constructor(connection: NatsConnection, manager: JetStreamManager) {
@@ -198,6 +200,7 @@ export class Broker {
   #setConnected(connected: boolean): void {
     if (this.#connected === connected) return;
     this.#connected = connected;
+    if (!connected) for (const reject of this.#inFlight) reject(new TidemarkError("broker_unreachable", "the connection to the broker was lost"));
     for (const listener of this.#listeners) listener(connected);
   }
 
@@ -272,13 +275,21 @@ export class Broker {
     const { message_id, expected_last_subject_sequence } = options;
     const head = message_id === undefined ? headers() : messageIdHeader(message_id);
     if (expected_last_subject_sequence !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
-    const answer = (await this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head })).json<ApiAnswer>();
+    const reply = await this.#whileConnected(this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
+    const answer = reply.json<ApiAnswer>();
     const { error } = answer;
     if (error === undefined) return { sequence: answer.seq ?? 0, duplicate: answer.duplicate === true };
     const description = error.description ?? `error ${error.code}`;
     if (error.err_code === API_WRONG_LAST_SEQUENCE) throw new TidemarkError("wrong_last_sequence", `${subject}: ${description}`);
     if (error.err_code === API_TEMPORARILY_UNAVAILABLE) throw new TidemarkError("broker_unreachable", description);
     throw new TidemarkError("broker_refused", `the broker refused a message on ${subject}: ${description}`);
+  }
+
+  #whileConnected<T>(request: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#inFlight.add(reject);
+      void request.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
+    });
   }
 
   #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
@@ -288,7 +299,7 @@ export class Broker {
   /** Undefined for "not found"; other failures as TidemarkError. */
   async #ask<T>(request: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await request();
+      return await this.#whileConnected(request());
     } catch (error) {
       if (error instanceof NatsError && error.api_error?.code === API_NOT_FOUND) return undefined;
       throw toTidemarkError(error);
