@@ -37,6 +37,7 @@ const PROBE_COURSE = "C00001";
 const MODEL_FAMILY = "elasticity";
 /** What the train role reports last of a run. */
 const TRAINING_LAST_PHASE = "fit";
+const TRAINING_QUIET_MS = 20_000;
 const POLL_MS = 100;
 const CONNECT_MAX_MS = 15_000;
 /** On a restart the trainer has nothing to do at first; its backend is worth a short wait, no more. */
@@ -110,7 +111,7 @@ export class PlatformStart {
     try {
       phase.done(await this.#until(work(phase)));
     } catch (error) {
-      phase.failed();
+      phase.failed(error instanceof StopRequested ? "interrupted" : "failed");
       throw error;
     }
   }
@@ -193,12 +194,17 @@ export class PlatformStart {
     const broker = must(this.#broker, "no broker yet");
     let attempted = false;
     let promoted = true;
+    const { clock, log_dir } = this.#options;
     await this.#phase("model", async (phase) => {
+      let heard_ms = clock.now_ms();
       train.onProgress((name, done, total) => {
+        heard_ms = clock.now_ms();
         phase.update(name, done, total);
         attempted ||= name === TRAINING_LAST_PHASE && done === total;
       });
       const message = await this.#poll(async () => {
+        // A run that fails is tried again later: whoever waits should know where to look.
+        if (clock.now_ms() - heard_ms > TRAINING_QUIET_MS) phase.note(`nothing heard from training for a while; its log is ${log_dir}/train.log`);
         // Looked at before the question: a run reports its end after it has promoted.
         const ended = attempted;
         const found = await broker.getMessage(STREAM_CONTROL, { last_by_subject: modelSubject(MODEL_FAMILY) });
@@ -206,7 +212,7 @@ export class PlatformStart {
       });
       if (message === null) {
         promoted = false;
-        return `trained, but nothing was promoted (why: ${this.#options.log_dir}/train.log); prices are marked degraded until a later run is`;
+        return `trained, but nothing was promoted (why: ${log_dir}/train.log); prices are marked degraded until a later run is`;
       }
       const { version, reason } = modelPromotedSchema.parse(JSON.parse(new TextDecoder().decode(message.data)));
       return `${version}, ${reason}`;

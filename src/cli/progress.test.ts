@@ -52,8 +52,8 @@ test("what a phase waits for is told as rarely, and a failure is marked", () => 
   clock.advance(5_000);
   phase.note("b");
   phase.note("c");
-  phase.failed();
-  expect(text()).toBe("  price      b\n✗ price\n");
+  phase.failed("interrupted");
+  expect(text()).toBe("  price      b\n✗ price      interrupted\n");
 });
 
 test("a phase that has ended is silent, whoever still reports to it", () => {

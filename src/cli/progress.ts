@@ -12,7 +12,7 @@ export interface Phase {
   /** What it is waiting for, where there is nothing to count. */
   note(text: string): void;
   done(detail: string): void;
-  failed(): void;
+  failed(detail: string): void;
 }
 
 export interface Progress {
@@ -38,6 +38,10 @@ function formatShare(done: number, estimate: number): string {
 
 function doneLine(name: string, detail: string, seconds: number): string {
   return `✓ ${name.padEnd(NAME_WIDTH)} ${detail} (${seconds.toFixed(1)} s)`;
+}
+
+function failedLine(name: string, detail: string): string {
+  return `✗ ${name.padEnd(NAME_WIDTH)} ${detail}`;
 }
 
 /** Bars on a terminal, now and then a plain line anywhere else. */
@@ -80,7 +84,7 @@ export class PlainProgress implements Progress {
       },
       note: (text) => tell(() => text),
       done: (detail) => end(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
-      failed: () => end(`✗ ${name}`),
+      failed: (detail) => end(failedLine(name, detail)),
     };
   }
 }
@@ -141,7 +145,7 @@ class BarProgress implements Progress {
         if (!ended && this.#bars === undefined) this.#output.write(`\u001b[2K\r  ${name} … ${text}`);
       },
       done: (detail) => end(doneLine(name, detail, (this.#clock.now_ms() - started_ms) / 1000)),
-      failed: () => end(`✗ ${name}`),
+      failed: (detail) => end(failedLine(name, detail)),
     };
   }
 }
