@@ -37,6 +37,11 @@ export type PlatformOptions = { readonly [Key in keyof PlatformConfig]?: Platfor
 
 /** A config with the defaults filled in. Throws TidemarkError("invalid_platform") naming what is out of range. */
 export function platformConfig(options: PlatformOptions & { readonly end_ms: number }): PlatformConfig {
+  return parsePlatform(options);
+}
+
+/** The same for what was read from elsewhere. */
+export function parsePlatform(options: unknown): PlatformConfig {
   const parsed = platformConfigSchema.safeParse(options);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

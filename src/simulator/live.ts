@@ -1,6 +1,7 @@
 import type { Event } from "../contracts/events.ts";
 import { eventSubject } from "../contracts/subjects.ts";
 import type { Broker } from "../ingest/nats.ts";
+import { assert } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -22,7 +23,7 @@ const LATE_MEAN_MS = 2 * MINUTE_MS;
 const LATE_MAX = 10_000;
 
 export interface LiveOptions {
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, "publish">;
   readonly engine_url: string;
   /** Mean views a second. */
   readonly rate_per_s: number;
@@ -85,11 +86,15 @@ class LiveRun {
 
   async run(): Promise<void> {
     const { clock, rate_per_s, signal } = this.#options;
+    assert(rate_per_s > 0, "no traffic at rate 0: do not run it");
     let next_ms = clock.now_ms();
     while (!signal.aborted) {
       const now_ms = clock.now_ms();
       next_ms = Math.max(next_ms, now_ms - CATCH_UP_MS);
-      for (; rate_per_s > 0 && next_ms <= now_ms; next_ms += this.#random.exponential(rate_per_s / 1000)) this.#arrive(now_ms);
+      while (next_ms <= now_ms) {
+        this.#arrive(now_ms);
+        next_ms += this.#random.exponential(rate_per_s / 1000);
+      }
       this.#spawn(this.#publishAll(this.#takeLate(now_ms)));
       await clock.sleep(TICK_MS);
     }

@@ -2,7 +2,7 @@ import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import { defaultEnd, platformConfig, type PlatformConfig, type PlatformOptions } from "./config.ts";
+import { defaultEnd, parsePlatform, platformConfig, type PlatformConfig, type PlatformOptions } from "./config.ts";
 import type { Calibration } from "./world.ts";
 
 /**
@@ -16,7 +16,7 @@ export interface PlatformFile {
 }
 
 const fileSchema = z.object({
-  config: z.object({ end_ms: z.number() }).loose(),
+  config: z.unknown(),
   calibration: z.object({ level: z.number(), sessions_per_rate_day: z.number().positive() }).optional(),
   published_to: z.string().optional(),
 });
@@ -34,7 +34,7 @@ export async function rememberPlatform(data_dir: string, options: PlatformOption
     await writePlatform(data_dir, file);
     return file;
   }
-  const asked = platformConfig({ ...remembered.config, ...definedOnly(options) });
+  const asked = parsePlatform({ ...remembered.config, ...definedOnly(options) });
   for (const key of Object.keys(asked) as (keyof PlatformConfig)[]) {
     if (asked[key] === remembered.config[key]) continue;
     throw new TidemarkError("platform_differs", `${data_dir} holds a platform with ${key} ${remembered.config[key]}, not ${asked[key]}: leave the option out, or use another data directory`);
@@ -53,7 +53,7 @@ export async function readPlatform(data_dir: string): Promise<PlatformFile | und
   }
   try {
     const { config, ...rest } = fileSchema.parse(JSON.parse(text));
-    return { config: platformConfig(config), ...rest };
+    return { config: parsePlatform(config), ...rest };
   } catch (error) {
     throw new TidemarkError("corrupt_platform_file", `${fileName(data_dir)}: ${errorMessage(error)}`, { cause: error });
   }

@@ -28,6 +28,8 @@ export interface PublishedHistory {
   readonly complete: boolean;
 }
 
+type HistoryBroker = Pick<Broker, "getMessage" | "bulkPublisher">;
+
 interface Message {
   readonly id: string;
   readonly subject: string;
@@ -40,7 +42,7 @@ interface Message {
  * a prefix of it and never leaves a gap; message ids keep what the broker was still reading from counting twice.
  * Throws TidemarkError("history_mismatch") when the stream holds another platform's history.
  */
-export async function publishHistory(broker: Broker, config: PlatformConfig, options: PublishHistoryOptions): Promise<PublishedHistory> {
+export async function publishHistory(broker: HistoryBroker, config: PlatformConfig, options: PublishHistoryOptions): Promise<PublishedHistory> {
   const world = options.world ?? createWorld(config);
   const clock = options.clock ?? systemClock;
   const total = world.totals.events;
@@ -58,13 +60,13 @@ export async function publishHistory(broker: Broker, config: PlatformConfig, opt
   return { published, total, complete: false };
 }
 
-async function lastPublished(broker: Broker): Promise<Uint8Array | undefined> {
+async function lastPublished(broker: HistoryBroker): Promise<Uint8Array | undefined> {
   const last = await broker.getMessage(STREAM_EVENTS, { last_by_subject: "backfill.>" });
   return last?.data;
 }
 
 async function publishFrom(
-  broker: Broker,
+  broker: HistoryBroker,
   world: World,
   last: Uint8Array | undefined,
   options: PublishHistoryOptions,

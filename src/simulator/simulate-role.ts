@@ -17,7 +17,7 @@ export interface SimulateRoleOptions {
   readonly config: PlatformOptions;
   readonly mode: "history" | "live" | "both";
   readonly engine_url: string;
-  /** Views a second of live traffic. */
+  /** Views a second of live traffic; 0: none. */
   readonly rate_per_s: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -35,8 +35,8 @@ export async function runSimulateRole(options: SimulateRoleOptions): Promise<voi
   let made: World | undefined;
   const world = (): World => (made ??= createWorld(file.config, file.calibration));
   if (mode !== "live") await bringHistory(options, file, world);
-  if (mode === "history" || signal.aborted) return;
   const { broker, engine_url, rate_per_s, logger } = options;
+  if (mode === "history" || rate_per_s === 0 || signal.aborted) return;
   const live = { broker, engine_url, rate_per_s, config: file.config, clock, signal, logger, world: world() };
   logger.info({ rate_per_s, engine_url }, "live traffic begins");
   report({ type: "ready", detail: { phase: "live", rate_per_s } });

@@ -37,6 +37,7 @@ export interface World extends WorldParameters {
 
 const CALIBRATION_ROUNDS_MAX = 10;
 const ENROLLMENTS_TOLERANCE = 0.01;
+const SESSIONS_GROWTH_MAX = 8;
 const CONVERSION_TOLERANCE = 0.02;
 
 /**
@@ -44,9 +45,15 @@ const CONVERSION_TOLERANCE = 0.02;
  * an earlier call with the same config, when given, saves all rounds but one.
  */
 export function createWorld(config: PlatformConfig, known?: Calibration): World {
+  const world = drawWorld(config);
+  return calibrate(world, known ?? firstGuess(world));
+}
+
+/** The parameters alone, without calibration and history. */
+export function drawWorld(config: PlatformConfig): WorldParameters {
   const start_ms = config.end_ms - config.weeks * WEEK_MS;
   const categories = drawCategories(config);
-  const world: WorldParameters = {
+  return {
     config,
     start_ms,
     break_ms: start_ms + 0.6 * config.weeks * WEEK_MS,
@@ -55,7 +62,6 @@ export function createWorld(config: PlatformConfig, known?: Calibration): World 
     learners: drawLearners(config, start_ms, categories),
     shocks: drawShocks(config, categories.count),
   };
-  return calibrate(world, known ?? firstGuess(world));
 }
 
 function firstGuess({ config, learners }: WorldParameters): Calibration {
@@ -80,6 +86,8 @@ function calibrate(world: WorldParameters, guess: Calibration): World {
     if (close) return { ...world, calibration, end: run.state, totals: { events, exposures: run.exposures, enrollments } };
     level += logit(config.conversion) - logit(Math.min(0.999, conversion));
     sessions_per_rate_day *= exposures / Math.max(run.exposures, 1);
+    // Views that find nothing left to look at would multiply without end.
+    if (sessions_per_rate_day > SESSIONS_GROWTH_MAX * guess.sessions_per_rate_day) break;
   }
   throw new TidemarkError("invalid_platform", `${config.learners} learners and ${config.courses} courses cannot make ${config.enrollments} enrollments in ${config.weeks} weeks`);
 }
