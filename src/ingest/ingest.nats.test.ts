@@ -15,6 +15,7 @@ import { silentLogger } from "../lib/log.ts";
 import { Prng } from "../lib/prng.ts";
 import { formatTime } from "../lib/time.ts";
 import { promoteModel } from "./control.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
 import { type IngestProgress, runIngest } from "./ingest.ts";
 import { Broker } from "./nats.ts";
@@ -194,6 +195,68 @@ describe("boot checks", () => {
     new FeatureWriter(store).commit({ stream_created: created, sequence: (state?.first_sequence ?? 0) - 1 });
     expect(await ingestUntil(store, 200)).toMatchObject({ events: state?.messages });
     expect(await ingestUntil(new MemoryStore(), 200)).toMatchObject({ events: state?.messages });
+  });
+});
+
+describe("without a broker", () => {
+  beforeEach(startBroker);
+  afterEach(stopBroker);
+
+  it("waits at boot and later, says so once, goes on, and stops when told to", { timeout: 60_000 }, async () => {
+    const port = Number(new URL(server.url).port);
+    const restart = async (): Promise<void> => {
+      server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), port, logger: silentLogger });
+    };
+    const said: string[] = [];
+    const say = (_fields: object, message: string): void => void said.push(message);
+    const logger = { ...silentLogger, info: say, warn: say };
+    const store = new MemoryStore();
+    const folded = async (sequence: number): Promise<void> => {
+      while ((store.cursor(STREAM_EVENTS)?.sequence ?? 0) < sequence) await systemClock.sleep(5);
+    };
+    await publishAll(sampleEvents("w", 100, Date.now()));
+    await server.stop();
+    while (broker.connected) await systemClock.sleep(5);
+    const stop = new AbortController();
+    const running = runIngest({ broker, store, logger, clock: systemClock, signal: stop.signal });
+    await systemClock.sleep(400);
+    expect(store.cursor(STREAM_EVENTS)).toBeUndefined();
+    await restart();
+    await folded(100);
+    await server.stop();
+    while (broker.connected) await systemClock.sleep(5);
+    await systemClock.sleep(300);
+    await restart();
+    while (!broker.connected) await systemClock.sleep(5);
+    await publishAll(sampleEvents("x", 100, Date.now()));
+    await folded(200);
+    await server.stop();
+    while (broker.connected) await systemClock.sleep(5);
+    stop.abort();
+    await running;
+    // One stream each at boot; then one line a change.
+    expect(said).toEqual([...new Array(2).fill("waiting for the broker"), "broker is back, going on", "broker lost, waiting for it", "broker is back, going on", "broker lost, waiting for it"]);
+    await restart();
+    while (!broker.connected) await systemClock.sleep(5);
+    expect(contents(store)).toEqual(await cleanReplay());
+  });
+
+  it("does not pass a dead letter that could not be stored", async () => {
+    const letters = new DeadLetters(broker, STREAM_EVENTS, silentLogger, systemClock);
+    const message = { subject: "events.course.c1", sequence: 5, time_ms: 1, data: new Uint8Array([1]) };
+    letters.add(message, { reason: "not_json", detail: "" });
+    await server.stop();
+    while (broker.connected) await systemClock.sleep(5);
+    expect(await letters.settle(AbortSignal.abort())).toBe(false);
+    server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), port: Number(new URL(server.url).port), logger: silentLogger });
+    while (!broker.connected) await systemClock.sleep(5);
+    letters.add(message, { reason: "not_json", detail: "" });
+    expect(await letters.settle(AbortSignal.abort())).toBe(true);
+    // A full dead-letter stream is counted, and stops nothing.
+    await broker.ensureStreams({ DLQ: { bytes_max: 1, age_max_ms: 0 } });
+    letters.add({ ...message, sequence: 6 }, { reason: "not_json", detail: "" });
+    expect(await letters.settle(new AbortController().signal)).toBe(true);
+    expect(letters).toMatchObject({ count: 3, dropped: 1, waiting: 0 });
   });
 });
 

@@ -275,7 +275,7 @@ export class Broker {
     const { message_id, expected_last_subject_sequence } = options;
     const head = message_id === undefined ? headers() : messageIdHeader(message_id);
     if (expected_last_subject_sequence !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
-    const reply = await this.#whileConnected(this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
+    const reply = await this.#whileConnected(() => this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
     const answer = reply.json<ApiAnswer>();
     const { error } = answer;
     if (error === undefined) return { sequence: answer.seq ?? 0, duplicate: answer.duplicate === true };
@@ -285,10 +285,13 @@ export class Broker {
     throw new TidemarkError("broker_refused", `the broker refused a message on ${subject}: ${description}`);
   }
 
-  #whileConnected<T>(request: Promise<T>): Promise<T> {
+  /** The client would keep a request that it cannot send until its timeout, and then drop it. */
+  #whileConnected<T>(request: () => Promise<T>): Promise<T> {
+    if (this.#connection.isClosed()) return Promise.reject(new TidemarkError("broker_closed", "the connection to the broker was closed"));
+    if (!this.#connected) return Promise.reject(new TidemarkError("broker_unreachable", "no connection to the broker"));
     return new Promise((resolve, reject) => {
       this.#inFlight.add(reject);
-      void request.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
+      void request().then(resolve, reject).finally(() => this.#inFlight.delete(reject));
     });
   }
 
@@ -299,7 +302,7 @@ export class Broker {
   /** Undefined for "not found"; other failures as TidemarkError. */
   async #ask<T>(request: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#whileConnected(request());
+      return await this.#whileConnected(request);
     } catch (error) {
       if (error instanceof NatsError && error.api_error?.code === API_NOT_FOUND) return undefined;
       throw toTidemarkError(error);
