@@ -20,7 +20,9 @@ export class BrokerLink implements BrokerPort {
 
   constructor(url: string, name: string, logger: Logger) {
     this.settled = Broker.connect({ url, name, signal: this.#abort.signal }).then(
-      (broker) => {
+      async (broker) => {
+        // Closed while it connected: nobody waits for this connection any more.
+        if (this.#abort.signal.aborted) return broker.close();
         this.#broker = broker;
         broker.onStatus((connected) => logger.info({ connected }, connected ? "broker connected" : "broker lost; answering without it"));
       },
@@ -48,7 +50,6 @@ export class BrokerLink implements BrokerPort {
 
   async close(): Promise<void> {
     this.#abort.abort();
-    await this.settled;
     await this.#broker?.close();
   }
 
