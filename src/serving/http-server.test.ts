@@ -32,6 +32,12 @@ interface Answer {
   readonly body: string;
 }
 
+/** Once a later connection is answered, the server has taken the ones before it: it accepts them in order. */
+async function underWay(written: Promise<void>): Promise<void> {
+  await written;
+  expect((await price(new Agent())).status).toBe(200);
+}
+
 function send(agent: Agent, path: string, write: (sent: ClientRequest) => void): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request({ port, host: "127.0.0.1", path, method: "POST", agent, headers: { "content-type": "application/json" } }, (response) => {
@@ -99,11 +105,14 @@ describe("draining", () => {
     expect((await price(agent)).headers.connection).toBe("keep-alive");
     // Half a body is under way when the end is asked for.
     let finish = (): void => undefined;
-    const slow = send(agent, "/optimize_price", (sent) => {
-      sent.write('{"course_id":');
-      finish = () => void sent.end('"c1"}');
+    let slow: Promise<Answer> | undefined;
+    const written = new Promise<void>((resolve) => {
+      slow = send(agent, "/optimize_price", (sent) => {
+        sent.write('{"course_id":', () => resolve());
+        finish = () => void sent.end('"c1"}');
+      });
     });
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await underWay(written);
     const ended = drain();
     const during = await price(agent);
     expect(during).toMatchObject({ status: 200, headers: { connection: "close" } });
@@ -114,12 +123,14 @@ describe("draining", () => {
   });
 
   test("does not wait for ever for a client that does not finish", async () => {
-    const never = send(new Agent(), "/optimize_price", (sent) => void sent.write("{"));
-    const failed = never.then(
-      () => "answered",
-      () => "cut",
-    );
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    let failed: Promise<string> | undefined;
+    const written = new Promise<void>((resolve) => {
+      failed = send(new Agent(), "/optimize_price", (sent) => void sent.write("{", () => resolve())).then(
+        () => "answered",
+        () => "cut",
+      );
+    });
+    await underWay(written);
     await drain();
     expect(await failed).toBe("cut");
   });
