@@ -16,10 +16,13 @@ import {
   type StreamInfo,
 } from "nats";
 import { BUCKET_MODELS } from "../contracts/subjects.ts";
+import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
 import { WindowedPublisher } from "./bulk-publisher.ts";
+import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
+import { API_TEMPORARILY_UNAVAILABLE, type PublishAnswer, readPublishAnswer } from "./publish-answer.ts";
 import { parseServerList } from "./server-list.ts";
 import { limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
 import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
@@ -38,8 +41,6 @@ const NANOS_PER_MS = 1_000_000;
 /** The broker forgets a consumer that nobody has asked for messages this long. */
 const CONSUMER_IDLE_MS = 60_000;
 const API_NOT_FOUND = 404;
-const API_TEMPORARILY_UNAVAILABLE = 10_008;
-const API_WRONG_LAST_SEQUENCE = 10_071;
 
 export interface ConnectOptions {
   readonly url: string;
@@ -48,21 +49,12 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-interface ApiAnswer {
-  readonly seq?: number;
-  readonly duplicate?: boolean;
-  readonly error?: { readonly code: number; readonly err_code?: number; readonly description?: string };
-}
-
 /** A connection to JetStream. It reconnects for ever by itself until it is closed. */
 export class Broker {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
   readonly #wire: Wire;
-  readonly #listeners = new Set<(connected: boolean) => void>();
-  /** Rejects requests whose answer a lost connection will not bring, instead of letting them wait for their timeout. */
-  readonly #inFlight = new Set<(error: Error) => void>();
-  #connected = true;
+  readonly #status = new ConnectionStatus();
 
   private constructor(connection: NatsConnection, manager: JetStreamManager) {
     this.#connection = connection;
@@ -88,20 +80,19 @@ export class Broker {
         return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }));
       } catch (error) {
         if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
-        await delay(wait_ms);
+        await systemClock.sleep(wait_ms);
       }
     }
   }
 
   /** Whether the connection stands at this moment. */
   get connected(): boolean {
-    return this.#connected && !this.#connection.isClosed();
+    return this.#status.connected && !this.#connection.isClosed();
   }
 
   /** Calls back on every change; returns the way to unsubscribe. */
   onStatus(callback: (connected: boolean) => void): () => void {
-    this.#listeners.add(callback);
-    return () => this.#listeners.delete(callback);
+    return this.#status.onChange(callback);
   }
 
   /** Undefined when there is no such stream. */
@@ -158,7 +149,7 @@ export class Broker {
       } else if (performance.now() >= deadline_ms) {
         throw new TidemarkError("broker_unreachable", "no connection to the broker");
       }
-      await delay(wait_ms);
+      await systemClock.sleep(wait_ms);
     }
   }
 
@@ -186,22 +177,15 @@ export class Broker {
 
   async close(): Promise<void> {
     await this.#connection.close();
-    this.#setConnected(false);
+    this.#status.set(false);
   }
 
   async #followStatus(): Promise<void> {
     for await (const status of this.#connection.status()) {
-      if (status.type === Events.Disconnect) this.#setConnected(false);
-      else if (status.type === Events.Reconnect) this.#setConnected(true);
+      if (status.type === Events.Disconnect) this.#status.set(false);
+      else if (status.type === Events.Reconnect) this.#status.set(true);
     }
-    this.#setConnected(false);
-  }
-
-  #setConnected(connected: boolean): void {
-    if (this.#connected === connected) return;
-    this.#connected = connected;
-    if (!connected) for (const reject of this.#inFlight) reject(new TidemarkError("broker_unreachable", "the connection to the broker was lost"));
-    for (const listener of this.#listeners) listener(connected);
+    this.#status.set(false);
   }
 
   #createWire(): Wire {
@@ -275,24 +259,8 @@ export class Broker {
     const { message_id, expected_last_subject_sequence } = options;
     const head = message_id === undefined ? headers() : messageIdHeader(message_id);
     if (expected_last_subject_sequence !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
-    const reply = await this.#whileConnected(() => this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
-    const answer = reply.json<ApiAnswer>();
-    const { error } = answer;
-    if (error === undefined) return { sequence: answer.seq ?? 0, duplicate: answer.duplicate === true };
-    const description = error.description ?? `error ${error.code}`;
-    if (error.err_code === API_WRONG_LAST_SEQUENCE) throw new TidemarkError("wrong_last_sequence", `${subject}: ${description}`);
-    if (error.err_code === API_TEMPORARILY_UNAVAILABLE) throw new TidemarkError("broker_unreachable", description);
-    throw new TidemarkError("broker_refused", `the broker refused a message on ${subject}: ${description}`);
-  }
-
-  /** The client would keep a request that it cannot send until its timeout, and then drop it. */
-  #whileConnected<T>(request: () => Promise<T>): Promise<T> {
-    if (this.#connection.isClosed()) return Promise.reject(new TidemarkError("broker_closed", "the connection to the broker was closed"));
-    if (!this.#connected) return Promise.reject(new TidemarkError("broker_unreachable", "no connection to the broker"));
-    return new Promise((resolve, reject) => {
-      this.#inFlight.add(reject);
-      void request().then(resolve, reject).finally(() => this.#inFlight.delete(reject));
-    });
+    const reply = await this.#status.request(() => this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
+    return readPublishAnswer(subject, reply.json<PublishAnswer>());
   }
 
   #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
@@ -302,9 +270,10 @@ export class Broker {
   /** Undefined for "not found"; other failures as TidemarkError. */
   async #ask<T>(request: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await this.#whileConnected(request);
+      return await this.#status.request(request);
     } catch (error) {
       if (error instanceof NatsError && error.api_error?.code === API_NOT_FOUND) return undefined;
+      if (this.#connection.isClosed()) throw new TidemarkError("broker_closed", "the connection to the broker was closed", { cause: error });
       throw toTidemarkError(error);
     }
   }
@@ -323,12 +292,5 @@ function toTidemarkError(error: unknown): TidemarkError {
   if (api !== undefined && api.err_code !== API_TEMPORARILY_UNAVAILABLE) {
     return new TidemarkError("broker_refused", `the broker refused a request: ${api.description}`, { cause: error });
   }
-  if (error.code === ErrorCode.ConnectionClosed) return new TidemarkError("broker_closed", "the connection to the broker was closed", { cause: error });
   return new TidemarkError("broker_unreachable", `the broker does not answer: ${error.message}`, { cause: error });
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

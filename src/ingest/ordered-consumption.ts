@@ -1,3 +1,4 @@
+import { systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { AckSubjectReader } from "./ack-subject.ts";
 import type { ConsumeOptions, Consumption, DeliveredMessage, StreamState } from "./broker-message.ts";
@@ -109,7 +110,7 @@ export class OrderedConsumption implements Consumption {
         await this.#openOnce();
       } catch (error) {
         if (error instanceof TidemarkError && error.code !== "broker_unreachable") this.#end(error);
-        else await delay(wait_ms);
+        else await systemClock.sleep(wait_ms);
         wait_ms = Math.min(REOPEN_MAX_MS, wait_ms * 2);
       }
     }
@@ -187,10 +188,4 @@ interface Link {
   readonly window: PullWindow;
   remove(): Promise<void>;
   unsubscribe(): void;
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }
