@@ -10,7 +10,7 @@ import { policySchema } from "./policy.ts";
 export const decisionInputsSchema = z.object({
   course_id: z.string().nullable(),
   course_features: courseFeaturesSchema.nullable(),
-  /** Time that the features were read at, ms; whole minutes, so that calls within one share a decision. */
+  /** Time that the features were read at, ms: the start of the course's current minute, so that calls within one share a decision. */
   now_ms: z.number(),
   /** Course features in the order of the course view, then the occupied demand cells as x, exposures, enrollments. */
   features: z.array(z.number()),
@@ -24,7 +24,6 @@ export const decisionInputsSchema = z.object({
   policy_version: z.string(),
   /** EVENTS sequence at which the course record was last changed. */
   record_sequence: z.int(),
-  /** EVENTS sequence that the feature store had reached. Informative: not part of the identity. */
   degraded: z.array(z.string()),
 });
 export type DecisionInputs = z.infer<typeof decisionInputsSchema>;
@@ -33,6 +32,7 @@ export const decisionRecordSchema = z.object({
   id: z.string(),
   kind: z.literal("course"),
   decided_at: z.string(),
+  /** EVENTS sequence that the feature store had reached. Informative: not part of the identity. */
   cursor_sequence: z.int(),
   policy: policySchema,
   inputs: decisionInputsSchema,

@@ -1,7 +1,6 @@
 import type { CourseFeatures } from "../contracts/api.ts";
 import type { CourseView, FeatureReader } from "../features/feature-reader.ts";
 import { CategoryCache } from "./category-cache.ts";
-import type { CategorySlot } from "./category-cache.ts";
 import { ProblemError } from "./problem.ts";
 
 /** The part of a body that says which course is meant. */
@@ -15,19 +14,16 @@ export interface FoundCourse {
   /** Only for a cold start: a known course's own record is what counts. */
   readonly course_features: CourseFeatures | null;
   readonly view: CourseView;
-  /** The category that the view was read with; undefined for a course that was never put into one. */
-  readonly slot: CategorySlot | undefined;
-  readonly category_sequence: number;
 }
 
 /** Finds courses in one open feature store. */
 export class CourseLookup {
   readonly reader: FeatureReader;
-  readonly categories: CategoryCache;
+  readonly #categories: CategoryCache;
 
   constructor(reader: FeatureReader) {
     this.reader = reader;
-    this.categories = new CategoryCache(reader);
+    this.#categories = new CategoryCache(reader);
   }
 
   /**
@@ -44,23 +40,23 @@ export class CourseLookup {
       }
     }
     if (course_features === undefined) throw new ProblemError("invalid_field", "course_id or course_features is required", { field: "course_id" });
-    const slot = this.categories.get(course_features.category, now_ms);
-    if (slot === undefined) {
+    const snapshot = this.#categories.get(course_features.category, now_ms);
+    if (snapshot === undefined) {
       throw new ProblemError("invalid_field", `No event of category ${course_features.category} has arrived.`, { field: "course_features.category" });
     }
-    const view = this.reader.coldStart(slot.snapshot, course_features, read_at_ms);
-    return { course_id: course_id ?? null, course_features, view, slot, category_sequence: slot.snapshot.sequence };
+    const view = this.reader.coldStart(snapshot, course_features, read_at_ms);
+    return { course_id: course_id ?? null, course_features, view };
   }
 
   #known(course_id: string, now_ms: number, read_at_ms: number, category: string | undefined): FoundCourse | undefined {
-    let slot = category === undefined ? undefined : this.categories.get(category, now_ms);
-    let view = this.reader.course(course_id, read_at_ms, slot?.snapshot);
+    let snapshot = category === undefined ? undefined : this.#categories.get(category, now_ms);
+    let view = this.reader.course(course_id, read_at_ms, snapshot);
     if (view === undefined) return undefined;
-    if (view.category !== (slot?.snapshot.category ?? "")) {
-      // The category was not known, or the course moved: read again with the snapshot that its answers share.
-      slot = this.categories.get(view.category, now_ms);
-      if (slot !== undefined) view = this.reader.course(course_id, read_at_ms, slot.snapshot) ?? view;
+    if (view.category !== (snapshot?.category ?? "")) {
+      // The category was not known, or the course moved: read again with the snapshot that other courses share.
+      snapshot = this.#categories.get(view.category, now_ms);
+      if (snapshot !== undefined) view = this.reader.course(course_id, read_at_ms, snapshot) ?? view;
     }
-    return { course_id, course_features: null, view, slot, category_sequence: slot?.snapshot.sequence ?? 0 };
+    return { course_id, course_features: null, view };
   }
 }

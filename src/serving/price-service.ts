@@ -3,6 +3,7 @@ import type { Policy } from "../contracts/policy.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { courseFeatureIndex } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
+import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import { optimizeAnswer } from "../pricing/answer.ts";
 import { decisionId } from "../pricing/decision.ts";
@@ -10,7 +11,6 @@ import { predictEnrollments } from "../pricing/forecast.ts";
 import { priceCourse } from "../pricing/price-course.ts";
 import type { PricingInputs } from "../pricing/price-course.ts";
 import { AnswerCache } from "./answer-cache.ts";
-import type { CategorySlot } from "./category-cache.ts";
 import { CourseLookup } from "./course-lookup.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { DecisionLog } from "./decision-log.ts";
@@ -39,10 +39,10 @@ export interface PriceServiceDeps {
 interface CachedAnswer {
   /** EVENTS sequence of the course record; 0 for a cold start. */
   readonly sequence: number;
-  readonly slot: CategorySlot | undefined;
-  readonly category_sequence: number;
+  readonly category: string;
   readonly model: ServedModel | undefined;
-  readonly minute_ms: number;
+  /** End of the course's minute: the features' time, and with it the category's side, hold until then. */
+  readonly until_ms: number;
   readonly reasons: readonly DegradedReason[];
   /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
   readonly head: string;
@@ -75,8 +75,8 @@ function coldKeyOf(body: OptimizeBody): string {
 }
 
 /**
- * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record, category
- * snapshot, model, policy, minute, degradation and body. Everything else is computed again and recorded as a decision.
+ * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record, minute (with
+ * the category as it was read in that minute), model, policy, degradation and body. Everything else is computed again and recorded as a decision.
  */
 export class PriceService {
   readonly #deps: PriceServiceDeps;
@@ -120,13 +120,13 @@ export class PriceService {
     const cache = sequence === undefined ? this.#cold : this.#known;
     const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
     const cached = cache.get(key);
-    if (cached !== undefined && cached.sequence === (sequence ?? 0) && this.#holds(cached, lookup, now_ms)) {
+    if (cached !== undefined && cached.sequence === (sequence ?? 0) && this.#holds(cached, now_ms)) {
       this.#hits++;
       if (cached.degraded) this.#degraded_answers++;
       return withFreshness(cached.head, now_ms, cached.updated_at_ms);
     }
     this.#misses++;
-    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(now_ms), cached?.slot?.snapshot.category), now_ms);
+    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(key, now_ms), cached?.category), now_ms);
     cache.set(key, answer);
     if (answer.degraded) this.#degraded_answers++;
     return withFreshness(answer.head, now_ms, answer.updated_at_ms);
@@ -137,19 +137,15 @@ export class PriceService {
     const { features, clock, models, policy } = this.#deps;
     const lookup = this.#lookupOf(mustFeatures(features));
     const now_ms = clock.now_ms();
-    const found = lookup.find(body, now_ms, minuteOf(now_ms));
+    const found = lookup.find(body, now_ms, minuteOf(body.course_id ?? "", now_ms));
     const model = models.current?.model ?? null;
     const answer = predictEnrollments(this.#inputs({}, found), model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
     if (answer.degraded !== undefined) this.#degraded_answers++;
     return withFreshness(openJson(answer), now_ms, found.view.updated_at_ms);
   }
 
-  #holds(cached: CachedAnswer, lookup: CourseLookup, now_ms: number): boolean {
-    if (cached.minute_ms !== minuteOf(now_ms) || cached.model !== this.#deps.models.current || cached.reasons !== this.#deps.degradation.reasons) return false;
-    const { slot } = cached;
-    if (slot === undefined) return true;
-    lookup.categories.refresh(slot, now_ms);
-    return slot.snapshot.sequence === cached.category_sequence;
+  #holds(cached: CachedAnswer, now_ms: number): boolean {
+    return now_ms < cached.until_ms && cached.model === this.#deps.models.current && cached.reasons === this.#deps.degradation.reasons;
   }
 
   /** Prices, and queues the decision. */
@@ -162,10 +158,9 @@ export class PriceService {
     decisions.record({ inputs, policy, answer, decided_at_ms: now_ms, cursor_sequence });
     return {
       sequence: found.view.sequence,
-      slot: found.slot,
-      category_sequence: found.category_sequence,
+      category: found.view.category,
       model,
-      minute_ms: inputs.now_ms,
+      until_ms: inputs.now_ms + MINUTE_MS,
       reasons: degradation.reasons,
       head: openJson(answer),
       updated_at_ms: found.view.updated_at_ms,
@@ -205,7 +200,11 @@ export class PriceService {
   }
 }
 
-/** Features are read as of the minute: calls within one share their decision. */
-function minuteOf(now_ms: number): number {
-  return now_ms - (now_ms % MINUTE_MS);
+/**
+ * Start of the minute that holds `now_ms` on the clock of a cache key: calls within one share their decision. Every key
+ * has a phase of its own, or all courses would be priced again in the same instant.
+ */
+function minuteOf(key: string, now_ms: number): number {
+  const phase_ms = hash32(key) % MINUTE_MS;
+  return Math.floor((now_ms - phase_ms) / MINUTE_MS) * MINUTE_MS + phase_ms;
 }
