@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,7 +13,7 @@ import { must } from "../src/lib/assert.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { TidemarkError } from "../src/lib/errors.ts";
 import { silentLogger } from "../src/lib/log.ts";
-import { defaultPlatform } from "../src/simulator/config.ts";
+import { defaultEnd, defaultPlatform } from "../src/simulator/config.ts";
 import { publishHistory } from "../src/simulator/publish-history.ts";
 
 const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
@@ -58,8 +59,16 @@ export async function startPlatform(quick: boolean): Promise<Platform> {
     TIDEMARK_SERVE_WORKERS: "1",
     TIDEMARK_LOG_LEVEL: "warn",
   };
+  let fail: (error: Error) => void = () => undefined;
+  const failure = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failure.catch(() => undefined);
   const spawn = (...args: string[]): ChildProcess => {
     const child = fork(main, args, { env: environment, stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    child.on("exit", (code) => {
+      if (code !== 0) fail(new TidemarkError("bench_role", `${args.join(" ")} ended with ${code}`));
+    });
     children.push(child);
     return child;
   };
@@ -74,14 +83,15 @@ export async function startPlatform(quick: boolean): Promise<Platform> {
   try {
     await broker.ensureStreams();
     spawn("ingest");
-    const config = quick ? { ...defaultPlatform, enrollments: 8_000, weeks: 16 } : defaultPlatform;
+    // Up to now, so that the windows that prices read are full.
+    const whole = { ...defaultPlatform, end_ms: defaultEnd(systemClock.now_ms()) };
+    const config = quick ? { ...whole, enrollments: 8_000, weeks: 16 } : whole;
     await publishHistory(broker, config, {});
-    await caughtUp(broker, join(directory, "features"));
-    const [code] = await once(spawn("train"), "exit");
-    if (code !== 0) throw new TidemarkError("bench_train", `training ended with ${String(code)}`);
+    await Promise.race([failure, caughtUp(broker, join(directory, "features"))]);
+    await Promise.race([failure, once(spawn("train"), "exit")]);
     spawn("serve");
     const url = `http://127.0.0.1:${port}`;
-    await firstPrice(url);
+    await Promise.race([failure, firstPrice(url)]);
     return { url, nats_url: embedded.url, broker, courses: config.courses, stop };
   } catch (error) {
     await stop();
@@ -90,8 +100,9 @@ export async function startPlatform(quick: boolean): Promise<Platform> {
 }
 
 /** Waits until the feature store has folded everything that EVENTS held when asked. */
-export async function caughtUp(broker: Broker, features: string): Promise<void> {
+async function caughtUp(broker: Broker, features: string): Promise<void> {
   const last = must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
+  while (!existsSync(join(features, "data.mdb"))) await systemClock.sleep(50);
   const store = openLmdbStore(features, { readonly: true });
   try {
     while ((store.cursor("EVENTS")?.sequence ?? 0) < last) await systemClock.sleep(50);
