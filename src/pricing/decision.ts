@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { CourseFeatures, OptimizeAnswer } from "../contracts/api.ts";
-import { type DecisionInputs, type DecisionRecord, decisionRecordSchema } from "../contracts/decision.ts";
+import { type DecisionInputs, decisionRecordSchema } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
@@ -14,7 +14,7 @@ type Answer = Omit<OptimizeAnswer, "freshness_ms">;
 const ID_DIGITS = 32;
 
 function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 function canonicalFeatures(features: CourseFeatures | null): CourseFeatures | null {
@@ -24,7 +24,7 @@ function canonicalFeatures(features: CourseFeatures | null): CourseFeatures | nu
 }
 
 /** The inputs as plain data with sorted keys: what a record holds and an id is the hash of. */
-export function canonicalInputs(inputs: PricingInputs): DecisionInputs {
+function canonicalInputs(inputs: PricingInputs): DecisionInputs {
   return {
     category: inputs.category,
     cells: Array.from(inputs.cells),
@@ -43,38 +43,48 @@ export function canonicalInputs(inputs: PricingInputs): DecisionInputs {
   };
 }
 
+function idOf(inputs_json: string): string {
+  return sha256(inputs_json).slice(0, ID_DIGITS);
+}
+
 /** The first 128 bits, hex, of SHA-256 over the canonical JSON of the inputs: identical inputs share one decision. */
 export function decisionId(inputs: PricingInputs): string {
-  return sha256(JSON.stringify(canonicalInputs(inputs))).slice(0, ID_DIGITS);
+  return idOf(JSON.stringify(canonicalInputs(inputs)));
 }
 
-/** SHA-256, hex, of the answer's JSON without freshness_ms, which belongs to the call and not to the decision. */
-export function answerDigest(answer: Answer & { readonly freshness_ms?: number }): string {
-  const { freshness_ms: _age, ...decided } = answer;
-  return sha256(JSON.stringify(decided));
-}
-
+/** A decision as it is answered and recorded: the texts are written once and serve both. */
 export interface Decision {
-  readonly inputs: PricingInputs;
+  readonly id: string;
+  readonly course_id: string | null;
+  readonly answer: Answer;
+  /** The answer's JSON, without freshness_ms, which belongs to the call and not to the decision. */
+  readonly answer_json: string;
+  /** Canonical JSON of the inputs. */
+  readonly inputs_json: string;
   readonly policy: Policy;
-  /** Its quote_id is the decision's id. */
-  readonly answer: Answer & { readonly freshness_ms?: number };
+}
+
+/** Prices a course and fixes the decision. */
+export function decide(inputs: PricingInputs, model: CompiledModel | null, policy: Policy): Decision {
+  const inputs_json = JSON.stringify(canonicalInputs(inputs));
+  const id = idOf(inputs_json);
+  const answer = optimizeAnswer(priceCourse(inputs, model, policy), id);
+  return { id, course_id: inputs.course_id, answer, answer_json: JSON.stringify(answer), inputs_json, policy };
+}
+
+/** When a decision was made: `cursor_sequence` is the EVENTS sequence that the feature store had reached. */
+export interface DecisionMoment {
   readonly decided_at_ms: number;
-  /** EVENTS sequence that the feature store had reached. */
   readonly cursor_sequence: number;
 }
 
-export function decisionRecord({ inputs, policy, answer, decided_at_ms, cursor_sequence }: Decision): DecisionRecord {
-  return {
-    id: answer.quote_id,
-    kind: "course",
-    decided_at: formatTime(decided_at_ms),
-    cursor_sequence,
-    policy,
-    inputs: canonicalInputs(inputs),
-    optimal_price: answer.optimal_price,
-    answer_digest: answerDigest(answer),
-  };
+/** The JSON of a DecisionRecord. */
+export function decisionRecordJson(decision: Decision, { decided_at_ms, cursor_sequence }: DecisionMoment): string {
+  const { id, inputs_json, answer_json, answer, policy } = decision;
+  const decided_at = formatTime(decided_at_ms);
+  // The inputs' text goes in as it is: it is what the id is the hash of.
+  const head = JSON.stringify({ id, kind: "course", decided_at, cursor_sequence, optimal_price: answer.optimal_price, answer_digest: sha256(answer_json), policy });
+  return `${head.slice(0, -1)},"inputs":${inputs_json}}`;
 }
 
 /**
@@ -85,6 +95,7 @@ export function replayDecision(record: unknown, model: CompiledModel | null): { 
   const { id, inputs, policy, optimal_price, answer_digest } = decisionRecordSchema.parse(record);
   const digest = model === null ? null : model.digest;
   if (inputs.model_digest !== digest) throw new TidemarkError("wrong_model", `decision ${id} used model ${inputs.model_digest ?? "none"}, not ${digest ?? "none"}`);
-  const answer = optimizeAnswer(priceCourse(inputs, model, policy), id);
-  return { identical: decisionId(inputs) === id && answer.optimal_price === optimal_price && answerDigest(answer) === answer_digest, answer };
+  const again = decide(inputs, model, policy);
+  const identical = again.id === id && again.answer.optimal_price === optimal_price && sha256(again.answer_json) === answer_digest;
+  return { identical, answer: again.answer };
 }

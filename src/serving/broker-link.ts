@@ -1,12 +1,12 @@
-import type { PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BulkPublisher, StreamState } from "../ingest/broker-message.ts";
 import { Broker } from "../ingest/nats.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
-/** What serving asks of the broker; every call may reject, and prices are answered all the same. */
+/** What serving asks of the broker; every call may fail, and prices are answered all the same. */
 export interface BrokerPort {
   readonly connected: boolean;
-  publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck>;
+  bulkPublisher(options: { readonly window: number }): BulkPublisher;
   getObject(bucket: string, name: string): Promise<Uint8Array | undefined>;
   streamInfo(stream: string): Promise<StreamState | undefined>;
 }
@@ -36,8 +36,8 @@ export class BrokerLink implements BrokerPort {
     return this.#broker?.connected ?? false;
   }
 
-  async publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck> {
-    return this.#must().publish(subject, data, options);
+  bulkPublisher(options: { readonly window: number }): BulkPublisher {
+    return this.#must().bulkPublisher(options);
   }
 
   async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {

@@ -3,9 +3,10 @@ import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Decision } from "../pricing/decision.ts";
 import { DecisionLog } from "./decision-log.ts";
-import { TestBroker, TestClock, TestEngine } from "./testing.ts";
+import { START_MS, TestBroker, TestClock, TestEngine } from "./testing.ts";
 
 let template: Decision;
+const moment = { decided_at_ms: START_MS, cursor_sequence: 7 };
 
 beforeEach(() => {
   const engine = new TestEngine();
@@ -17,7 +18,7 @@ beforeEach(() => {
 });
 
 function decision(i: number): Decision {
-  return { ...template, answer: { ...template.answer, quote_id: `q${i}` } };
+  return { ...template, id: `q${i}` };
 }
 
 function logOver(broker: TestBroker, decisions_max?: number): DecisionLog {
@@ -33,19 +34,19 @@ const idsOf = (broker: TestBroker): (string | undefined)[] => broker.published.m
 describe("DecisionLog", () => {
   test("publishes everything, however often it fails, each under one id", async () => {
     const broker = new TestBroker();
-    broker.failures = 25;
+    broker.failures = 5;
     const log = logOver(broker);
-    for (let i = 0; i < 1_000; i++) log.record(decision(i));
+    for (let i = 0; i < 1_000; i++) log.record(decision(i), moment);
     await settle(log);
     expect(idsOf(broker)).toEqual(Array.from({ length: 1_000 }, (_, i) => `q${i}`).sort());
-    expect(log).toMatchObject({ recorded: 1_000, dropped: 0, pending: 0, retries: 25 });
+    expect(log).toMatchObject({ recorded: 1_000, dropped: 0, pending: 0, retries: 5 });
   });
 
   test("waits while there is no connection", async () => {
     const broker = new TestBroker();
     broker.connected = false;
     const log = logOver(broker);
-    for (let i = 0; i < 10; i++) log.record(decision(i));
+    for (let i = 0; i < 10; i++) log.record(decision(i), moment);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(log).toMatchObject({ recorded: 0, pending: 10, retries: 0 });
     broker.connected = true;
@@ -57,7 +58,7 @@ describe("DecisionLog", () => {
     const broker = new TestBroker();
     broker.connected = false;
     const log = logOver(broker, 5);
-    for (let i = 0; i < 8; i++) log.record(decision(i));
+    for (let i = 0; i < 8; i++) log.record(decision(i), moment);
     expect(log).toMatchObject({ pending: 5, dropped: 3 });
     broker.connected = true;
     await settle(log);
@@ -67,7 +68,7 @@ describe("DecisionLog", () => {
   test("queues a decision that waits already only once", async () => {
     const broker = new TestBroker();
     const log = logOver(broker);
-    for (let i = 0; i < 5; i++) log.record(decision(1));
+    for (let i = 0; i < 5; i++) log.record(decision(1), moment);
     await settle(log);
     expect(broker.published.length).toBe(1);
   });
@@ -75,13 +76,13 @@ describe("DecisionLog", () => {
   test("closing flushes, and gives up at its deadline", async () => {
     const broker = new TestBroker();
     const log = new DecisionLog({ broker, clock: systemClock, logger: silentLogger });
-    for (let i = 0; i < 200; i++) log.record(decision(i));
+    for (let i = 0; i < 200; i++) log.record(decision(i), moment);
     await log.close(10_000);
     expect(broker.published.length).toBe(200);
 
     broker.connected = false;
     const stuck = new DecisionLog({ broker, clock: systemClock, logger: silentLogger });
-    stuck.record(decision(1));
+    stuck.record(decision(1), moment);
     await stuck.close(50);
     expect(stuck).toMatchObject({ pending: 1, recorded: 0 });
   });

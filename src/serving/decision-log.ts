@@ -1,16 +1,19 @@
 import { courseDecisionSubject } from "../contracts/subjects.ts";
+import type { BulkPublisher } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { decisionRecord } from "../pricing/decision.ts";
-import type { Decision } from "../pricing/decision.ts";
+import { decisionRecordJson } from "../pricing/decision.ts";
+import type { Decision, DecisionMoment } from "../pricing/decision.ts";
 import type { BrokerPort } from "./broker-link.ts";
 
 export const DECISIONS_MAX = 50_000;
 /** Publications that wait for their acknowledgement at the same time. */
-const IN_FLIGHT_MAX = 512;
-/** Records that are encoded in one go, so that a burst of decisions never holds up the answers behind it. */
-const BURST_MAX = 32;
+const GROUP_MAX = 512;
+/** Records that are encoded in one go, so that a group of decisions never holds up the answers behind it. */
+const BURST_MAX = 16;
+/** Decisions gather this long, so that a group shares its network writes. What a kill loses is at most this and one group. */
+const GATHER_MS = 10;
 const RETRY_MS = 250;
 
 /** Where the decisions of courses without an id go. A course may carry this id: the record says which is which. */
@@ -23,21 +26,26 @@ export interface DecisionLogDeps {
   readonly decisions_max?: number;
 }
 
+interface Waiting {
+  readonly decision: Decision;
+  readonly moment: DecisionMoment;
+}
+
 /**
- * Publishes every decision to QUOTES, off the path of the answer: `record` only queues, the record itself is built when it is sent. Many publications are in flight
- * at once; one that fails, or finds no broker, goes back to the queue and is tried again under the same message id, so
- * the stream holds it once. The queue is bounded: when it is full the oldest is dropped, and counted.
+ * Publishes every decision to QUOTES, off the path of the answer: `record` only queues. Decisions go out in groups; a
+ * group that fails, or finds no broker, goes back to the queue and is published again under the same message ids, so
+ * the stream holds each once. The queue is bounded: when it is full the oldest is dropped, and counted.
  */
 export class DecisionLog {
   readonly #deps: DecisionLogDeps;
   readonly #decisions_max: number;
   /** Insertion order is age. Keyed by id: a decision that is waiting already is not queued twice. */
-  readonly #queue = new Map<string, Decision>();
+  readonly #queue = new Map<string, Waiting>();
   readonly #encoder = new TextEncoder();
-  #in_flight = 0;
-  #scheduled = false;
+  #group: readonly Waiting[] = [];
+  #publisher: BulkPublisher | undefined;
+  #running = false;
   #closed = false;
-  #failing = false;
   #recorded = 0;
   #dropped = 0;
   #retries = 0;
@@ -53,23 +61,21 @@ export class DecisionLog {
   }
 
   get pending(): number {
-    return this.#queue.size + this.#in_flight;
+    return this.#queue.size + this.#group.length;
   }
 
   get dropped(): number {
     return this.#dropped;
   }
 
+  /** Groups that failed. */
   get retries(): number {
     return this.#retries;
   }
 
-  record(decision: Decision): void {
-    const id = decision.answer.quote_id;
-    if (this.#queue.has(id)) return;
-    if (this.#queue.size >= this.#decisions_max) this.#dropOldest();
-    this.#queue.set(id, decision);
-    this.#schedule();
+  record(decision: Decision, moment: DecisionMoment): void {
+    this.#enqueue({ decision, moment });
+    if (!this.#running && !this.#closed) void this.#run();
   }
 
   /** Waits until everything is acknowledged, or `timeout_ms` have passed; then stops for good. */
@@ -80,66 +86,69 @@ export class DecisionLog {
     if (this.pending > 0) this.#deps.logger.error({ pending: this.pending }, "decisions were not recorded before the end");
   }
 
-  #dropOldest(): void {
-    for (const id of this.#queue.keys()) {
+  #enqueue(waiting: Waiting): void {
+    const { id } = waiting.decision;
+    if (this.#queue.has(id)) return;
+    if (this.#queue.size >= this.#decisions_max) {
+      for (const oldest of this.#queue.keys()) {
+        this.#queue.delete(oldest);
+        break;
+      }
+      this.#dropped++;
+    }
+    this.#queue.set(id, waiting);
+  }
+
+  /** One at a time, for as long as anything waits. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    const { broker, clock, logger } = this.#deps;
+    while (this.#queue.size > 0 && !this.#closed) {
+      await clock.sleep(broker.connected ? GATHER_MS : RETRY_MS);
+      if (!broker.connected) continue;
+      this.#take();
+      try {
+        await this.#publishGroup();
+        this.#recorded += this.#group.length;
+        this.#group = [];
+      } catch (error) {
+        this.#retries++;
+        logger.debug({ reason: errorMessage(error), pending: this.pending }, "decisions wait for the broker");
+        this.#returnGroup();
+        await clock.sleep(RETRY_MS);
+      }
+    }
+    this.#running = false;
+  }
+
+  #take(): void {
+    const group: Waiting[] = [];
+    for (const [id, waiting] of this.#queue) {
       this.#queue.delete(id);
-      break;
+      if (group.push(waiting) === GROUP_MAX) break;
     }
-    this.#dropped++;
-  }
-
-  #schedule(): void {
-    if (this.#scheduled || this.#closed) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#pump();
-    });
-  }
-
-  #pump(): void {
-    if (!this.#deps.broker.connected) return this.#pause("no connection");
-    let burst = BURST_MAX;
-    for (const [id, decision] of this.#queue) {
-      if (burst-- === 0 || this.#in_flight >= IN_FLIGHT_MAX || this.#failing) break;
-      this.#queue.delete(id);
-      this.#in_flight++;
-      void this.#publish(id, decision);
-    }
-    if (this.#queue.size > 0 && this.#in_flight < IN_FLIGHT_MAX && !this.#failing) this.#schedule();
-  }
-
-  async #publish(id: string, decision: Decision): Promise<void> {
-    const { course_id } = decision.inputs;
-    const subject = course_id === null ? COLD_SUBJECT : courseDecisionSubject(course_id);
-    try {
-      await this.#deps.broker.publish(subject, this.#encoder.encode(JSON.stringify(decisionRecord(decision))), { message_id: id });
-      this.#recorded++;
-    } catch (error) {
-      this.#retries++;
-      this.#returnToQueue(id, decision);
-      this.#pause(errorMessage(error));
-    } finally {
-      this.#in_flight--;
-    }
-    this.#schedule();
+    this.#group = group;
   }
 
   /** Behind what came since: order does not matter, each record says when it was decided. */
-  #returnToQueue(id: string, decision: Decision): void {
-    if (this.#queue.has(id)) return;
-    if (this.#queue.size >= this.#decisions_max) this.#dropped++;
-    else this.#queue.set(id, decision);
+  #returnGroup(): void {
+    this.#publisher = undefined;
+    const group = this.#group;
+    this.#group = [];
+    for (const waiting of group) this.#enqueue(waiting);
   }
 
-  /** Stops new publications for a moment. */
-  #pause(reason: string): void {
-    if (this.#failing) return;
-    this.#failing = true;
-    this.#deps.logger.debug({ reason, pending: this.pending }, "decisions wait for the broker");
-    void this.#deps.clock.sleep(RETRY_MS).then(() => {
-      this.#failing = false;
-      this.#schedule();
-    });
+  async #publishGroup(): Promise<void> {
+    const publisher = (this.#publisher ??= this.#deps.broker.bulkPublisher({ window: GROUP_MAX + 1 }));
+    let burst = BURST_MAX;
+    for (const { decision, moment } of this.#group) {
+      const subject = decision.course_id === null ? COLD_SUBJECT : courseDecisionSubject(decision.course_id);
+      // The window holds a whole group; what comes back is a refusal.
+      await publisher.publish(subject, this.#encoder.encode(decisionRecordJson(decision, moment)), decision.id);
+      if (--burst > 0) continue;
+      burst = BURST_MAX;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await publisher.flush();
   }
 }

@@ -5,10 +5,8 @@ import { courseFeatureIndex } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
 import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
-import { optimizeAnswer } from "../pricing/answer.ts";
-import { decisionId } from "../pricing/decision.ts";
+import { decide } from "../pricing/decision.ts";
 import { predictEnrollments } from "../pricing/forecast.ts";
-import { priceCourse } from "../pricing/price-course.ts";
 import type { PricingInputs } from "../pricing/price-course.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { CourseLookup } from "./course-lookup.ts";
@@ -57,10 +55,6 @@ function age(now_ms: number, updated_at_ms: number): number {
 /** `open` is a JSON object without its closing brace. */
 function withFreshness(open: string, now_ms: number, updated_at_ms: number): string {
   return `${open},"freshness_ms":${age(now_ms, updated_at_ms)}}`;
-}
-
-function openJson(answer: object): string {
-  return JSON.stringify(answer).slice(0, -1);
 }
 
 /** What a call asks for, as a cache key. Ids hold no separator, so different calls have different keys. */
@@ -141,7 +135,7 @@ export class PriceService {
     const model = models.current?.model ?? null;
     const answer = predictEnrollments(this.#inputs({}, found), model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
     if (answer.degraded !== undefined) this.#degraded_answers++;
-    return withFreshness(openJson(answer), now_ms, found.view.updated_at_ms);
+    return withFreshness(JSON.stringify(answer).slice(0, -1), now_ms, found.view.updated_at_ms);
   }
 
   #holds(cached: CachedAnswer, now_ms: number): boolean {
@@ -153,18 +147,18 @@ export class PriceService {
     const { models, policy, decisions, degradation, features } = this.#deps;
     const model = models.current;
     const inputs = this.#inputs(body, found);
-    const answer = optimizeAnswer(priceCourse(inputs, model?.model ?? null, policy), decisionId(inputs));
+    const decision = decide(inputs, model?.model ?? null, policy);
     const cursor_sequence = features.current?.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
-    decisions.record({ inputs, policy, answer, decided_at_ms: now_ms, cursor_sequence });
+    decisions.record(decision, { decided_at_ms: now_ms, cursor_sequence });
     return {
       sequence: found.view.sequence,
       category: found.view.category,
       model,
       until_ms: inputs.now_ms + MINUTE_MS,
       reasons: degradation.reasons,
-      head: openJson(answer),
+      head: decision.answer_json.slice(0, -1),
       updated_at_ms: found.view.updated_at_ms,
-      degraded: answer.degraded !== undefined,
+      degraded: decision.answer.degraded !== undefined,
     };
   }
 

@@ -6,7 +6,7 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BulkPublisher, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Logger } from "../lib/log.ts";
@@ -48,21 +48,42 @@ export interface Published {
 /** A broker in memory that fails when told to. */
 export class TestBroker implements BrokerPort {
   connected = true;
-  /** Publications that reject before one is taken again. */
+  /** Groups of publications that fail before one is taken again. */
   failures = 0;
   stream: StreamState | undefined;
   readonly published: Published[] = [];
   readonly objects = new Map<string, Uint8Array>();
 
-  async publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck> {
-    await new Promise((resolve) => setImmediate(resolve));
-    if (!this.connected) throw new Error("not connected");
-    if (this.failures > 0) {
-      this.failures--;
-      throw new Error("no acknowledgement");
-    }
-    this.published.push({ subject, text: new TextDecoder().decode(data), message_id: options?.message_id });
-    return { sequence: this.published.length, duplicate: false };
+  bulkPublisher(): BulkPublisher {
+    const sent: Published[] = [];
+    let acknowledged = 0;
+    const { published } = this;
+    return {
+      publish: (subject, data, message_id) => {
+        sent.push({ subject, text: new TextDecoder().decode(data), message_id });
+        return undefined;
+      },
+      flush: async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (!this.connected) throw new Error("not connected");
+        if (this.failures > 0) {
+          this.failures--;
+          // As with a lost connection: some of them are stored all the same.
+          this.#store(sent.splice(0, sent.length >> 1));
+          throw new Error("no acknowledgement");
+        }
+        acknowledged += sent.length;
+        this.#store(sent.splice(0));
+      },
+      get acknowledged() {
+        return Math.min(acknowledged, published.length);
+      },
+    };
+  }
+
+  /** One message an id, like the broker. */
+  #store(messages: readonly Published[]): void {
+    for (const message of messages) if (!this.published.some(({ message_id }) => message_id === message.message_id)) this.published.push(message);
   }
 
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
