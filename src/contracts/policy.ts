@@ -16,7 +16,7 @@ export const policySchema = z.object({
   }),
   floor_tokens: tokensSchema.min(1),
   ceiling_tokens: tokensSchema.min(1),
-  /** Largest |Δ log price| of one change. */
+  /** Largest |Δ log price| of one change, or one token where that is more; 0 forbids every change. */
   step_log_max: z.number().min(0).max(2),
   /** Hold the price when the probability of losing more than `hold_loss` of revenue exceeds this. */
   hold_probability: z.number().min(0).max(1),

@@ -16,9 +16,13 @@ export function clampTo(range: PriceRange, price: number): number {
   return Math.min(range.high, Math.max(range.low, price));
 }
 
-/** Prices within |Δ log price| ≤ step of a price. */
+/**
+ * Prices within |Δ log price| ≤ step of a price, or one token where that is further: prices are whole, and a cheap course
+ * could otherwise never move. A step of 0 allows no move at all.
+ */
 export function stepRange(price: number, step_log: number): PriceRange {
-  return { low: price * Math.exp(-step_log), high: price * Math.exp(step_log) };
+  if (step_log === 0) return { low: price, high: price };
+  return { low: Math.max(1, Math.min(price * Math.exp(-step_log), price - 1)), high: Math.max(price * Math.exp(step_log), price + 1) };
 }
 
 /**
@@ -34,10 +38,10 @@ export function supportedRange(prior: DemandPrior, cells: ArrayLike<number>, pol
     if (x < low) low = x;
     if (x > high) high = x;
   }
-  const price = prior.current_price;
+  const seen = (x: number): number => prior.current_price * Math.exp(x - prior.x_now);
   return {
-    low: Math.max(1, price * Math.exp(low - prior.x_now - policy.step_log_max)),
-    high: Math.min(TOKENS_MAX, price * Math.exp(high - prior.x_now + policy.step_log_max)),
+    low: Math.max(1, stepRange(seen(low), policy.step_log_max).low),
+    high: Math.min(TOKENS_MAX, stepRange(seen(high), policy.step_log_max).high),
   };
 }
 
@@ -56,9 +60,9 @@ export function allowedPrices(current: number, policy: Policy): { min: number; m
   const step = stepRange(current, policy.step_log_max);
   let min = Math.ceil(Math.max(limits.low, step.low));
   let max = Math.floor(Math.min(limits.high, step.high));
-  // exp and log round; the step holds exactly as a reader would check it.
-  if (min < current && Math.log(current / min) > policy.step_log_max && min < limits.high) min++;
-  if (max > current && Math.log(max / current) > policy.step_log_max && max > limits.low) max--;
+  // exp and log round; beyond the one token that is always allowed, the step holds exactly as a reader would check it.
+  if (min < current - 1 && Math.log(current / min) > policy.step_log_max && min < limits.high) min++;
+  if (max > current + 1 && Math.log(max / current) > policy.step_log_max && max > limits.low) max--;
   if (min <= max) return { min, max };
   const bound = current > limits.high ? limits.high : current < limits.low ? limits.low : current;
   return { min: bound, max: bound };

@@ -93,6 +93,24 @@ describe("priceCourse", () => {
     expect(seen.waterfall.find((step) => step.name === "supported_range")?.cost_tokens).toBeGreaterThan(0);
   });
 
+  test("a price whose step is below one token moves by one token, and the waterfall says so", () => {
+    const at = (tokens: number, policy: Policy, elasticity: number): PriceOutcome =>
+      price({ current_price: tokens, features: { reference_price_tokens: tokens } }, policy, testModel({ reference_price: tokens, elasticity, se: 0.05 }));
+    for (const tokens of [2, 5, 9]) {
+      const up = at(tokens, defaultPolicy, -0.3);
+      expect(up, `up from ${tokens}`).toMatchObject({ optimal_price: tokens + 1, allowed: { min: tokens - 1, max: tokens + 1 } });
+      expect(up.waterfall.at(-1)?.reason).toContain("One token, the least that a price can move, is more than the step of 0.1 here.");
+      expect(at(tokens, defaultPolicy, -3).optimal_price, `down from ${tokens}`).toBe(tokens - 1);
+    }
+    // Never below one token, past floor or ceiling, or under a policy that forbids moves; and where the step is a token or more, it holds.
+    expect(at(1, defaultPolicy, -3)).toMatchObject({ optimal_price: 1, allowed: { min: 1, max: 2 } });
+    expect(at(5, { ...defaultPolicy, ceiling_tokens: 5 }, -0.3).optimal_price).toBe(5);
+    expect(at(5, { ...defaultPolicy, floor_tokens: 5 }, -3).optimal_price).toBe(5);
+    expect(at(5, { ...defaultPolicy, step_log_max: 0 }, -0.3)).toMatchObject({ optimal_price: 5, allowed: { min: 5, max: 5 } });
+    expect(at(40, defaultPolicy, -0.3).allowed).toEqual({ min: 37, max: 44 });
+    expect(at(40, defaultPolicy, -0.3).waterfall.at(-1)?.reason).not.toContain("One token");
+  });
+
   test("a current price outside floor or ceiling moves to the bound, beyond the step", () => {
     const over = price({ current_price: 200 }, { ...defaultPolicy, ceiling_tokens: 120 });
     expect(over).toMatchObject({ optimal_price: 120, allowed: { min: 120, max: 120 } });
@@ -160,7 +178,9 @@ describe("priceCourse", () => {
         const { optimal_price, current_price, price_range } = answer;
         expect(optimal_price >= policy.floor_tokens && optimal_price <= policy.ceiling_tokens).toBe(true);
         const legal = current_price >= policy.floor_tokens && current_price <= policy.ceiling_tokens;
-        expect(Math.abs(Math.log(optimal_price / current_price))).toBeLessThanOrEqual(legal ? policy.step_log_max : Number.POSITIVE_INFINITY);
+        const within_step = Math.abs(Math.log(optimal_price / current_price)) <= policy.step_log_max;
+        const one_token = policy.step_log_max > 0 && Math.abs(optimal_price - current_price) === 1;
+        expect(!legal || within_step || one_token).toBe(true);
         expect(price_range.min <= optimal_price && optimal_price <= price_range.max).toBe(true);
         expect(answer.waterfall.at(-1)?.price).toBe(optimal_price);
         expect(answer.waterfall.every((step) => Number.isFinite(step.price) && (step.cost_tokens ?? 0) >= 0)).toBe(true);

@@ -101,7 +101,7 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
     bind("supported_range", price, optimum.price, "The optimum lies more than one step beyond the prices that learners have seen.");
   }
   const stepped = clampTo(stepRange(current, policy.step_log_max), price);
-  if (stepped !== price) bind("step", stepped, price, `One change moves the log price by at most ${policy.step_log_max}.`);
+  if (stepped !== price) bind("step", stepped, price, `One change moves the log price by at most ${policy.step_log_max}, or the price by one token.`);
   const limits = policyRange(policy);
   if (price < limits.low) bind("floor", limits.low, price, `The policy's floor is ${limits.low} tokens.`);
   if (price > limits.high) bind("ceiling", limits.high, price, `The policy's ceiling is ${limits.high} tokens.`);
@@ -116,7 +116,9 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const held = can_hold && candidate_loss > policy.hold_probability;
   if (held) bind("hold", current, candidate, `Held: the move to ${candidate} loses more than ${twoDecimals(policy.hold_loss * 100)} % of revenue with probability ${twoDecimals(candidate_loss)}.`);
   const optimal_price = held ? current : candidate;
-  waterfall.add("rounding", "whole_tokens", optimal_price, price === optimal_price ? "Already a whole number of tokens." : "To a whole number of tokens inside the guardrails.");
+  const rounded = price === optimal_price ? "Already a whole number of tokens." : "To a whole number of tokens inside the guardrails.";
+  const one_token = Math.abs(optimal_price - current) === 1 && Math.abs(Math.log(optimal_price / current)) > policy.step_log_max;
+  waterfall.add("rounding", "whole_tokens", optimal_price, one_token ? `${rounded} One token, the least that a price can move, is more than the step of ${policy.step_log_max} here.` : rounded);
 
   return {
     inputs,
