@@ -63,6 +63,10 @@ export const elasticityAnswerSchema = z.object({
 });
 export type ElasticityAnswer = z.infer<typeof elasticityAnswerSchema>;
 
+/** Whose views the expected volume comes from: the course's own, its category's average course, or the caller's enrollments. */
+const volumeSourceSchema = z.enum(["course", "category", "caller"]);
+export type VolumeSource = z.infer<typeof volumeSourceSchema>;
+
 export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "not_converged"] as const;
 export type DegradedReason = (typeof degradedReasons)[number];
 
@@ -80,6 +84,7 @@ export const optimizeAnswerSchema = z.object({
     increase_pct: z.number(),
     current_enrollments: z.number(),
     optimized_enrollments: z.number(),
+    volume: volumeSourceSchema,
     /** 95 % interval of the optimised revenue. */
     interval,
   }),
@@ -113,6 +118,7 @@ export const predictAnswerSchema = z.object({
       revenue_interval: interval,
     }),
   ),
+  volume: volumeSourceSchema,
   revenue_scenarios: z.object({ pessimistic: z.number(), expected: z.number(), optimistic: z.number() }),
   best_price: z.int(),
   /** Prices with evidence behind them; outside, the prior extrapolates. */

@@ -136,6 +136,7 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   derived({ name: "category_enrollments_30d", unit: "count", description: "enrollments of the category, last 30 days" }, ["category.enrollments_30d"], same),
   derived({ name: "category_conversion_30d", unit: "ratio", description: "conversion of the category, last 30 days" }, ["category.conversion_30d"], same),
   derived({ name: "category_conversion_90d", unit: "ratio", description: "conversion of the category, last 90 days" }, ["category.conversion_90d"], same),
+  derived({ name: "category_courses", unit: "count", description: "courses in the category" }, ["category.courses"], same),
   { ...stored({ name: "repriced_tokens", unit: "tokens", description: "last list price set; 0 = never" }, courseRepriced, lastValue), internal: true },
   { ...stored({ name: "own_competitor_price_tokens", unit: "tokens", description: "last competitor price for this very course; 0 = unknown" }, competitorPrice, lastValue), internal: true },
   { ...stored({ name: "launched_at_ms", unit: "ms", description: "time of the launch" }, launchedAt, lastValue), internal: true },

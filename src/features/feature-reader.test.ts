@@ -126,7 +126,7 @@ test("the course vector has the order that models were trained on", () => {
     "price_tokens reference_price_tokens base_price_tokens category_price_loo_tokens competitor_price_tokens days_since_launch difficulty_level quality_tier " +
       "exposures_1h exposures_24h exposures_7d exposures_30d exposures_90d enrollments_1h enrollments_24h enrollments_7d enrollments_30d enrollments_90d " +
       "refunds_90d completions_90d rating_mean ratings conversion_30d conversion_90d enrollments_per_day " +
-      "category_exposures_30d category_enrollments_30d category_conversion_30d category_conversion_90d",
+      "category_exposures_30d category_enrollments_30d category_conversion_30d category_conversion_90d category_courses",
   );
   expect(() => courseFeatureIndex("no_such_feature")).toThrow(/no_such_feature/);
 });

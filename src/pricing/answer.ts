@@ -29,7 +29,8 @@ function riskOf({ loss_probability, policy, degraded }: PriceOutcome): "low" | "
 
 /** The body of POST /optimize_price, all but the age of the features. Money has two decimals, rates have four. */
 export function optimizeAnswer(outcome: PriceOutcome, quote_id: string): Omit<OptimizeAnswer, "freshness_ms"> {
-  const { inputs, policy, exposures, conversion_now, conversion_optimal, allowed } = outcome;
+  const { inputs, policy, conversion_now, conversion_optimal, allowed } = outcome;
+  const { exposures, source } = outcome.volume;
   const current = inputs.current_price;
   const optimal = outcome.optimal_price;
   const enrollments = enrollmentInterval95(exposures, conversion_optimal, outcome.posterior.prior.dispersion);
@@ -48,6 +49,7 @@ export function optimizeAnswer(outcome: PriceOutcome, quote_id: string): Omit<Op
       increase_pct: roundTokens(((optimal * conversion_optimal.mean) / (current * conversion_now.mean) - 1) * 100),
       current_enrollments: roundTokens(conversion_now.mean * exposures),
       optimized_enrollments: roundTokens(conversion_optimal.mean * exposures),
+      volume: source,
       interval: { low: enrollments.low * optimal, high: enrollments.high * optimal },
     },
     elasticity: elasticityAnswer(outcome),

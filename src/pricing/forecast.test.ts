@@ -65,6 +65,24 @@ describe("predictEnrollments", () => {
     expect(enrollments({ exposures_30d: 0, enrollments_30d: 0, exposures_90d: 0, enrollments_90d: 0 })).toBe(0);
   });
 
+  test("a course without events is expected to be looked at like its category's average course", () => {
+    const course_features = { category: "programming", base_price: 100 };
+    const unseen = { exposures_30d: 0, enrollments_30d: 0, exposures_90d: 0, enrollments_90d: 0, days_since_launch: 0, reference_price_tokens: 100 };
+    // Itself among the courses, ten others share 6,000 views in 30 days: 600 views at 8 %.
+    const cold = testInputs({ course_id: null, course_features, cells: [], features: { ...unseen, category_exposures_30d: 6_000, category_courses: 11 } });
+    const answer = predictEnrollments(cold, model, defaultPolicy, [100], 30);
+    expect(answer.volume).toBe("category");
+    expect(answer.predictions[0]!.enrollments).toBeGreaterThan(600 * 0.07);
+    expect(answer.predictions[0]!.enrollments).toBeLessThan(600 * 0.11);
+    expect(optimizeAnswer(priceCourse(cold, model, defaultPolicy), "q").expected).toMatchObject({ volume: "category", current_enrollments: answer.predictions[0]!.enrollments });
+    // The first of its category has nobody to be compared with; a known course that nobody looks at is expected to stay so.
+    const first = testInputs({ course_features, cells: [], features: { ...unseen, category_exposures_30d: 6_000, category_courses: 1 } });
+    expect(predictEnrollments(first, model, defaultPolicy, [100], 30).predictions[0]!.enrollments).toBe(0);
+    const known = testInputs({ cells: [], features: { ...unseen, days_since_launch: 400, category_exposures_30d: 6_000, category_courses: 11 } });
+    expect(predictEnrollments(known, model, defaultPolicy, [100], 30)).toMatchObject({ volume: "course", predictions: [{ enrollments: 0 }] });
+    expect(optimizeAnswer(priceCourse({ ...cold, current_enrollments: 7 }, model, defaultPolicy), "q").expected).toMatchObject({ volume: "caller", current_enrollments: 7 });
+  });
+
   test("95 % intervals cover future enrollments: parameters and counting noise together", () => {
     const random = new Prng("forecast coverage");
     let covered = 0;

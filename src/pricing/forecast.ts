@@ -8,7 +8,7 @@ import { demandPosterior } from "./posterior.ts";
 import { degradation } from "./degradation.ts";
 import { demandPrior } from "./prior.ts";
 import { conversionAt, type Moments } from "./quadrature.ts";
-import { expectedExposures } from "./volume.ts";
+import { expectedVolume } from "./volume.ts";
 
 const Z80 = 1.2815515655446004;
 const Z95 = 1.959963984540054;
@@ -45,7 +45,7 @@ export function enrollmentInterval95(exposures: number, conversion: Moments, dis
 export function predictEnrollments(inputs: PricingInputs, model: CompiledModel | null, policy: Policy, price_points: readonly number[], horizon_days: number): Omit<PredictAnswer, "freshness_ms"> {
   const prior = demandPrior(inputs, model);
   const posterior = demandPosterior(prior, inputs.cells);
-  const exposures = expectedExposures(inputs, policy, horizon_days, conversionAt(posterior.nodes, 0).mean);
+  const { exposures, source } = expectedVolume(inputs, policy, horizon_days, conversionAt(posterior.nodes, 0).mean);
   const predictions: PredictAnswer["predictions"] = [];
   let best = 0;
   let best_per_view = -1;
@@ -75,6 +75,7 @@ export function predictEnrollments(inputs: PricingInputs, model: CompiledModel |
     course_id: inputs.course_id,
     horizon_days,
     predictions,
+    volume: source,
     revenue_scenarios: { pessimistic: at_best.interval80.low * at_best.price, expected: at_best.revenue, optimistic: at_best.interval80.high * at_best.price },
     best_price: at_best.price,
     supported_range: { min: Math.ceil(supported.low), max: Math.floor(supported.high) },

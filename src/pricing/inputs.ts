@@ -21,7 +21,9 @@ export const featureAt = {
   exposures_90d: courseFeatureIndex("exposures_90d"),
   enrollments_30d: courseFeatureIndex("enrollments_30d"),
   enrollments_90d: courseFeatureIndex("enrollments_90d"),
+  category_exposures_30d: courseFeatureIndex("category_exposures_30d"),
   category_conversion_90d: courseFeatureIndex("category_conversion_90d"),
+  category_courses: courseFeatureIndex("category_courses"),
 } as const;
 
 /** A feature's value, 0 when the vector lacks it or holds something that is not a finite number. */

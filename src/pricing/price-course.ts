@@ -13,7 +13,7 @@ import { type DemandPosterior, demandPosterior } from "./posterior.ts";
 import { demandPrior } from "./prior.ts";
 import { conversionAt, elasticityNow, logRevenueRatio, type Moments } from "./quadrature.ts";
 import { blend, type Proposal, proposals } from "./strategies.ts";
-import { expectedExposures } from "./volume.ts";
+import { expectedVolume, type Volume } from "./volume.ts";
 import { Waterfall } from "./waterfall.ts";
 
 export type { PricingInputs } from "./inputs.ts";
@@ -35,8 +35,8 @@ export interface PriceOutcome {
   readonly optimal_price: number;
   /** The whole price that the guardrails left before the hold rule. */
   readonly candidate_price: number;
-  /** Expected exposures over the policy's horizon. */
-  readonly exposures: number;
+  /** Over the policy's horizon. */
+  readonly volume: Volume;
   /** Conversion at the current and at the optimal price. */
   readonly conversion_now: Moments;
   readonly conversion_optimal: Moments;
@@ -75,8 +75,8 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const { nodes } = posterior;
   const conversion_now = conversionAt(nodes, 0);
   const elasticity = elasticityNow(nodes);
-  const exposures = expectedExposures(inputs, policy, policy.horizon_days, conversion_now.mean);
-  const revenue = (price: number): number => price * conversionAt(nodes, Math.log(price / current)).mean * exposures;
+  const volume = expectedVolume(inputs, policy, policy.horizon_days, conversion_now.mean);
+  const revenue = (price: number): number => price * conversionAt(nodes, Math.log(price / current)).mean * volume.exposures;
   const supported = supportedRange(prior, inputs.cells, policy);
   const optimum = optimise(nodes, current, supported, inputs.objective, policy);
   const waterfall = new Waterfall();
@@ -134,7 +134,7 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
     allowed,
     optimal_price,
     candidate_price: candidate,
-    exposures,
+    volume,
     conversion_now,
     conversion_optimal: conversionAt(nodes, Math.log(optimal_price / current)),
     elasticity,

@@ -121,6 +121,7 @@ export function naiveCourse(events: readonly StreamEvent[], course_id: string, n
     category_enrollments_30d: category?.["enrollments_30d"] ?? 0,
     category_conversion_30d: category?.["conversion_30d"] ?? 0,
     category_conversion_90d: category?.["conversion_90d"] ?? 0,
+    category_courses: category?.["courses"] ?? 0,
   };
 }
 
