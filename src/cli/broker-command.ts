@@ -1,4 +1,4 @@
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { startEmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { report } from "../lib/role-report.ts";
 import type { CommandContext } from "./command.ts";
@@ -6,15 +6,11 @@ import { EXIT_OK } from "./exit-codes.ts";
 import { aborted } from "./lifetime.ts";
 import { createLogger } from "./logger.ts";
 
-/** Debian installs nats-server here, and an ordinary user's PATH leaves it out. */
-const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin"];
-
 /**
  * The embedded broker in a process of its own: when its supervisor is killed, this one still stops nats-server, which
  * knows nothing of supervisors.
  */
 export async function runBrokerCommand({ read: { config }, signal }: CommandContext): Promise<number> {
-  process.env["PATH"] = [process.env["PATH"] ?? "", ...DAEMON_DIRECTORIES].join(delimiter);
   const logger = createLogger("broker", config.log_level);
   const broker = await startEmbeddedBroker({ data_dir: join(config.data_dir, "nats"), ...(config.nats_port === 0 ? {} : { port: config.nats_port }), logger });
   report({ type: "ready", detail: { url: broker.url, version: broker.version } });

@@ -1,7 +1,8 @@
 import { execFile } from "node:child_process";
+import { accessSync, constants, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 
@@ -31,10 +32,27 @@ export function brokerPaths(data_dir: string): BrokerPaths {
   };
 }
 
-/** The installed server's version, such as 2.9.10. */
-export async function installedVersion(): Promise<string> {
+/** Debian installs daemons here, and an ordinary user's PATH leaves it out. */
+const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/** Full path of nats-server, along PATH first; the bare name when it is nowhere, for the system to say so. */
+export function natsServerPath(path = process.env["PATH"] ?? "", daemons: readonly string[] = DAEMON_DIRECTORIES): string {
+  for (const directory of [...path.split(delimiter), ...daemons]) {
+    const file = join(directory, "nats-server");
+    try {
+      accessSync(file, constants.X_OK);
+      if (directory !== "" && statSync(file).isFile()) return file;
+    } catch {
+      // Not here; look further.
+    }
+  }
+  return "nats-server";
+}
+
+/** The version of the server at `program`, such as 2.9.10. */
+export async function installedVersion(program: string): Promise<string> {
   try {
-    const { stdout } = await execute("nats-server", ["--version"]);
+    const { stdout } = await execute(program, ["--version"]);
     return /v?(\d+\.\d+\.\d+\S*)/.exec(stdout)?.[1] ?? stdout.trim();
   } catch (error) {
     const advice = "install it (Debian: apt-get install nats-server; macOS: brew install nats-server) or point TIDEMARK_NATS_URL at a running server";
@@ -60,10 +78,10 @@ ${sync_always ? "  sync_interval: always\n" : ""}}
 }
 
 /** Writes the configuration, with a sync of every write to disk where this server knows the setting (2.9 does not). */
-export async function writeConfig(paths: BrokerPaths, port: number, server_name: string): Promise<{ sync_always: boolean }> {
+export async function writeConfig(program: string, paths: BrokerPaths, port: number, server_name: string): Promise<{ sync_always: boolean }> {
   await writeFile(paths.config, configText(paths, port, server_name, true));
   try {
-    await execute("nats-server", ["-t", "-c", paths.config]);
+    await execute(program, ["-t", "-c", paths.config]);
     return { sync_always: true };
   } catch {
     await writeFile(paths.config, configText(paths, port, server_name, false));

@@ -93,7 +93,7 @@ describe("embedded broker", () => {
 
   it("says what to install when there is no nats-server", () => {
     const script = `import { installedVersion } from ${JSON.stringify(pathToFileURL(join(modulePath, "../broker-config.js")).href)};
-      await installedVersion().catch((error) => process.stdout.write(error.code + " " + error.message));`;
+      await installedVersion("nats-server").catch((error) => process.stdout.write(error.code + " " + error.message));`;
     const output = execFileSync(process.execPath, ["--input-type=module", "-e", script], { env: { PATH: directory }, encoding: "utf8" });
     expect(output).toMatch(/^nats_server_missing .*apt-get install nats-server/);
   });

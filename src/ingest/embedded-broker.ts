@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { type Clock, systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { type BrokerPaths, brokerPaths, freePort, greets, installedVersion, writeConfig } from "./broker-config.ts";
+import { type BrokerPaths, brokerPaths, freePort, greets, installedVersion, natsServerPath, writeConfig } from "./broker-config.ts";
 import { describeProcess, endProcess } from "./process-table.ts";
 
 const READY_POLL_MS = 25;
@@ -40,16 +40,17 @@ export interface EmbeddedBroker {
  * A server that a killed owner left behind is stopped first, because two servers on one store would destroy it.
  */
 export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
-  const version = await installedVersion();
+  const program = natsServerPath();
+  const version = await installedVersion(program);
   const paths = brokerPaths(resolve(options.data_dir));
   await mkdir(paths.store, { recursive: true });
   const clock = options.clock ?? systemClock;
   await stopOrphan(paths, options.logger, clock);
   const port = options.port ?? (await freePort());
   const server_name = `tidemark-${randomUUID()}`;
-  const { sync_always } = await writeConfig(paths, port, server_name);
+  const { sync_always } = await writeConfig(program, paths, port, server_name);
   await writeFile(paths.owner, String(process.pid));
-  const keeper = new BrokerKeeper(paths, port, server_name, options.logger, clock);
+  const keeper = new BrokerKeeper(program, paths, port, server_name, options.logger, clock);
   await keeper.start();
   options.logger.info({ port, pid: keeper.pid(), version, sync_always }, "broker started");
   return { url: `nats://127.0.0.1:${port}`, version, pid: () => keeper.pid(), stop: () => keeper.stop() };
@@ -74,6 +75,7 @@ function readPid(path: string): number | undefined {
 }
 
 class BrokerKeeper {
+  readonly #program: string;
   readonly #paths: BrokerPaths;
   readonly #port: number;
   readonly #server_name: string;
@@ -84,7 +86,8 @@ class BrokerKeeper {
   #backoff_ms = RESTART_MIN_MS;
   #restarting: Promise<void> = Promise.resolve();
 
-  constructor(paths: BrokerPaths, port: number, server_name: string, logger: Logger, clock: Clock) {
+  constructor(program: string, paths: BrokerPaths, port: number, server_name: string, logger: Logger, clock: Clock) {
+    this.#program = program;
     this.#paths = paths;
     this.#port = port;
     this.#server_name = server_name;
@@ -115,7 +118,7 @@ class BrokerKeeper {
 
   // In a process group of its own, so that Ctrl-C reaches the owner alone and the owner stops the broker last.
   #spawn(): ChildProcess {
-    const child = spawn("nats-server", ["-c", this.#paths.config], { stdio: "ignore", detached: true });
+    const child = spawn(this.#program, ["-c", this.#paths.config], { stdio: "ignore", detached: true });
     // The reason is in its log; without a listener a failed spawn would end this process.
     child.on("error", (error) => this.#logger.error({ error: error.message }, "nats-server cannot be run"));
     this.#child = child;
