@@ -156,6 +156,19 @@ describe("refusals", () => {
     expect(decode({ ...event, type })).toMatchObject({ reason: "unknown_type", field: "type" });
   });
 
+  it("does not stumble over a type that is nested as deep as a body can be", () => {
+    const nested = `{"type":${"[".repeat(32_000)}${"]".repeat(32_000)}}`;
+    expect(decodeEvent(message("events.exposure.c1", new TextEncoder().encode(nested)))).toEqual({ reason: "unknown_type", field: "type", detail: "type is a list" });
+  });
+
+  it("keeps the name of the field at fault short", () => {
+    const attributes = { ["k".repeat(60_000)]: 1 };
+    const body = { id: "e1", type: "learner.upserted", time: event.time, learner_id: "l1", registered_at: event.time, attributes };
+    const refusal = decode(body, "events.learner.l1");
+    expect(refusal).toMatchObject({ reason: "invalid_field" });
+    expect(JSON.stringify(refusal).length).toBeLessThan(2_000);
+  });
+
   it.each([["{"], ["[]"], ["5"], ["null"], [""], ['"text"'], ['\ufeff{"type":"exposure.viewed"}']])("calls %j not JSON", (text) => {
     expect(decodeEvent(message("events.exposure.c1", new TextEncoder().encode(text)))).toMatchObject({ reason: "not_json" });
   });
@@ -188,6 +201,12 @@ describe("refusals", () => {
     expect(decode(known, "backfill.exposure.c1")).toMatchObject({ known_at_ms: time_ms + 5 });
     expect(decode({ ...event, time: formatTime(time_ms) }, "backfill.exposure.c1")).toMatchObject({ known_at_ms: time_ms });
     expect(decode({ ...known, known_at: formatTime(NOW_MS + EVENT_FUTURE_MAX_MS + 1) }, "backfill.exposure.c1")).toMatchObject({ reason: "time_in_future", field: "known_at" });
+  });
+
+  it("refuses history that was known before it happened", () => {
+    const known = (ms: number) => decode({ ...event, known_at: formatTime(NOW_MS - ms) }, "backfill.exposure.c1");
+    expect(known(EVENT_FUTURE_MAX_MS)).toHaveProperty("event");
+    expect(known(EVENT_FUTURE_MAX_MS + 1)).toMatchObject({ reason: "time_in_future", field: "time", detail: expect.stringContaining("known_at") });
   });
 
   it.each([["events.exposure.c2"], ["events.enrollment.c1"], ["backfill.exposure.c2"], ["events.exposure.c1.x"], ["backfillx.exposure.c1"]])(

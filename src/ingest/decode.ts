@@ -37,7 +37,7 @@ export function decodeEvent(message: BrokerMessage): StreamEvent | Refusal {
   const parsed = schema.safeParse(body);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    return { reason: "invalid_field", field: issue?.path.join(".") ?? "", detail: cut(issue?.message ?? "invalid") };
+    return { reason: "invalid_field", field: cut(issue?.path.join(".") ?? ""), detail: cut(issue?.message ?? "invalid") };
   }
   return place(message, parsed.data);
 }
@@ -49,17 +49,19 @@ function place(message: BrokerMessage, event: Event): StreamEvent | Refusal {
   if (subject !== message.subject) return { reason: "subject_mismatch", detail: `an event with these fields belongs on ${subject}` };
   const event_time_ms = parseTime(event.time);
   const latest_ms = message.time_ms + EVENT_FUTURE_MAX_MS;
-  if (event_time_ms > latest_ms) return inFuture("time", event_time_ms - message.time_ms);
+  if (event_time_ms > latest_ms) return inFuture("time", event_time_ms - message.time_ms, "the broker's timestamp");
   let known_at_ms = message.time_ms;
   if (backfill) {
     known_at_ms = event.known_at === undefined ? event_time_ms : parseTime(event.known_at);
-    if (known_at_ms > latest_ms) return inFuture("known_at", known_at_ms - message.time_ms);
+    if (known_at_ms > latest_ms) return inFuture("known_at", known_at_ms - message.time_ms, "the broker's timestamp");
+    // Known before it happened: a dataset would count it among what was known, and so leak it into features.
+    if (event_time_ms > known_at_ms + EVENT_FUTURE_MAX_MS) return inFuture("time", event_time_ms - known_at_ms, "known_at");
   }
   return { sequence: message.sequence, broker_time_ms: message.time_ms, event_time_ms, known_at_ms, event };
 }
 
-function inFuture(field: string, ahead_ms: number): Refusal {
-  return { reason: "time_in_future", field, detail: `${ahead_ms} ms after the broker's timestamp, at most ${EVENT_FUTURE_MAX_MS} are accepted` };
+function inFuture(field: string, ahead_ms: number, of: string): Refusal {
+  return { reason: "time_in_future", field, detail: `${ahead_ms} ms after ${of}, at most ${EVENT_FUTURE_MAX_MS} are accepted` };
 }
 
 /** The object, or what is wrong with the text. */
@@ -73,8 +75,11 @@ function parseJson(data: Uint8Array): Record<string, unknown> | string {
   return typeof body === "object" && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : "not a JSON object";
 }
 
+/** Never spells out an object: one that is nested thousands deep would overflow the stack. */
 function describe(type: unknown): string {
-  return type === undefined ? "missing" : cut(JSON.stringify(type));
+  if (type === undefined) return "missing";
+  if (typeof type === "object" && type !== null) return Array.isArray(type) ? "a list" : "an object";
+  return cut(JSON.stringify(type));
 }
 
 function cut(text: string): string {
