@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../ingest/broker-config.ts";
 import { systemClock } from "../lib/clock.ts";
-import { rememberPlatform } from "../simulator/platform-file.ts";
+import { platformOf } from "../simulator/platform-file.ts";
 import { askedPlatform } from "./asked-platform.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
@@ -37,7 +37,7 @@ export async function runStart({ read, signal }: CommandContext): Promise<number
     const port = config.port === 0 ? await freePort() : config.port;
     await checkPort(config.host, port);
     // A platform of other sizes than those asked for is noticed before anything runs.
-    await rememberPlatform(config.data_dir, askedPlatform(read), systemClock.now_ms());
+    await platformOf(config.data_dir, askedPlatform(read), systemClock.now_ms());
     const start = new PlatformStart({
       read,
       port,

@@ -24,16 +24,13 @@ const fileSchema = z.object({
 const fileName = (data_dir: string): string => join(data_dir, "platform.json");
 
 /**
- * The platform of this data directory; the first call makes it from `options` (ending now unless they say when) and
- * remembers it. Throws TidemarkError("platform_differs") when an option contradicts what is remembered.
+ * The platform of this data directory, or, where it holds none, the one that `options` ask for, ending now unless they
+ * say when. Writes nothing: only a platform whose calibration succeeded is worth remembering, or an impossible size
+ * would block the directory. Throws TidemarkError("platform_differs") when an option contradicts what is remembered.
  */
-export async function rememberPlatform(data_dir: string, options: PlatformOptions, now_ms: number): Promise<PlatformFile> {
+export async function platformOf(data_dir: string, options: PlatformOptions, now_ms: number): Promise<PlatformFile> {
   const remembered = await readPlatform(data_dir);
-  if (remembered === undefined) {
-    const file = { config: platformConfig({ ...options, end_ms: options.end_ms ?? defaultEnd(now_ms) }) };
-    await writePlatform(data_dir, file);
-    return file;
-  }
+  if (remembered === undefined) return { config: platformConfig({ ...options, end_ms: options.end_ms ?? defaultEnd(now_ms) }) };
   const asked = parsePlatform({ ...remembered.config, ...definedOnly(options) });
   for (const key of Object.keys(asked) as (keyof PlatformConfig)[]) {
     if (asked[key] === remembered.config[key]) continue;

@@ -72,6 +72,19 @@ test("brings the history again to a stream that was lost", async () => {
   expect(await messages()).toBe(history);
 });
 
+test("a platform that cannot be made is not remembered: the next size asked for is taken", async () => {
+  const impossible = { learners: 3, courses: 2, teachers: 1, enrollments: 5_000, weeks: 1 };
+  await expect(role({ config: impossible })).rejects.toMatchObject({ code: "invalid_platform", message: expect.stringContaining("3 learners and 2 courses cannot make 5000 enrollments") });
+  expect(await readPlatform(directory)).toBeUndefined();
+  await role({ config });
+  expect(await readPlatform(directory)).toMatchObject({ config, published_to: expect.any(String) });
+});
+
+test("live traffic alone remembers its platform, too", async () => {
+  await role({ mode: "live", signal: AbortSignal.timeout(300) });
+  expect(await readPlatform(directory)).toMatchObject({ config, calibration: { level: expect.any(Number) } });
+});
+
 test("says so when there is no stream to publish to", async () => {
   await expect(role({ broker: Object.assign(Object.create(broker), { streamInfo: () => Promise.resolve(undefined) }) })).rejects.toMatchObject({ code: "stream_missing" });
 });

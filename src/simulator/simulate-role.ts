@@ -6,7 +6,7 @@ import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
 import type { PlatformOptions } from "./config.ts";
 import { runLiveTraffic } from "./live.ts";
-import { rememberPlatform, writePlatform, type PlatformFile } from "./platform-file.ts";
+import { platformOf, writePlatform, type PlatformFile } from "./platform-file.ts";
 import { publishHistory } from "./publish-history.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -30,20 +30,25 @@ export interface SimulateRoleOptions {
  */
 export async function runSimulateRole(options: SimulateRoleOptions): Promise<void> {
   const { data_dir, mode, clock, signal } = options;
-  const file = await rememberPlatform(data_dir, options.config, clock.now_ms());
+  const file = await platformOf(data_dir, options.config, clock.now_ms());
   // Made once, and not at all when the history is already there and no live traffic follows.
   let made: World | undefined;
-  const world = (): World => (made ??= createWorld(file.config, file.calibration));
+  const world = async (): Promise<World> => {
+    if (made !== undefined) return made;
+    made = createWorld(file.config, file.calibration);
+    if (file.calibration === undefined) await writePlatform(data_dir, { ...file, calibration: made.calibration });
+    return made;
+  };
   if (mode !== "live") await bringHistory(options, file, world);
   const { broker, engine_url, rate_per_s, logger } = options;
   if (mode === "history" || rate_per_s === 0 || signal.aborted) return;
-  const live = { broker, engine_url, rate_per_s, config: file.config, clock, signal, logger, world: world() };
+  const live = { broker, engine_url, rate_per_s, config: file.config, clock, signal, logger, world: await world() };
   logger.info({ rate_per_s, engine_url }, "live traffic begins");
   report({ type: "ready", detail: { phase: "live", rate_per_s } });
   await runLiveTraffic(live);
 }
 
-async function bringHistory(options: SimulateRoleOptions, file: PlatformFile, world: () => World): Promise<void> {
+async function bringHistory(options: SimulateRoleOptions, file: PlatformFile, world: () => Promise<World>): Promise<void> {
   const { broker, data_dir, logger, signal, clock } = options;
   const stream = await broker.streamInfo(STREAM_EVENTS);
   if (stream === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_EVENTS}`);
@@ -53,8 +58,7 @@ async function bringHistory(options: SimulateRoleOptions, file: PlatformFile, wo
     return;
   }
   report({ type: "progress", phase: "history", done: 0, total: 0 });
-  const made = world();
-  await writePlatform(data_dir, { ...file, calibration: made.calibration });
+  const made = await world();
   const onProgress = (done: number, total: number): void => report({ type: "progress", phase: "history", done, total });
   const { published, total, complete } = await publishHistory(broker, file.config, { onProgress, signal, clock, world: made });
   if (!complete) return;
