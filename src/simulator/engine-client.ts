@@ -23,12 +23,18 @@ export class EngineClient {
 
   /** The engine's quote, or undefined when it has none: the caller then sells at list price. */
   async quote(course_id: string, signal: AbortSignal): Promise<Quote | undefined> {
+    // One controller a request: AbortSignal.any would leave a trace of every request on the signal of the whole run.
+    const request = new AbortController();
+    const abort = (): void => request.abort();
+    const timer = setTimeout(abort, TIMEOUT_MS);
+    signal.addEventListener("abort", abort);
     try {
+      if (signal.aborted) return undefined;
       const response = await fetch(this.#url, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ course_id }),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+        signal: request.signal,
       });
       const text = await response.text();
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
@@ -39,8 +45,11 @@ export class EngineClient {
     } catch (error) {
       if (signal.aborted) return undefined;
       this.failed++;
-      this.#report(false, errorMessage(error));
+      this.#report(false, request.signal.aborted ? `no answer within ${TIMEOUT_MS} ms` : errorMessage(error));
       return undefined;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", abort);
     }
   }
 
