@@ -6,6 +6,8 @@ import type { WorldParameters } from "./world.ts";
 export const BALANCES_KEPT = 8;
 const BALANCE_EVERY = 4;
 
+/** Half a million short of what a Set can hold: live traffic adds for as long as it runs. */
+export const OWNED_MAX = 2 ** 24 - 2 ** 19;
 /** Token packs are multiples of this. */
 const PACK_TOKENS = 50;
 
@@ -32,7 +34,7 @@ export class PlatformState {
   readonly paid: Float64Array;
   readonly completed: Int32Array;
   readonly dropped: Int32Array;
-  /** learner × courses + course of everything ever enrolled in. */
+  /** learner × courses + course of everything enrolled in; what comes after OWNED_MAX is forgotten, and may be bought again. */
   readonly owned: Set<number>;
   enrollments: number;
 
@@ -63,7 +65,7 @@ export class PlatformState {
     const b = world.config.elasticity_scale * Math.exp(courseLogSensitivity(world, course, at_ms) + world.learners.log_sensitivity[learner]!);
     if (u_want >= wantProbability(world.config.curve, utility, b, price / reference)) return LEFT;
     if (u_top_up >= topUpProbability(world, learner, price, balance)) return LEFT;
-    this.owned.add(learner * world.courses.count + course);
+    if (this.owned.size < OWNED_MAX) this.owned.add(learner * world.courses.count + course);
     this.enrollments++;
     this.paid[learner]! += 0.3 * (Math.log(price / reference) - this.paid[learner]!);
     if (price <= balance) {
