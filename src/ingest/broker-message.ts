@@ -22,8 +22,14 @@ export interface StreamState {
   readonly bytes: number;
 }
 
+/** A message by its sequence, the first at a sequence or after it, or the last of a subject (which may have wildcards). */
+export type MessageQuery = { readonly sequence: number } | { readonly from_sequence: number } | { readonly last_by_subject: string };
+
 export interface ConsumeOptions {
+  /** 1: from the first message that there is. Any later one must be there, or follow the last (`gap_below_first`, `cursor_ahead`). */
   readonly start_sequence: number;
+  /** The stream's identity, where the sequence belongs to one: another stream of the name is refused (`stream_recreated`). */
+  readonly stream_created?: string;
   readonly subject?: string;
 }
 

@@ -5,6 +5,7 @@ export class ConnectionStatus {
   readonly #listeners = new Set<(connected: boolean) => void>();
   /** Rejects requests whose answer a lost connection will not bring, instead of letting them wait for their timeout. */
   readonly #inFlight = new Set<(error: Error) => void>();
+  #closed = false;
   connected = true;
 
   onChange(callback: (connected: boolean) => void): () => void {
@@ -13,7 +14,16 @@ export class ConnectionStatus {
   }
 
   set(connected: boolean): void {
-    if (this.connected === connected) return;
+    if (this.connected !== connected) this.#change(connected);
+  }
+
+  /** For good. Told even if the connection was down already: who waits for it to come back would wait for ever. */
+  close(): void {
+    if (!this.#closed) this.#change(false);
+    this.#closed = true;
+  }
+
+  #change(connected: boolean): void {
     this.connected = connected;
     if (!connected) for (const reject of this.#inFlight) reject(new TidemarkError("broker_unreachable", "the connection to the broker was lost"));
     for (const listener of this.#listeners) listener(connected);

@@ -164,6 +164,14 @@ describe("consume", () => {
     expect(seen).toEqual([sequence]);
   });
 
+  it("finds the next message at or after a sequence, and the last of many subjects", async () => {
+    const start = await fill(3);
+    expect(await broker.getMessage(STREAM_EVENTS, { from_sequence: start + 2 })).toMatchObject({ sequence: start + 2 });
+    expect(await broker.getMessage(STREAM_EVENTS, { from_sequence: start + 4 })).toBeUndefined();
+    expect(await broker.getMessage(STREAM_EVENTS, { last_by_subject: "events.>" })).toMatchObject({ sequence: start + 3 });
+    expect(await broker.getMessage(STREAM_EVENTS, { from_sequence: 0 })).toMatchObject({ sequence: 1 });
+  });
+
   it("stops asking while paused and misses nothing", async () => {
     const start = await fill(12_000);
     let paused = 0;

@@ -18,7 +18,7 @@ import {
 import { BUCKET_MODELS } from "../contracts/subjects.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
 import { WindowedPublisher } from "./bulk-publisher.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
@@ -27,7 +27,7 @@ import { parseServerList } from "./server-list.ts";
 import { limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
 import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
 
-export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
 
 // The one file that knows the NATS client: another client is a change of this file alone.
 
@@ -117,7 +117,7 @@ export class Broker {
   /**
    * Hands over a stream's messages in order, from a sequence on, without gap or duplicate across reconnects and broker
    * restarts. The callback is synchronous; what it throws ends the consumption. Rejects when the stream cannot be
-   * consumed from there (`stream_missing`, `cursor_ahead`); waits while the broker is away.
+   * consumed from there (`stream_missing`, `stream_recreated`, `cursor_ahead`, `gap_below_first`); waits while the broker is away.
    */
   async consume(stream: string, options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
     const api: ConsumerApi = {
@@ -158,9 +158,9 @@ export class Broker {
     return new WindowedPublisher(this.#wire, options.window);
   }
 
-  /** One stored message, by sequence or the last of a subject; undefined when there is none. */
-  async getMessage(stream: string, which: { readonly sequence: number } | { readonly last_by_subject: string }): Promise<BrokerMessage | undefined> {
-    const query = "sequence" in which ? { seq: which.sequence } : { last_by_subj: which.last_by_subject };
+  /** One stored message; undefined when there is none. */
+  async getMessage(stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
+    const query = "sequence" in which ? { seq: which.sequence } : "from_sequence" in which ? { seq: which.from_sequence, next_by_subj: ">" } : { last_by_subj: which.last_by_subject };
     const stored = await this.#ask(() => this.#manager.streams.getMessage(stream, query));
     return stored === undefined ? undefined : { subject: stored.subject, sequence: stored.seq, time_ms: stored.time.getTime(), data: stored.data };
   }
@@ -177,7 +177,7 @@ export class Broker {
 
   async close(): Promise<void> {
     await this.#connection.close();
-    this.#status.set(false);
+    this.#status.close();
   }
 
   async #followStatus(): Promise<void> {
@@ -185,7 +185,8 @@ export class Broker {
       if (status.type === Events.Disconnect) this.#status.set(false);
       else if (status.type === Events.Reconnect) this.#status.set(true);
     }
-    this.#status.set(false);
+    // The client gives up by itself when the broker comes back and refuses its credentials.
+    this.#status.close();
   }
 
   #createWire(): Wire {

@@ -48,6 +48,7 @@ export class OrderedConsumption implements Consumption {
     this.#wire = wire;
     this.#api = api;
     this.#next_sequence = options.start_sequence;
+    this.#created = options.stream_created;
     this.#onMessage = onMessage;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = (reason) => resolve(reason);
@@ -133,9 +134,9 @@ export class OrderedConsumption implements Consumption {
   }
 
   #checkStream(state: StreamState | undefined): asserts state is StreamState {
-    if (state !== undefined && this.#created === undefined) {
-      this.#created = state.created;
-      this.#next_sequence = Math.max(this.#next_sequence, state.first_sequence);
+    if (state !== undefined) {
+      this.#created ??= state.created;
+      if (this.#next_sequence <= 1) this.#next_sequence = Math.max(1, state.first_sequence);
     }
     checkPosition(this.#stream, { stream_created: this.#created ?? "", sequence: this.#next_sequence - 1 }, state);
   }

@@ -1,9 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { TidemarkError } from "../lib/errors.ts";
 import { AckSubjectReader } from "./ack-subject.ts";
+import type { StreamState } from "./broker-message.ts";
+import { ConnectionStatus } from "./connection-status.ts";
+import { OrderedConsumption } from "./ordered-consumption.ts";
 import { checkPosition } from "./position.ts";
 import { PullWindow } from "./pull-window.ts";
 import { parseServerList } from "./server-list.ts";
+import type { ConsumerApi, Wire } from "./wire.ts";
 
 describe("AckSubjectReader", () => {
   const number = fc.integer({ min: 0, max: 2 ** 40 });
@@ -109,5 +114,66 @@ describe("parseServerList", () => {
 
   it.each([["http://a"], ["nats://"], [""], ["nats://a:b:c"]])("refuses %j without repeating it", (text) => {
     expect(() => parseServerList(text)).toThrow(expect.objectContaining({ code: "bad_broker_url" }));
+  });
+});
+
+describe("OrderedConsumption", () => {
+  const state: StreamState = { created: "A", first_sequence: 10, last_sequence: 20, messages: 11, bytes: 1 };
+
+  /** A connection whose consumers never deliver anything; what it asked for is recorded. */
+  function open(options: { start_sequence: number; stream_created?: string }, answer: () => Promise<StreamState | undefined> = () => Promise.resolve(state)) {
+    const status = new ConnectionStatus();
+    const opened: number[] = [];
+    const link = { closed: false };
+    const wire: Wire = {
+      get connected() {
+        return status.connected;
+      },
+      get closed() {
+        return link.closed;
+      },
+      onStatus: (callback) => status.onChange(callback),
+      inbox: () => "_INBOX.x",
+      publish: () => undefined,
+      subscribe: () => ({ unsubscribe: () => undefined }),
+    };
+    const api: ConsumerApi = {
+      streamState: answer,
+      create: (start_sequence) => {
+        opened.push(start_sequence);
+        return Promise.resolve({ next_subject: "next", remove: () => Promise.resolve() });
+      },
+    };
+    return { consumption: new OrderedConsumption("EVENTS", wire, api, options, () => undefined), status, opened, link };
+  }
+
+  it("ends when the connection closes for good while it is down", async () => {
+    const { consumption, status, link } = open({ start_sequence: 1 });
+    await consumption.start();
+    status.set(false);
+    link.closed = true;
+    status.close();
+    expect(await consumption.closed).toMatchObject({ code: "broker_closed" });
+  });
+
+  it("begins at the first message there is, or exactly where it was told to", async () => {
+    for (const [start_sequence, from] of [[1, 10], [12, 12], [21, 21]] as const) {
+      const { consumption, opened } = open({ start_sequence });
+      await consumption.start();
+      await consumption.stop();
+      expect(opened).toEqual([from]);
+    }
+  });
+
+  it.each([
+    ["stream_recreated", { start_sequence: 1, stream_created: "B" }],
+    ["gap_below_first", { start_sequence: 9, stream_created: "A" }],
+    ["cursor_ahead", { start_sequence: 22, stream_created: "A" }],
+  ])("%s: is refused at its first opening already, however late that is", async (code, options) => {
+    let asked = 0;
+    const away = new TidemarkError("broker_unreachable", "away");
+    const { consumption, opened } = open(options, () => (asked++ === 0 ? Promise.reject(away) : Promise.resolve(state)));
+    await expect(consumption.start()).rejects.toMatchObject({ code });
+    expect(opened).toEqual([]);
   });
 });

@@ -85,7 +85,9 @@ export class StreamFold {
       signal.addEventListener("abort", () => resolve(), { once: true });
       if (signal.aborted) resolve();
     });
-    const opening = broker.consume(stream, { start_sequence: this.sequence + 1 }, (message) => this.#onMessage(message));
+    // The identity goes along: while the broker is away before this opens, the stream could be replaced by another.
+    const start = { start_sequence: cursor === undefined ? 1 : cursor.sequence + 1, stream_created: this.#created };
+    const opening = broker.consume(stream, start, (message) => this.#onMessage(message));
     const consuming = opening.then((consumption) => {
       this.#consumption = consumption;
       if (this.#settling !== undefined) consumption.pause();
