@@ -86,6 +86,10 @@ class LmdbStore extends LmdbReader implements FeatureStore {
       write(this.#batch);
     });
   }
+
+  releaseDeadReaders(): number {
+    return this.root.readerCheck();
+  }
 }
 
 /** Opens the store's directory. Read-only: it must exist (TidemarkError "features_missing" otherwise). */

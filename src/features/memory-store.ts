@@ -27,6 +27,11 @@ export class MemoryStore extends EncodedStoreReader implements FeatureStore {
     }
   }
 
+  /** Nobody else reads it. */
+  releaseDeadReaders(): number {
+    return 0;
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,6 +33,9 @@ const stores: readonly { name: string; open: () => FeatureStore }[] = [
   { name: "memory", open: () => new MemoryStore() },
   { name: "LMDB", open: () => openLmdb(directory()) },
 ];
+
+/** The built module: a process of its own cannot load the sources. */
+const builtStore = join(import.meta.dirname, "../../dist/src/features/lmdb-store.js");
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 const copied = (record: Uint8Array | undefined): number[] | undefined => (record === undefined ? undefined : [...record.subarray(0, record.length)]);
@@ -184,6 +189,24 @@ describe("LMDB", () => {
     // A read snapshot lasts until the end of the event loop's turn.
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(reader.sequence("course", "A")).toBe(2);
+  });
+
+  test("lets go of a reader that was killed, and of no other", async () => {
+    const path = directory();
+    const store = openLmdb(path);
+    store.commit((batch) => batch.put("course", "A", bytes(1, 1)));
+    const program = `const { openLmdbStore } = await import(process.argv[1]);
+      const reader = openLmdbStore(process.argv[2], { readonly: true });
+      reader.sequence("course", "A");
+      process.stdout.write("read");
+      setInterval(() => reader.sequence("course", "A"), 10);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program, builtStore, path], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    expect(store.releaseDeadReaders()).toBe(0);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(store.releaseDeadReaders()).toBe(1);
+    expect(store.releaseDeadReaders()).toBe(0);
   });
 
   test("says what to do when there is nothing to read", () => {

@@ -73,4 +73,9 @@ export interface StoreBatch {
 export interface FeatureStore extends FeatureStoreReader {
   /** Applies what `write` puts, all of it or, when it throws, nothing. Durable when it returns. */
   commit(write: (batch: StoreBatch) => void): void;
+  /**
+   * Frees what readers hold that ended without closing: the pages that they saw are not reused until then, and there are
+   * slots for so many readers only. How many there were.
+   */
+  releaseDeadReaders(): number;
 }

@@ -9,7 +9,7 @@ import { Broker } from "./nats.ts";
 // prints the sequence of every commit and ends cleanly on SIGTERM. Batches are small, for many commits to be killed in.
 
 const [url, path] = process.argv.slice(2);
-assert(url !== undefined && path !== undefined, "usage: ingest-process <nats url> <store path> [stop file]");
+assert(url !== undefined && path !== undefined, "usage: ingest-process <nats url> <store path>");
 
 const stop = new AbortController();
 process.once("SIGTERM", () => stop.abort());

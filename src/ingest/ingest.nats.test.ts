@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type DeadLetter, deadLetterSchema } from "../contracts/dead-letter.ts";
 import { deadLetterSubject, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
@@ -140,7 +140,10 @@ describe("ingest", () => {
     const store = new MemoryStore();
     const promotion = { type: "model.promoted", time: formatTime(Date.now()), family: "elasticity", artifact: "a1", digest: "ab".repeat(32), version: "v1", reason: "test" } as const;
     const control_sequence = await promoteModel(broker, promotion);
+    const released = vi.spyOn(store, "releaseDeadReaders");
     await ingestUntil(store, await lastSequence(), control_sequence);
+    // At boot; the next time a minute later at the earliest.
+    expect(released).toHaveBeenCalledTimes(1);
     expect(store.champion("elasticity")).toMatchObject({ artifact: "a1", version: "v1", sequence: control_sequence });
     const next = await promoteModel(broker, { ...promotion, version: "v2" });
     expect(next).toBe(control_sequence + 1);

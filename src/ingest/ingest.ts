@@ -4,11 +4,14 @@ import { FeatureWriter } from "../features/feature-writer.ts";
 import type { FeatureStore } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { MINUTE_MS } from "../lib/time.ts";
 import { decodeEvent, isRefusal } from "./decode.ts";
 import type { Broker } from "./nats.ts";
 import { StreamFold } from "./stream-fold.ts";
 
 const BATCH_EVENTS_MAX = 8192;
+/** Pages that a dead reader pins matter only while commits need new ones: checked at boot and after commits. */
+const READER_CHECK_MS = MINUTE_MS;
 
 export interface IngestProgress {
   /** Messages of EVENTS folded by this run, refused ones included. */
@@ -45,7 +48,17 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
   const features = new FeatureWriter(store);
   const control = new ControlWriter(store);
-  const onCommit = (): void =>
+  let checked_ms = Number.NEGATIVE_INFINITY;
+  const releaseDeadReaders = (): void => {
+    const now_ms = clock.now_ms();
+    if (now_ms - checked_ms < READER_CHECK_MS) return;
+    checked_ms = now_ms;
+    const released = store.releaseDeadReaders();
+    if (released > 0) logger.warn({ released }, "readers of the feature store died and were let go");
+  };
+  releaseDeadReaders();
+  const onCommit = (): void => {
+    releaseDeadReaders();
     options.onProgress?.({
       events: events.messages,
       batches: events.batches,
@@ -55,6 +68,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       sequence: events.sequence,
       control_sequence: controls.sequence,
     });
+  };
   const common = { broker, batch_max, logger, clock, onCommit };
   const events = new StreamFold({
     ...common,
