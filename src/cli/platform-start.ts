@@ -11,6 +11,7 @@ import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
 import { askPrice } from "./first-price.ts";
 import { aborted } from "./lifetime.ts";
 import { httpUrl } from "./nats-url.ts";
+import { DRAIN_MAX_MS } from "../serving/options.ts";
 import { formatCount, type Phase, type Progress } from "./progress.ts";
 import type { StartLock } from "./start-lock.ts";
 import { defaultChildPolicy, type ReadyDetail, type SupervisedChild } from "./supervised-child.ts";
@@ -35,16 +36,25 @@ export interface PlatformStartOptions {
 /** The simulated platform's first course: its price says that everything works. */
 const PROBE_COURSE = "C00001";
 const MODEL_FAMILY = "elasticity";
-/** What the train role reports last of a run. */
-const TRAINING_LAST_PHASE = "fit";
 const TRAINING_QUIET_MS = 20_000;
 const POLL_MS = 100;
 const CONNECT_MAX_MS = 15_000;
 /** On a restart the trainer has nothing to do at first; its backend is worth a short wait, no more. */
 const BACKEND_WAIT_MS = 3_000;
 
-/** Children stop within these, in this order: together with the broker's own they stay below ten seconds. */
-const GRACE_MS = { simulate: 1_500, train: 1_500, serve: 3_000, ingest: 2_000, broker: 1_500 } as const;
+/**
+ * How the roles stop: first what asks for prices or needs no care, then what answers and what folds, then the broker that
+ * all of them need. A role that takes longer is killed; all stages together stay below ten seconds.
+ */
+export const stopOrder = {
+  history: { stop_stage: 0, grace_ms: 1_500 },
+  simulate: { stop_stage: 0, grace_ms: 1_500 },
+  train: { stop_stage: 0, grace_ms: 1_500 },
+  serve: { stop_stage: 1, grace_ms: DRAIN_MAX_MS + 500 },
+  ingest: { stop_stage: 1, grace_ms: 2_000 },
+  broker: { stop_stage: 2, grace_ms: 2_000 },
+} as const;
+type Role = keyof typeof stopOrder;
 
 /** One run of `tidemark start`: the phases up to the first price, then the roles until told to stop. */
 export class PlatformStart {
@@ -54,6 +64,8 @@ export class PlatformStart {
   readonly #url: string;
   #broker: Broker | undefined;
   #folded = 0;
+  /** What came of the last training run. */
+  #trained: string | undefined;
 
   constructor(options: PlatformStartOptions) {
     this.#options = options;
@@ -75,17 +87,21 @@ export class PlatformStart {
   /** Returns only by throwing: StopRequested, or why it cannot go on. */
   async run(): Promise<never> {
     const nats_url = await this.#connectBroker();
-    const ingest = this.#launch("ingest", nats_url, GRACE_MS.ingest);
+    const ingest = this.#launch("ingest", nats_url);
     ingest.onProgress((_, done) => {
       this.#folded = done;
     });
-    const serve = this.#launch("serve", nats_url, GRACE_MS.serve);
+    const serve = this.#launch("serve", nats_url);
     await this.#history(nats_url, ingest);
-    const train = this.#launch("train", nats_url, GRACE_MS.train, ["--role"]);
+    const train = this.#launch("train", nats_url, ["--role"]);
+    // From the beginning: a run may end before the features are folded.
+    train.onOutcome((_, reason) => (this.#trained = reason));
     await this.#catchUp(ingest);
-    if (await this.#firstModel(train)) await this.#firstPrice(serve);
-    if (this.#options.read.config.sim_rate > 0) this.#launch("simulate", nats_url, GRACE_MS.simulate, ["--live"]);
-    await this.#announce(nats_url, train);
+    const modelled = await this.#firstModel(train);
+    if (modelled) await this.#firstPrice(serve);
+    else await this.#phase("serving", async () => `ready, ${(await this.#until(serve.ready))["url"]}`);
+    if (this.#options.read.config.sim_rate > 0) this.#launch("simulate", nats_url, ["--live"]);
+    await this.#announce(nats_url, train, modelled);
     return this.#until(new Promise<never>(() => undefined));
   }
 
@@ -97,8 +113,8 @@ export class PlatformStart {
     this.#options.progress.line(`Stopped in ${((this.#options.clock.now_ms() - started_ms) / 1000).toFixed(1)} s.`);
   }
 
-  #launch(role: string, nats_url: string, grace_ms: number, args: readonly string[] = []): SupervisedChild {
-    return this.#supervisor.launch({ role, args: [role, ...args], environment: { TIDEMARK_NATS_URL: nats_url, TIDEMARK_ENGINE_URL: this.#url }, grace_ms });
+  #launch(role: Role, nats_url: string, args: readonly string[] = []): SupervisedChild {
+    return this.#supervisor.launch({ role, args: [role, ...args], environment: { TIDEMARK_NATS_URL: nats_url, TIDEMARK_ENGINE_URL: this.#url }, ...stopOrder[role] });
   }
 
   #until<T>(work: Promise<T>): Promise<T> {
@@ -132,7 +148,7 @@ export class PlatformStart {
       let what = "broker";
       if (nats_url === null) {
         const port = nats_port === 0 ? await freePort() : nats_port;
-        const child = this.#supervisor.launch({ role: "broker", args: ["broker"], environment: { TIDEMARK_NATS_PORT: String(port) }, grace_ms: GRACE_MS.broker });
+        const child = this.#supervisor.launch({ role: "broker", args: ["broker"], environment: { TIDEMARK_NATS_PORT: String(port) }, ...stopOrder.broker });
         const detail = await this.#until(child.ready);
         url = String(detail["url"]);
         what = `nats-server ${detail["version"]}`;
@@ -168,7 +184,7 @@ export class PlatformStart {
     }
     await this.#phase("history", async (phase) => {
       const environment = { TIDEMARK_NATS_URL: nats_url };
-      const simulate = this.#supervisor.launch({ role: "history", args: ["simulate", "--history"], environment, once: true, grace_ms: GRACE_MS.simulate });
+      const simulate = this.#supervisor.launch({ role: "history", args: ["simulate", "--history"], environment, once: true, ...stopOrder.history });
       let total = 0;
       simulate.onProgress((_, done, estimate) => {
         total = Math.max(estimate, done);
@@ -189,10 +205,9 @@ export class PlatformStart {
     });
   }
 
-  /** Whether there is a model to price with. */
+  /** Whether there is a model to price with. A first run that gives none is no reason not to start: later ones may. */
   async #firstModel(train: SupervisedChild): Promise<boolean> {
     const broker = must(this.#broker, "no broker yet");
-    let attempted = false;
     let promoted = true;
     const { clock, log_dir } = this.#options;
     await this.#phase("model", async (phase) => {
@@ -200,19 +215,17 @@ export class PlatformStart {
       train.onProgress((name, done, total) => {
         heard_ms = clock.now_ms();
         phase.update(name, done, total);
-        attempted ||= name === TRAINING_LAST_PHASE && done === total;
       });
       const message = await this.#poll(async () => {
-        // A run that fails is tried again later: whoever waits should know where to look.
         if (clock.now_ms() - heard_ms > TRAINING_QUIET_MS) phase.note(`nothing heard from training for a while; its log is ${log_dir}/train.log`);
         // Looked at before the question: a run reports its end after it has promoted.
-        const ended = attempted;
+        const ended = this.#trained !== undefined;
         const found = await broker.getMessage(STREAM_CONTROL, { last_by_subject: modelSubject(MODEL_FAMILY) });
         return found ?? (ended ? null : undefined);
       });
       if (message === null) {
         promoted = false;
-        return `trained, but nothing was promoted (why: ${log_dir}/train.log); prices are marked degraded until a later run is`;
+        return `none: ${this.#trained}. Training goes on trying (${log_dir}/train.log); a platform with more enrollments or weeks gives it more to learn from`;
       }
       const { version, reason } = modelPromotedSchema.parse(JSON.parse(new TextDecoder().decode(message.data)));
       return `${version}, ${reason}`;
@@ -233,7 +246,7 @@ export class PlatformStart {
     });
   }
 
-  async #announce(nats_url: string, train: SupervisedChild): Promise<void> {
+  async #announce(nats_url: string, train: SupervisedChild, modelled: boolean): Promise<void> {
     const { config } = this.#options.read;
     const waited = this.#options.clock.sleep(BACKEND_WAIT_MS).then((): ReadyDetail => ({}));
     const { backend } = await this.#until(Promise.race([train.ready, waited]));
@@ -241,6 +254,7 @@ export class PlatformStart {
     const lines = [
       `Tidemark is running after ${process.uptime().toFixed(1)} s:`,
       `  prices     ${this.#url} (${config.serve_workers} ${config.serve_workers === 1 ? "process" : "processes"})`,
+      ...(modelled ? [] : ["  model      NONE: prices come from priors and are marked degraded (no_model) until a training run promotes one"]),
       `  broker     ${maskUrl(nats_url)}`,
       `  training   every ${config.train_interval_hours} h on TensorFlow.js backend ${backend ?? config.tf_backend}`,
       `  simulator  ${traffic}`,

@@ -151,6 +151,19 @@ describe("tidemark start", () => {
     expect(readRunning(data_dir)).toBeUndefined();
   });
 
+  test("a platform that is too small for a model starts all the same, and says why and what prices are without one", { timeout: READY_MS }, async () => {
+    const small = mkdtempSync(join(tmpdir(), "tidemark-small-"));
+    try {
+      running = new Start(small, ["--port", "0", "--rate", "0", "--learners", "200", "--courses", "40", "--teachers", "5", "--enrollments", "500", "--weeks", "3"]);
+      await running.until("Tidemark is running");
+      expect(running.output).toMatch(/✓ model +none: the events span \d+ whole weeks.*training needs \d+/);
+      expect(running.output).toContain("model      NONE: prices come from priors and are marked degraded (no_model)");
+      expect(await running.end("SIGTERM")).toBe(0);
+    } finally {
+      rmSync(small, { recursive: true, force: true });
+    }
+  });
+
   test("goes on where it was, without generating or training again, and leaves nothing behind when killed", { timeout: READY_MS }, async () => {
     running = new Start(data_dir, ["--port", "0", "--rate", "0"]);
     await running.until("Tidemark is running");

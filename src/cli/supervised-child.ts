@@ -15,6 +15,8 @@ export interface ChildSpec {
   readonly once?: boolean;
   /** How long it may take to stop before it is killed. */
   readonly grace_ms?: number;
+  /** Children of one stage stop together, and a later stage when those before it are gone. Default: 0. */
+  readonly stop_stage?: number;
 }
 
 export interface ChildPolicy {
@@ -41,6 +43,7 @@ export interface ChildSurroundings {
 }
 
 export type ReadyDetail = Readonly<Record<string, string | number>>;
+export type OutcomeListener = (ok: boolean, reason: string) => void;
 export type ProgressListener = (phase: string, done: number, total: number) => void;
 
 const GRACE_MS = 2_000;
@@ -55,6 +58,7 @@ export class SupervisedChild {
   readonly #spec: ChildSpec;
   readonly #around: ChildSurroundings;
   readonly #listeners: ProgressListener[] = [];
+  readonly #outcomeListeners: OutcomeListener[] = [];
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -77,6 +81,10 @@ export class SupervisedChild {
     this.#launch();
   }
 
+  get stop_stage(): number {
+    return this.#spec.stop_stage ?? 0;
+  }
+
   get identity(): ProcessIdentity | undefined {
     const pid = this.#process?.pid;
     return pid === undefined ? undefined : { pid, started: processStarted(pid) ?? "" };
@@ -84,6 +92,10 @@ export class SupervisedChild {
 
   onProgress(listener: ProgressListener): void {
     this.#listeners.push(listener);
+  }
+
+  onOutcome(listener: OutcomeListener): void {
+    this.#outcomeListeners.push(listener);
   }
 
   /** Asks it to stop, and kills it and whatever it started when it does not in time. */
@@ -123,6 +135,7 @@ export class SupervisedChild {
   #receive(message: unknown): void {
     if (!isRoleReport(message)) return;
     if (message.type === "progress") for (const listener of this.#listeners) listener(message.phase, message.done, message.total);
+    else if (message.type === "outcome") for (const listener of this.#outcomeListeners) listener(message.ok, message.reason);
     else if (message.type === "failed") this.#giveUp(message.code, message.message);
     else {
       this.#wasReady = true;

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { TidemarkError } from "../lib/errors.ts";
+import { DRAIN_MAX_MS } from "../serving/options.ts";
+import { stopOrder } from "./platform-start.ts";
 import { processStarted } from "./process-identity.ts";
 import { RotatingLog } from "./rotating-log.ts";
 import type { ProcessIdentity } from "./start-lock.ts";
@@ -15,17 +17,20 @@ const BUILT = join(import.meta.dirname, "../../dist/src/cli");
 
 /** A role of a few lines: what it does is its argument; `journal` is a file that all children append to. */
 const FAKE_ROLE = `
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 const [role, what, journal] = process.argv.slice(2);
 const note = (text) => appendFileSync(journal, role + " " + text + "\\n");
 note("began");
 const wait = () => setInterval(() => undefined, 1000);
 process.on("disconnect", () => process.exit(1));
-if (what !== "stubborn") process.on("SIGTERM", () => { note("stopped"); process.exit(0); });
+if (what === "together") process.on("SIGTERM", () => { note("asked"); setInterval(() => { if (readFileSync(journal, "utf8").match(/ asked/g).length === 2) { note("stopped"); process.exit(0); } }, 10); });
+else if (what !== "stubborn") process.on("SIGTERM", () => { note("stopped"); process.exit(0); });
 else process.on("SIGTERM", () => note("asked"));
 const doings = {
   work() { console.log("hello from", role); process.send({ type: "progress", phase: "p", done: 1, total: 2 }); process.send({ type: "ready", detail: { port: 7 } }); wait(); },
+  together() { process.send({ type: "ready", detail: {} }); wait(); },
   stubborn() { process.send({ type: "ready", detail: {} }); wait(); },
+  run() { process.send({ type: "outcome", ok: false, reason: "too little data" }); process.send({ type: "ready", detail: {} }); wait(); },
   die() { console.error("last words"); process.exit(3); },
   readyThenDie() { process.send({ type: "ready", detail: {} }, () => process.exit(3)); },
   refuse() { console.error("the reason"); process.exit(2); },
@@ -127,10 +132,31 @@ describe("supervisor", () => {
     expect(journal()).toEqual(["history began"]);
   });
 
-  test("stops the youngest first, each only when the one before is gone", async () => {
-    for (const role of ["ingest", "serve", "train"]) await launch(role, "work").ready;
+  test("stops stage by stage, each only when the one before is gone, and the children of one together", async () => {
+    for (const [role, stop_stage] of [["broker", 2], ["serve", 1], ["train", 0]] as const) await launch(role, "work", { stop_stage }).ready;
+    // Each of these two ends only once the other has been asked, too.
+    for (const role of ["ingest", "fold"]) await launch(role, "together", { stop_stage: 1, grace_ms: 3_000 }).ready;
     await supervisor.stop();
-    expect(journal().filter((entry) => entry.endsWith("stopped"))).toEqual(["train stopped", "serve stopped", "ingest stopped"]);
+    const ended = journal().filter((entry) => entry.endsWith("stopped"));
+    expect([ended[0], ended.at(-1)]).toEqual(["train stopped", "broker stopped"]);
+    expect(ended.slice(1, -1).sort()).toEqual(["fold stopped", "ingest stopped", "serve stopped"]);
+  });
+
+  test("a start gives each role the time that its stop may take, and ends within ten seconds", () => {
+    expect(stopOrder.serve.grace_ms).toBeGreaterThan(DRAIN_MAX_MS);
+    const stages = new Map<number, number>();
+    for (const { stop_stage, grace_ms } of Object.values(stopOrder)) stages.set(stop_stage, Math.max(stages.get(stop_stage) ?? 0, grace_ms));
+    expect([...stages.values()].reduce((sum, ms) => sum + ms, 0)).toBeLessThan(10_000);
+    for (const role of ["serve", "ingest", "train", "simulate", "history"] as const) expect(stopOrder[role].stop_stage).toBeLessThan(stopOrder.broker.stop_stage);
+    expect(stopOrder.simulate.stop_stage).toBeLessThan(stopOrder.serve.stop_stage);
+  });
+
+  test("passes on what came of a run", async () => {
+    const child = launch("train", "run");
+    const outcomes: unknown[] = [];
+    child.onOutcome((...outcome) => outcomes.push(outcome));
+    await child.ready;
+    expect(outcomes).toEqual([[false, "too little data"]]);
   });
 
   test("kills a role that does not stop in time", async () => {

@@ -49,9 +49,10 @@ export class Supervisor {
     return Promise.race([promise, this.failure]);
   }
 
-  /** Stops all children, the youngest first: what produces before what consumes. */
+  /** Stops all children, stage by stage: what produces before what it needs. */
   async stop(): Promise<void> {
-    for (const child of this.#children.toReversed()) await child.stop();
+    const stages = new Set(this.#children.map((child) => child.stop_stage).sort((a, b) => a - b));
+    for (const stage of stages) await Promise.all(this.#children.filter((child) => child.stop_stage === stage).map((child) => child.stop()));
     for (const log of this.#logs.values()) log.close();
     this.#logs.clear();
   }

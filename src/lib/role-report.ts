@@ -1,6 +1,8 @@
 /** What a role tells the supervisor that started it, over Node's process channel. */
 export type RoleReport =
   | { readonly type: "progress"; readonly phase: string; readonly done: number; readonly total: number }
+  /** A run of recurring work has ended; `reason` says what came of it, or why nothing did. */
+  | { readonly type: "outcome"; readonly ok: boolean; readonly reason: string }
   | { readonly type: "ready"; readonly detail: Readonly<Record<string, string | number>> }
   | { readonly type: "failed"; readonly code: string; readonly message: string };
 
@@ -11,5 +13,5 @@ export function report(message: RoleReport): void {
 
 export function isRoleReport(message: unknown): message is RoleReport {
   const type = (message as { type?: unknown } | null)?.type;
-  return type === "progress" || type === "ready" || type === "failed";
+  return type === "progress" || type === "outcome" || type === "ready" || type === "failed";
 }

@@ -1,6 +1,9 @@
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 
+/** What draining takes at most, stuck clients and a silent broker included; who stops a serving process waits this long. */
+export const DRAIN_MAX_MS = 5_000;
+
 /** What a serving process is started with; plain data, so that it can cross to a worker process. */
 export interface ServeConfig {
   readonly host: string;

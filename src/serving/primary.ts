@@ -6,15 +6,13 @@ import { isRoleReport } from "../lib/role-report.ts";
 import { MetricsCollector } from "./cluster-metrics.ts";
 import { isClusterMessage } from "./cluster-messages.ts";
 import type { PrimaryMessage } from "./cluster-messages.ts";
-import { WORKER_CONFIG } from "./options.ts";
+import { DRAIN_MAX_MS, WORKER_CONFIG } from "./options.ts";
 import type { ServeConfig, ServeOptions } from "./options.ts";
 
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 10_000;
 /** A worker that lived this long had no trouble starting: the next restart is at once again. */
 const HEALTHY_MS = 30_000;
-/** What a draining worker may take in all; then it is killed. */
-const DRAIN_MS = 5_000;
 
 /** Starts the workers, starts dead ones again with growing pauses, and relays between them. */
 export class Primary {
@@ -56,7 +54,7 @@ export class Primary {
     const exits = workers.map((worker) => new Promise<void>((resolve) => void worker.once("exit", () => resolve())));
     for (const worker of workers) send(worker, { type: "drain" });
     const gone = Promise.all(exits);
-    await Promise.race([gone, this.#options.clock.sleep(DRAIN_MS)]);
+    await Promise.race([gone, this.#options.clock.sleep(DRAIN_MAX_MS)]);
     for (const worker of this.#workers()) worker.process.kill("SIGKILL");
     await gone;
   }

@@ -34,7 +34,7 @@ export interface ServingProcessOptions {
 
 export interface ServingProcess {
   readonly port: number;
-  /** Not ready, finish what is in flight, flush decisions, let go of everything. At most 5 s. */
+  /** Not ready, finish what is in flight, flush decisions, let go of everything. At most DRAIN_MAX_MS. */
   drain(): Promise<void>;
 }
 

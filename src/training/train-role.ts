@@ -49,13 +49,15 @@ export async function runTrainRole(options: TrainRoleOptions): Promise<void> {
           report({ type: "ready", detail: { backend: chosen, threads: THREADS } });
         }
         if (failures > 0 || !first || (await promotedModel(broker)) === undefined) {
-          await trainElasticity({ broker, pool, seed, clock, logger, code_version, signal, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
+          const { promoted, reason } = await trainElasticity({ broker, pool, seed, clock, logger, code_version, signal, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
+          report({ type: "outcome", ok: promoted, reason });
         }
         failures = 0;
       } catch (error) {
         if (signal.aborted) break;
         failures++;
         logger.error({ code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "training run failed; it will be tried again");
+        report({ type: "outcome", ok: false, reason: errorMessage(error) });
       }
       first = false;
       await sleep(clock, failures > 0 ? Math.min(RETRY_MS * 2 ** (failures - 1), interval_ms) : interval_ms, signal);
