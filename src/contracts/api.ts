@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { metricsSchema } from "./artifact.ts";
-import { difficultySchema, idSchema, qualityTierSchema, tokensSchema } from "./fields.ts";
+import { difficultySchema, idSchema, qualityTierSchema, TOKENS_MAX } from "./fields.ts";
 
 /** The largest request body, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024;
 
-const priceSchema = tokensSchema.min(1);
+const anyPrice = `must be a whole number of tokens from 1 to ${TOKENS_MAX}`;
+const priceSchema = z.int(anyPrice).min(1, anyPrice).max(TOKENS_MAX, anyPrice);
 const objectiveSchema = z.enum(["revenue", "enrollments"]);
 
 /** A course that the engine has not seen: priced from its category. */

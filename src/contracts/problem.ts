@@ -13,13 +13,14 @@ export type Problem = z.infer<typeof problemSchema>;
 
 export const problemCodes = {
   invalid_request: 400,
+  request_timeout: 408,
+  headers_too_large: 431,
   invalid_json: 400,
   invalid_field: 422,
   unknown_course: 404,
   not_found: 404,
   method_not_allowed: 405,
   body_too_large: 413,
-  length_required: 411,
   unsupported_media_type: 415,
   features_unavailable: 503,
   draining: 503,

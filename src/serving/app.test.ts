@@ -158,6 +158,13 @@ describe("bad requests", () => {
     expect(problem.field).toBe(field);
   });
 
+  test("a bad price is told what a price may be", async () => {
+    for (const current_price of [-3, 0, 1.5, 1e10, 1e300, "100"]) {
+      const problem = await problemOf(await engine.post("/optimize_price", { course_id: "c1", current_price }));
+      expect(problem.detail, String(current_price)).toBe("current_price: must be a whole number of tokens from 1 to 1000000000");
+    }
+  });
+
   const request = (init: RequestInit & { duplex?: "half" }, path = "/optimize_price"): Promise<Response> => Promise.resolve(engine.app.request(path, { method: "POST", ...init }));
   const json = { "content-type": "application/json" };
 

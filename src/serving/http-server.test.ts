@@ -90,7 +90,15 @@ describe("over a real socket", () => {
   test("what is not HTTP, or names no valid host, gets a problem and no more", async () => {
     expect(problemIn(await raw("HELO there\r\n\r\n"))).toMatchObject({ status: 400, code: "invalid_request" });
     expect(problemIn(await raw("GET / HTTP/1.1\r\nhost: a b/c\r\nconnection: close\r\n\r\n"))).toMatchObject({ status: 400, code: "invalid_request" });
-    expect(await raw(`GET / HTTP/1.1\r\nhost: x\r\nlong: ${"x".repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /);
+    const long = await raw(`GET / HTTP/1.1\r\nhost: x\r\nlong: ${"x".repeat(20_000)}\r\n\r\n`);
+    expect(long).toMatch(/^HTTP\/1.1 431 Request Header Fields Too Large\r\n/);
+    expect(problemIn(long)).toMatchObject({ status: 431, code: "headers_too_large" });
+  });
+
+  test("an expectation that nobody knows does not keep a call from its answer", async () => {
+    const body = '{"course_id":"nobody"}';
+    const answer = await raw(`POST /optimize_price HTTP/1.1\r\nhost: x\r\nexpect: the-best\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    expect(problemIn(answer)).toMatchObject({ status: 404, code: "unknown_course" });
   });
 
   test("a taken port is said clearly", async () => {

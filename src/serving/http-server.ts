@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, STATUS_CODES } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -24,12 +24,19 @@ const LINGER_MS = 500;
 /** How long requests in flight may take once nothing new is accepted. */
 const FINISH_MS = 2_000;
 
+const details = {
+  headers_too_large: `All headers together may hold ${LIMITS.maxHeaderSize} bytes.`,
+  request_timeout: "Send the whole request at once.",
+  invalid_request: "What arrived is not a request.",
+} as const;
+
 /** Answers what is not even a request; node:http hands over the bare socket. */
 function answerMalformed(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable) return;
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "408 Request Timeout" : "400 Bad Request";
-  const body = problemText(new ProblemError("invalid_request", `${status.slice(4)}.`));
-  socket.end(`HTTP/1.1 ${status}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
+  const code = error.code === "HPE_HEADER_OVERFLOW" ? "headers_too_large" : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "request_timeout" : "invalid_request";
+  const problem = new ProblemError(code, details[code]);
+  const body = problemText(problem);
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
 
 export class HttpServer {
@@ -42,6 +49,8 @@ export class HttpServer {
     // Only a target or host that is no URL gets to the error handler: routes have their own.
     const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
     this.#server = createServer({ ...LIMITS, ServerResponse: closingResponse(this.#state) }, (request, response) => void listener(request, response));
+    // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
+    this.#server.on("checkExpectation", (request, response) => void listener(request, response));
     this.#server.on("clientError", answerMalformed);
   }
 

@@ -4,13 +4,14 @@ import { problemHeaders } from "./headers.ts";
 
 const titles: Readonly<Record<ProblemCode, string>> = {
   invalid_request: "The request is not valid HTTP",
+  request_timeout: "The request took too long to arrive",
+  headers_too_large: "The request's headers are too large",
   invalid_json: "The body is not JSON",
   invalid_field: "A field is not valid",
   unknown_course: "The course is not known",
   not_found: "Nothing here",
   method_not_allowed: "This method is not allowed here",
   body_too_large: "The body is too large",
-  length_required: "A content length is required",
   unsupported_media_type: "The body must be application/json",
   features_unavailable: "The feature store is not available",
   draining: "This process is stopping",
