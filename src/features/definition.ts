@@ -5,7 +5,7 @@ import type { EntityName, NameKind } from "./store.ts";
 /** What an input may need beyond the event itself. One object, reused for every event. */
 export interface FoldContext {
   event_time_ms: number;
-  /** The ordinal of a name; a new name gets the next one. */
+  /** The ordinal of a name; a new name gets the next one, or NaN, which feeds nothing, when there are too many. */
   ordinal(kind: NameKind, name: string): number;
 }
 

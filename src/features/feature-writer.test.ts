@@ -15,12 +15,12 @@ const learners = ["L1", "L2", "L3"];
 
 function fold(events: readonly StreamEvent[], batchEnds: ReadonlySet<number>, limits: CacheLimits, reopen = false): MemoryStore {
   const store = new MemoryStore();
-  let writer = new FeatureWriter(store, limits);
+  let writer = new FeatureWriter(store, { limits });
   events.forEach((event, i) => {
     writer.apply(event);
     if (!batchEnds.has(i)) return;
     writer.commit({ stream_created: "s", sequence: event.sequence });
-    if (reopen) writer = new FeatureWriter(store, limits);
+    if (reopen) writer = new FeatureWriter(store, { limits });
   });
   writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
   return store;
@@ -111,7 +111,21 @@ describe("the fold", () => {
     at(3, STREAM_END_MS - 25 * HOUR_MS);
     at(4, STREAM_END_MS - 91 * DAY_MS);
     expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1 });
-    expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4 });
+    expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4, unnamed: 0 });
+  });
+
+  test("leaves learners out on demand, and changes nothing else by it", () => {
+    fc.assert(
+      fc.property(randomStream(60), (events) => {
+        const store = new MemoryStore();
+        const writer = new FeatureWriter(store, { learners: false });
+        for (const event of events) writer.apply(event);
+        expect(writer.live("learner").size).toBe(0);
+        writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
+        expect(dump(store)).toEqual(dump(fold(events, none, defaultCacheLimits)).filter((entry) => !entry.startsWith("events.learner")));
+      }),
+      { numRuns: 20 },
+    );
   });
 
   test("refuses a store of another layout", () => {

@@ -13,11 +13,19 @@ import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, ty
 
 export interface FoldCounters {
   /** Events folded. */
-  events: number;
+  readonly events: number;
   /** Updates of a state that came too late for its window and were left out. */
-  late: number;
+  readonly late: number;
   /** Course events whose category was not known yet, so that the category's side was skipped. */
-  uncategorised: number;
+  readonly uncategorised: number;
+  /** Categories and teachers that were left unknown because there are too many. */
+  readonly unnamed: number;
+}
+
+export interface FoldOptions {
+  readonly limits?: CacheLimits;
+  /** False leaves learners out, for a fold that nobody asks for them: they are most of what there is. */
+  readonly learners?: boolean;
 }
 
 /** Decoded records that stay in memory between batches. */
@@ -59,28 +67,37 @@ function currentListPrice(slots: Float64Array): number {
  * ahead of its store: throw it away and start from the store's cursor.
  */
 export class FeatureWriter {
-  readonly counters: FoldCounters = { events: 0, late: 0, uncategorised: 0 };
   readonly #store: FeatureStore;
   readonly #names: NameDictionary;
   readonly #context: FoldContext;
   readonly #caches: Readonly<Record<EntityName, RecordCache>>;
   readonly #profiles = new Map<string, CourseProfile>();
+  readonly #learners: boolean;
+  #events = 0;
+  #lateUpdates = 0;
+  #uncategorised = 0;
   readonly #late = new Float64Array(stateNames.length);
   readonly #bytes = new Uint8Array(Math.max(...entityNames.map((entity) => recordBytesMax(recordWidths[entity]))));
   #layoutStored: boolean;
 
-  constructor(store: FeatureStore, limits: CacheLimits = defaultCacheLimits) {
+  constructor(store: FeatureStore, { limits = defaultCacheLimits, learners = true }: FoldOptions = {}) {
     const layout = store.layout();
     if (layout !== undefined && layout !== layoutIdentity) {
       throw new TidemarkError("layout_mismatch", `the feature store has layout ${layout}, this version writes ${layoutIdentity}: delete the store and let it be folded again`);
     }
     this.#layoutStored = layout !== undefined;
     this.#store = store;
+    this.#learners = learners;
     const names = new NameDictionary(store);
     this.#names = names;
     this.#context = { event_time_ms: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
     const cache = (entity: EntityName): RecordCache => new RecordCache(entity, store, recordWidths[entity], limits[entity]);
     this.#caches = { course: cache("course"), category: cache("category"), learner: cache("learner") };
+  }
+
+  /** Since this writer began. */
+  get counters(): FoldCounters {
+    return { events: this.#events, late: this.#lateUpdates, uncategorised: this.#uncategorised, unnamed: this.#names.refused };
   }
 
   /** Folds one event in memory. Events come in sequence order, each once. */
@@ -89,7 +106,7 @@ export class FeatureWriter {
     const keys: EventKeys = event;
     const plan = must(eventPlans.get(event.type), "event of an unknown type");
     this.#context.event_time_ms = event_time_ms;
-    this.counters.events++;
+    this.#events++;
 
     if (plan.course.length > 0 && keys.course_id !== undefined) {
       const course = this.#caches.course.touch(keys.course_id, sequence, event_time_ms);
@@ -103,7 +120,7 @@ export class FeatureWriter {
       this.#fold(plan.category, this.#caches.category.touch(keys.category, sequence, event_time_ms).slots, event);
     }
 
-    if (keys.learner_id === undefined) return;
+    if (keys.learner_id === undefined || !this.#learners) return;
     if (event.type === "learner.erased") this.#caches.learner.erase(keys.learner_id);
     else if (plan.learner.length > 0) this.#fold(plan.learner, this.#caches.learner.touch(keys.learner_id, sequence, event_time_ms).slots, event);
   }
@@ -148,7 +165,7 @@ export class FeatureWriter {
       const value = step.value(event, context);
       if (Number.isNaN(value)) continue;
       if (!step.aggregator.update(slots, step.offset, value, context.event_time_ms, step.channel)) {
-        this.counters.late++;
+        this.#lateUpdates++;
         this.#late[step.state]!++;
       }
     }
@@ -158,7 +175,7 @@ export class FeatureWriter {
   #foldCategory(steps: readonly FoldStep[], stream: StreamEvent, course: CachedRecord): void {
     const ordinal = course.slots[CATEGORY_SLOT]! - 1;
     if (ordinal < 0) {
-      this.counters.uncategorised++;
+      this.#uncategorised++;
       return;
     }
     const category = must(this.#names.name("category", ordinal), "course of a category without a name");

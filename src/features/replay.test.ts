@@ -136,6 +136,17 @@ describe("labels of a dataset", () => {
     expect(row!.mean_jitter).toBeCloseTo((Math.log(1.1) + Math.log(0.95)) / 2, 12);
   });
 
+  test("count a price as jittered only where its own sigma and rounding explain it", () => {
+    const jittered = (price: number, base: number): number | undefined =>
+      new Script().upsert("C1", day(0)).reprice(price, day(1), base).view(price, day(6)).rows([day(5)])[0]?.jitter_exposures;
+    // Sigma is 0.1: four standard deviations, and one token in the price, are 0.4 + 1/price.
+    expect(jittered(100, 100 / Math.exp(0.409))).toBe(1);
+    expect(jittered(100, 100 / Math.exp(0.411))).toBe(0);
+    expect(jittered(100, 100 * Math.exp(0.409))).toBe(1);
+    expect(jittered(100, 1e9)).toBe(0);
+    expect(jittered(1, 1.6)).toBe(1);
+  });
+
   test("need ascending cut-offs", () => {
     expect(() => replay([], [2, 1])).toThrow(/ascend/);
   });

@@ -1,4 +1,4 @@
-import type { StreamEvent } from "../contracts/events.ts";
+import type { EventOf, StreamEvent } from "../contracts/events.ts";
 import { must } from "../lib/assert.ts";
 import { log } from "../lib/exp-log.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
@@ -33,6 +33,18 @@ export interface ReplayOptions {
   readonly horizon_ms: number;
 }
 
+/** A draw further out, in standard deviations, was not random: 1 in 16,000 is. */
+const JITTER_SDS_MAX = 4;
+
+/**
+ * The price before its random part; NaN when it has none, or one that its own σ and rounding do not explain. One such
+ * price, a base in another unit, say, would outweigh everything else that is known of a category's elasticity.
+ */
+function jitterBase({ price, jitter }: EventOf<"course.repriced">): number {
+  if (jitter === undefined) return Number.NaN;
+  return Math.abs(log(price / jitter.base)) <= JITTER_SDS_MAX * jitter.sigma + 1 / price ? jitter.base : Number.NaN;
+}
+
 type View = Pick<CourseRow, "course_id" | "category" | "period" | "view">;
 
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
@@ -49,10 +61,12 @@ const PRICE = courseFeatureIndex("price_tokens");
  *
  * There is a row for every course that had been upserted and every cut-off that the stream reached. A label window that
  * ends after the stream does is cut short: choose cut-offs that leave room for it.
+ *
+ * Memory grows with courses × cut-offs and with price changes, not with learners.
  */
 export class DatasetReplay {
   readonly #at_ms: readonly number[];
-  readonly #writer = new FeatureWriter(new MemoryStore());
+  readonly #writer = new FeatureWriter(new MemoryStore(), { learners: false });
   readonly #evaluator = new CourseEvaluator();
   readonly #labels: CourseLabels;
   readonly #views: View[] = [];
@@ -69,7 +83,7 @@ export class DatasetReplay {
     const { event, event_time_ms } = stream;
     if (event.type === "exposure.viewed") this.#labels.exposure(event.course_id, event_time_ms, event.price);
     else if (event.type === "enrollment.created") this.#labels.enrollment(event.course_id, event_time_ms, event.price);
-    else if (event.type === "course.repriced") this.#labels.reprice(event.course_id, event_time_ms, event.price, event.jitter?.base ?? Number.NaN);
+    else if (event.type === "course.repriced") this.#labels.reprice(event.course_id, event_time_ms, event.price, jitterBase(event));
   }
 
   /** Rows by cut-off, then in order of the courses' first appearance in the stream. */
