@@ -17,6 +17,8 @@ const INSTALL_TIMEOUT_MS = 300_000;
 const LOCK_POLL_MS = 200;
 /** A lock directory without its owner's pid for longer than this was left by a crash between two system calls. */
 const LOCK_UNNAMED_MS = 10_000;
+/** Longer than any set-up takes: its owner was killed, and its pid is another process's by now (in a container, maybe this one's). */
+const LOCK_MAX_MS = 1_800_000;
 /** Debian keeps daemons here, and an ordinary user's PATH leaves it out. */
 const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -119,12 +121,14 @@ function isAlive(pid) {
 /** pid that holds the lock directory; undefined when nobody living does, null when it is too young to tell. */
 export function lockOwner(lock) {
   const text = readOr(join(lock, "pid"), "");
-  if (text !== "") return isAlive(Number(text)) ? Number(text) : undefined;
+  let age_ms;
   try {
-    return Date.now() - statSync(lock).mtimeMs < LOCK_UNNAMED_MS ? null : undefined;
+    age_ms = Date.now() - statSync(lock).mtimeMs;
   } catch {
     return undefined;
   }
+  if (text === "") return age_ms < LOCK_UNNAMED_MS ? null : undefined;
+  return age_ms < LOCK_MAX_MS && isAlive(Number(text)) ? Number(text) : undefined;
 }
 
 /** Takes the lock directory, waiting for a living owner; returns how to give it back. */

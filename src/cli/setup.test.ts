@@ -124,6 +124,12 @@ describe("set-up step", () => {
     expect(setup.lockOwner(lock)).toBeNull();
     utimesSync(lock, 1, 1);
     (await setup.takeLock(lock, () => order.push("waited in vain")))();
+
+    // The killed owner's pid belongs to somebody else now.
+    write("dist/.lock/pid", String(process.pid));
+    const hour_ago = new Date(Date.now() - 3_600_000);
+    utimesSync(lock, hour_ago, hour_ago);
+    (await setup.takeLock(lock, () => order.push("waited in vain")))();
     expect(order).toHaveLength(2);
   });
 });
