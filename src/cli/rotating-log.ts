@@ -7,6 +7,7 @@ export class RotatingLog {
   readonly #bytes_max: number;
   #file: number;
   #bytes: number;
+  #lost_bytes = 0;
 
   constructor(path: string, bytes_max = 8 * 1024 * 1024) {
     this.path = path;
@@ -16,12 +17,27 @@ export class RotatingLog {
     this.#bytes = fstatSync(this.#file).size;
   }
 
+  /** What cannot be written, on a full disk say, is lost: a log must not end what it is the log of. */
   write(chunk: Uint8Array): void {
+    try {
+      this.#append(chunk);
+    } catch {
+      this.#lost_bytes += chunk.length;
+    }
+  }
+
+  #append(chunk: Uint8Array): void {
     if (this.#bytes > 0 && this.#bytes + chunk.length > this.#bytes_max) {
-      closeSync(this.#file);
+      // In this order a failure at any step leaves an open file to write to.
       renameSync(this.path, `${this.path}.1`);
+      const full = this.#file;
       this.#file = openSync(this.path, "a");
       this.#bytes = 0;
+      closeSync(full);
+    }
+    if (this.#lost_bytes > 0) {
+      this.#bytes += writeSync(this.#file, Buffer.from(`(${this.#lost_bytes} bytes could not be written here)\n`));
+      this.#lost_bytes = 0;
     }
     this.#bytes += writeSync(this.#file, chunk);
   }

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -200,6 +200,14 @@ process.send(child.identity);
 });
 
 describe("rotating log", () => {
+  // Only Linux has a device that is always full.
+  test.skipIf(!existsSync("/dev/full"))("a full disk loses text, never the supervisor", () => {
+    const log = new RotatingLog("/dev/full");
+    log.write(Buffer.from("lost\n"));
+    log.write(Buffer.from("lost\n"));
+    log.close();
+  });
+
   test("keeps at most two files of the given size, and the newest text", () => {
     const directory = mkdtempSync(join(tmpdir(), "tidemark-log-"));
     try {
