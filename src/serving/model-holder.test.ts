@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -47,6 +47,18 @@ describe("ModelHolder", () => {
     restarted.broker.connected = false;
     await restarted.models.check();
     expect(restarted.models.current?.model.version).toBe("v1");
+  });
+
+  test("keeps the newest copies and no more", async () => {
+    const digests: string[] = [];
+    for (let run = 0; run < 11; run++) {
+      digests.push(engine.promote(testArtifact(`v${run}`)));
+      await engine.models.check();
+      const written_s = 1_000_000 + run;
+      await utimes(join(cache_dir, `${digests[run]}.json`), written_s, written_s);
+    }
+    expect((await readdir(cache_dir)).sort()).toEqual(digests.slice(-8).map((digest) => `${digest}.json`).sort());
+    expect(errors).toEqual([]);
   });
 
   test("replaces a damaged copy from the object store", async () => {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BUCKET_MODELS } from "../contracts/subjects.ts";
 import type { Champion } from "../features/store.ts";
@@ -14,6 +14,8 @@ import { modelInfoText } from "./model-info.ts";
 const FAMILY = "elasticity";
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** Artifacts that stay in the cache: the one in service, and some to go back to. */
+const KEPT_MAX = 8;
 
 /** A champion in service. Replaced as a whole: a request that started with one finishes with it. */
 export interface ServedModel {
@@ -100,6 +102,16 @@ export class ModelHolder {
     return model;
   }
 
+  /** Also what a process that died while it wrote left behind counts, and goes. */
+  async #forgetOldest(): Promise<void> {
+    const { cache_dir } = this.#deps;
+    const paths = (await readdir(cache_dir)).map((name) => join(cache_dir, name));
+    // Another worker may be faster: what is gone by now counts as the oldest.
+    const files = await Promise.all(paths.map(async (path) => ({ path, written_ms: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 })));
+    const oldest = files.sort((a, b) => b.written_ms - a.written_ms).slice(KEPT_MAX);
+    await Promise.all(oldest.map(({ path }) => unlink(path).catch(() => undefined)));
+  }
+
   /** Best effort: a full disk must not keep a good model out of service. */
   async #keep(path: string, bytes: Uint8Array): Promise<void> {
     const temporary = `${path}.${process.pid}`;
@@ -107,6 +119,7 @@ export class ModelHolder {
       await mkdir(this.#deps.cache_dir, { recursive: true });
       await writeFile(temporary, bytes);
       await rename(temporary, path);
+      await this.#forgetOldest();
     } catch (error) {
       await unlink(temporary).catch(() => undefined);
       this.#deps.logger.warn({ path, error: errorMessage(error) }, "the artifact could not be cached");
