@@ -34,7 +34,7 @@ describe("priceCourse", () => {
       expect(price().optimal_price).toBeLessThan(100);
       expect(answer.optimal_price, `${exposures} exposures`).toBe(110);
       expect(answer.recommendation.action).toBe("increase");
-      expect(answer.reasoning).toMatch(/^Learners kept enrolling at 1\.5× the list price \(200 enrollments where about \d+ were expected\), so the price rises from 100 to 110 tokens, limited to one step\.$/);
+      expect(answer.reasoning).toMatch(/^Learners kept enrolling at 1\.5 times the list price \(200 enrollments where about \d+ were expected\), so the price rises from 100 to 110 tokens, limited to one step\.$/);
       const step = answer.waterfall.find((entry) => entry.name === "step");
       expect(step?.price).toBeCloseTo(110.52, 2);
       expect(step?.cost_tokens).toBeGreaterThan(0);
@@ -46,7 +46,7 @@ describe("priceCourse", () => {
     // Many more sales than expected at a lower price: demand is elastic, the price falls, and that is the reason.
     const lower = optimizeAnswer(price({ cells: [-0.4, 300, 150, 0, 300, 12] }), "q");
     expect(lower.recommendation.action).toBe("decrease");
-    expect(lower.reasoning).toMatch(/^More learners than expected enrolled at 0\.67× the list price/);
+    expect(lower.reasoning).toMatch(/^More learners than expected enrolled at 0\.67 times the list price/);
     const collapse = optimizeAnswer(price({ cells: [0, 5000, 40] }, defaultPolicy, testModel({ elasticity: -0.4, se: 0.1, level_sd: 0.1 })), "q");
     expect(price({ cells: [0, 5000, 40] }, defaultPolicy, testModel({ level_sd: 0.1 })).evidence?.surprise).toBeLessThan(-3);
     expect(collapse.recommendation.action).toBe("increase");

@@ -5,7 +5,7 @@ import type { PriceOutcome } from "./price-course.ts";
 const SAME_PRICE = 0.02;
 
 function times(ratio: number): string {
-  return `${Number(ratio.toPrecision(2))}×`;
+  return `${Number(ratio.toPrecision(2))} times`;
 }
 
 /** What learners did that the prior did not expect. */
