@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Agent, request } from "node:http";
 import type { ClientRequest, IncomingHttpHeaders } from "node:http";
 import { connect } from "node:net";
@@ -99,6 +100,20 @@ describe("over a real socket", () => {
     const body = '{"course_id":"nobody"}';
     const answer = await raw(`POST /optimize_price HTTP/1.1\r\nhost: x\r\nexpect: the-best\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
     expect(problemIn(answer)).toMatchObject({ status: 404, code: "unknown_course" });
+  });
+
+  test("a connection beyond the limit is closed and counted, and those before it are served", async () => {
+    const small = new HttpServer(engine.app, systemClock, 1);
+    const at = await small.listen("127.0.0.1", 0);
+    engine.metrics.watchServer(small);
+    const first = connect(at, "127.0.0.1");
+    await once(first, "connect");
+    const second = connect(at, "127.0.0.1");
+    await once(second, "close");
+    expect(small.refused).toBe(1);
+    first.write("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    expect(await text(first)).toMatch(/tidemark_http_connections_refused_total 1\n/);
+    await small.drain();
   });
 
   test("a taken port is said clearly", async () => {

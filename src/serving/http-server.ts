@@ -19,6 +19,8 @@ const LIMITS = {
   maxHeaderSize: 16 * 1024,
 } as const;
 
+/** Connections at a time; each holds its buffers, so there is an end to them. Beyond it a new one is closed at once, and counted. */
+const CONNECTIONS_MAX = 8_192;
 /** How long a stopping server still takes connections, answering each with `connection: close`. */
 const LINGER_MS = 500;
 /** How long requests in flight may take once nothing new is accepted. */
@@ -44,14 +46,23 @@ export class HttpServer {
   readonly #clock: Clock;
   readonly #state = { closing: false };
 
-  constructor(app: Hono, clock: Clock) {
+  #refused = 0;
+
+  constructor(app: Hono, clock: Clock, connections_max = CONNECTIONS_MAX) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
     const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
     this.#server = createServer({ ...LIMITS, ServerResponse: closingResponse(this.#state) }, (request, response) => void listener(request, response));
+    this.#server.maxConnections = connections_max;
+    this.#server.on("drop", () => this.#refused++);
     // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
     this.#server.on("checkExpectation", (request, response) => void listener(request, response));
     this.#server.on("clientError", answerMalformed);
+  }
+
+  /** Connections that were one too many. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Resolves with the port. Throws TidemarkError `address_in_use` or `cannot_listen`. */

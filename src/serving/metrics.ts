@@ -82,6 +82,11 @@ export class ServingMetrics {
     });
   }
 
+  /** Registers what the server counts: it is made after the application that answers with these figures. */
+  watchServer(server: { readonly refused: number }): void {
+    this.#counter("tidemark_http_connections_refused_total", "Connections closed because there were too many", () => server.refused);
+  }
+
   #counter(name: string, help: string, read: () => number): void {
     const counter = new Counter({
       name,

@@ -50,6 +50,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   metrics.watch({ prices, models, decisions, degradation, policy_version: policy.version });
   const server = new HttpServer(createApp({ prices, models, health, metrics, metricsText, logger }), clock);
+  metrics.watchServer(server);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();

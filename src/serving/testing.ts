@@ -156,6 +156,7 @@ export class TestEngine {
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
+  readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
   readonly #control = new ControlWriter(this.store);
@@ -172,7 +173,7 @@ export class TestEngine {
     const { models, decisions, degradation } = this;
     this.prices = new PriceService({ features, models, degradation, decisions, policy: defaultPolicy, clock });
     this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
-    const metrics = new ServingMetrics();
+    const { metrics } = this;
     metrics.watch({ prices: this.prices, models, decisions, degradation, policy_version: defaultPolicy.version });
     this.app = createApp({ prices: this.prices, models, health: this.health, metrics, metricsText: () => metrics.registry.metrics(), logger });
   }
