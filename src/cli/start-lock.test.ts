@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -27,6 +27,19 @@ test("only one start holds a data directory, and it says where things are", () =
   expect(readRunning(data)).toBeUndefined();
   expect(readdirSync(data)).toEqual([]);
   StartLock.acquire(data).release();
+});
+
+test("what cannot be published ends nothing, and is there the next time", () => {
+  const lock = StartLock.acquire(directory);
+  // Where the draft is written: a directory cannot be.
+  const draft = `${lockFile()}.${process.pid}`;
+  mkdirSync(join(draft, "in the way"), { recursive: true });
+  expect(() => lock.publish({ url: "http://127.0.0.1:2" })).not.toThrow();
+  expect(readRunning(directory)?.url).toBeUndefined();
+  rmSync(draft, { recursive: true });
+  lock.publish({});
+  expect(readRunning(directory)?.url).toBe("http://127.0.0.1:2");
+  lock.release();
 });
 
 test("a lock of a process that is gone is taken over, with the children that it left", async () => {

@@ -80,13 +80,20 @@ export class StartLock {
     }
   }
 
-  /** Tells other commands on this data directory, and a start after a crash, what is running where. */
+  /**
+   * Tells other commands on this data directory, and a start after a crash, what is running where. Best effort: on a full
+   * disk they know less, and what runs goes on.
+   */
   publish(what: Partial<Pick<Running, "nats_url" | "url" | "children">>): void {
     this.#own = { ...this.#own, ...what };
     const draft = `${this.#path}.${process.pid}`;
-    // The broker's URL may hold a password.
-    writeFileSync(draft, JSON.stringify(this.#own), { mode: 0o600 });
-    renameSync(draft, this.#path);
+    try {
+      // The broker's URL may hold a password.
+      writeFileSync(draft, JSON.stringify(this.#own), { mode: 0o600 });
+      renameSync(draft, this.#path);
+    } catch {
+      // The next change is published with this one.
+    }
   }
 
   release(): void {

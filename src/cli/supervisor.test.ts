@@ -203,8 +203,7 @@ describe("rotating log", () => {
   // Only Linux has a device that is always full.
   test.skipIf(!existsSync("/dev/full"))("a full disk loses text, never the supervisor", () => {
     const log = new RotatingLog("/dev/full");
-    log.write(Buffer.from("lost\n"));
-    log.write(Buffer.from("lost\n"));
+    expect(() => log.write(Buffer.from("lost\n"))).not.toThrow();
     log.close();
   });
 
