@@ -147,6 +147,8 @@ describe("ingest", () => {
     expect(store.champion("elasticity")).toMatchObject({ artifact: "a1", version: "v1", sequence: control_sequence });
     const next = await promoteModel(broker, { ...promotion, version: "v2" });
     expect(next).toBe(control_sequence + 1);
+    // Decided against the first, which is not in force any more.
+    await expect(promoteModel(broker, { ...promotion, version: "v3", digest: "cd".repeat(32) }, control_sequence)).rejects.toMatchObject({ code: "wrong_last_sequence" });
     const running = ingestUntil(store, (await lastSequence()) + 50, next);
     for (const event of sampleEvents("live", 50, Date.now())) await broker.publish(event.subject, event.data);
     await running;

@@ -2,9 +2,10 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { courseFeatureIndex, courseFeatureNames } from "../features/course-view.ts";
 import type { CourseRow } from "../features/replay.ts";
-import { DAY_MS } from "../lib/time.ts";
+import type { BrokerMessage } from "../ingest/nats.ts";
+import { DAY_MS, formatTime } from "../lib/time.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
-import { countData, usableRows, weeksBefore } from "./dataset.ts";
+import { countData, knownUpTo, usableRows, weeksBefore } from "./dataset.ts";
 import { HeldOut } from "./evaluation.ts";
 import { rowsBefore, splitPeriods } from "./split.ts";
 
@@ -22,6 +23,26 @@ describe("dataset", () => {
     expect(weeksBefore(0, 2 * WEEK_MS - 1)).toEqual([]);
     expect(weeksBefore(0, 2 * WEEK_MS)).toEqual([WEEK_MS]);
     expect(weeksBefore(0, 1000 * WEEK_MS)).toHaveLength(104);
+  });
+
+  test("ends at the last moment known, whatever is imported after it", async () => {
+    const message = (sequence: number, root: "events" | "backfill", days: number): BrokerMessage => {
+      const event = { id: "e", type: "exposure.viewed", time: formatTime(days * DAY_MS), course_id: "c", learner_id: "l", price: 5 };
+      return { subject: `${root}.exposure.c`, sequence, time_ms: 1_000 * DAY_MS + sequence, data: new TextEncoder().encode(JSON.stringify(event)) };
+    };
+    const upTo = (...messages: BrokerMessage[]): Promise<number> =>
+      knownUpTo(
+        {
+          getMessage: (_stream, which) =>
+            Promise.resolve("sequence" in which ? messages.find(({ sequence }) => sequence === which.sequence) : messages.findLast(({ subject }) => subject.startsWith("events."))),
+        },
+        messages.length,
+      );
+    expect(await upTo(message(1, "backfill", 300), message(2, "backfill", 400))).toBe(400 * DAY_MS);
+    expect(await upTo(message(1, "backfill", 300), message(2, "events", 999))).toBe(1_000 * DAY_MS + 2);
+    expect(await upTo(message(1, "events", 999), message(2, "backfill", 10))).toBe(1_000 * DAY_MS + 1);
+    const poison = { ...message(2, "events", 999), data: new Uint8Array(1) };
+    expect(await upTo(message(1, "backfill", 300), poison, message(3, "backfill", 10))).toBe(300 * DAY_MS);
   });
 
   test("the split goes forward in time: four weeks each when there are enough, fewer otherwise, never none", () => {

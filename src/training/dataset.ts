@@ -14,6 +14,7 @@ const PERIOD_MS = 7 * DAY_MS;
 const PERIODS_MAX = 104;
 /** How many messages in a row may be dead letters before the end of the stream counts as unreadable. */
 const REFUSALS_MAX = 1_000;
+const LIVE_SUBJECTS = "events.>";
 const ABORT_CHECK_EVENTS = 4_096;
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
@@ -29,13 +30,24 @@ export interface TrainingDataset extends Split {
 }
 
 /** The first event that decodes, from a sequence on in a direction. */
-async function eventNear(broker: Broker, from: number, step: 1 | -1): Promise<StreamEvent> {
+async function eventNear(broker: Pick<Broker, "getMessage">, from: number, step: 1 | -1): Promise<StreamEvent> {
   for (let tried = 0; tried < REFUSALS_MAX && from + tried * step > 0; tried++) {
     const message = await broker.getMessage(STREAM_EVENTS, { sequence: from + tried * step });
     const event = message === undefined ? undefined : decodeEvent(message);
     if (event !== undefined && !isRefusal(event)) return event;
   }
   throw new TidemarkError("too_little_data", `no readable event in ${REFUSALS_MAX} messages from sequence ${from}`);
+}
+
+/**
+ * The last moment that the stream knows of: of its last event or, where history was imported after it, of the last live
+ * one. Otherwise one old event that is imported late would leave everything after its date out of the dataset.
+ */
+export async function knownUpTo(broker: Pick<Broker, "getMessage">, last_sequence: number): Promise<number> {
+  const last = await eventNear(broker, last_sequence, -1);
+  const live = await broker.getMessage(STREAM_EVENTS, { last_by_subject: LIVE_SUBJECTS });
+  if (live === undefined || live.sequence >= last.sequence) return last.known_at_ms;
+  return Math.max(last.known_at_ms, (await eventNear(broker, live.sequence, -1)).known_at_ms);
 }
 
 /** Starts of whole weeks before `to_ms`, ascending, each with at least a week of history before it. */
@@ -73,14 +85,14 @@ export function countData(rows: readonly CourseRow[]): CountData {
 }
 
 /**
- * Replays EVENTS up to its present end into weekly course rows. Weeks count back from the last event, so that the
- * newest week is whole. Throws TidemarkError("too_little_data") when there is nothing to learn from.
+ * Replays EVENTS up to its present end into weekly course rows. Weeks count back from the last moment known, so
+ * that the newest week is whole. Throws TidemarkError("too_little_data") when there is nothing to learn from.
  */
 export async function buildDataset(broker: Broker, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
   const stream = await broker.streamInfo(STREAM_EVENTS);
   if (stream === undefined || stream.messages === 0) throw new TidemarkError("too_little_data", "the stream EVENTS is empty");
   const from_ms = (await eventNear(broker, stream.first_sequence, 1)).event_time_ms;
-  const to_ms = (await eventNear(broker, stream.last_sequence, -1)).known_at_ms;
+  const to_ms = await knownUpTo(broker, stream.last_sequence);
   const at_ms = weeksBefore(from_ms, to_ms);
   const split = splitPeriods(at_ms.length);
 

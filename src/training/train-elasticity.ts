@@ -8,7 +8,7 @@ import type { Clock } from "../lib/clock.ts";
 import { exp } from "../lib/exp-log.ts";
 import type { Logger } from "../lib/log.ts";
 import { formatTime } from "../lib/time.ts";
-import { artifactDigest, clipRate, compileArtifact, encodeArtifact, resultDigest } from "../models/compiled.ts";
+import { artifactDigest, clipRate, compileArtifact, type CompiledModel, encodeArtifact, resultDigest } from "../models/compiled.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
 import { estimateElasticity } from "../models/jitter-elasticity.ts";
 import { compilePredictor } from "../models/predictor.ts";
@@ -79,10 +79,9 @@ function versioned(draft: Artifact): Artifact {
 }
 
 /** Why the challenger may not take over, or undefined. Both are judged on the same weeks, which neither was fitted to. */
-async function refusal(challenger: Candidate, test: HeldOut, { broker, logger }: TrainOptions): Promise<string | undefined> {
+function refusal(challenger: Candidate, champion: CompiledModel | undefined, test: HeldOut): string | undefined {
   const { skill, poisson_deviance } = challenger.metrics;
   if (!(skill > 0)) return `skill ${skill.toFixed(4)} over the trailing conversion: not better than the naive forecast`;
-  const champion = await loadChampion(broker, logger);
   if (champion === undefined) return undefined;
   const theirs = test.metrics((view, log_price) => champion.conversionRate(view, log_price)).poisson_deviance;
   if (poisson_deviance < theirs) return undefined;
@@ -102,7 +101,8 @@ async function fitAll({ data, train_end, validation_end }: TrainingDataset, vali
 /**
  * One training run: replay, fit every learner side by side, estimate the causal elasticity, select on the validation
  * weeks, judge on the test weeks, and promote what beats the naive forecast and the present champion there. The
- * artifact is in the object store before CONTROL names it.
+ * artifact is in the object store before CONTROL names it. Rejects with `wrong_last_sequence` when another run promoted
+ * meanwhile: what it was compared with is no longer the champion.
  *
  * The digest covers every byte of the artifact, the moment and the duration of the run among them; `result_digest`
  * covers the rest and is what two runs on the same events, seed and code share.
@@ -158,11 +158,12 @@ export async function trainElasticity(options: TrainOptions): Promise<TrainResul
   compileArtifact(bytes, digest);
   const name = `${FAMILY}/${artifact.version}`;
   const challenger = candidates[contenders.indexOf(best)]!;
-  const refused = await refusal(challenger, test, options);
+  const { sequence: decided_on, champion } = await loadChampion(broker, logger);
+  const refused = refusal(challenger, champion, test);
   const reason = refused ?? `${best.name}: deviance ${challenger.metrics.poisson_deviance.toFixed(5)}, skill ${challenger.metrics.skill.toFixed(4)} on ${test.rows.length} course-weeks held out`;
   if (refused === undefined) {
     await broker.putObject(BUCKET_MODELS, name, bytes);
-    await promoteModel(broker, { type: "model.promoted", time: formatTime(clock.now_ms()), family: FAMILY, artifact: name, digest, version: artifact.version, reason });
+    await promoteModel(broker, { type: "model.promoted", time: formatTime(clock.now_ms()), family: FAMILY, artifact: name, digest, version: artifact.version, reason }, decided_on);
   }
   onProgress("fit", 3, 3);
   const result = { artifact, digest, result_digest: resultDigest(artifact), name, promoted: refused === undefined, reason };

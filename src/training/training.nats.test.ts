@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Event } from "../contracts/events.ts";
 import { BUCKET_MODELS, eventSubject, modelSubject, STREAM_CONTROL } from "../contracts/subjects.ts";
+import { promoteModel } from "../ingest/control.ts";
 import { startEmbeddedBroker, type EmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { Broker } from "../ingest/nats.ts";
 import { ManualClock, systemClock } from "../lib/clock.ts";
@@ -136,6 +137,13 @@ test("the same events and seed give the same result, which does not beat itself;
 test("a champion whose bytes are gone or corrupt is replaced, and the role leaves a good one alone", { timeout: 60_000 }, async () => {
   const champion = (await promotedModel(broker))!;
   await broker.putObject(BUCKET_MODELS, champion.artifact, new TextEncoder().encode("{}"));
+  // Another run promotes after this one has looked at the champion: what it was compared with is not in force any more.
+  const before = await broker.getMessage(STREAM_CONTROL, { last_by_subject: modelSubject("elasticity") });
+  const overtaken: Logger = { ...silentLogger, warn: () => void promoteModel(broker, { ...champion, version: "other" }, before?.sequence) };
+  const late = trainElasticity({ broker, pool, seed: 7, clock: new ManualClock(START_MS + 600 * DAY_MS), logger: overtaken, code_version: "test" });
+  await expect(late).rejects.toMatchObject({ code: "wrong_last_sequence" });
+  expect((await promotedModel(broker))?.version).toBe("other");
+
   const next = await train(7, START_MS + 700 * DAY_MS);
   expect(next.promoted).toBe(true);
   expect((await promotedModel(broker))?.digest).toBe(next.digest);
