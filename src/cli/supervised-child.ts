@@ -98,7 +98,10 @@ export class SupervisedChild {
     this.#outcomeListeners.push(listener);
   }
 
-  /** Asks it to stop, and kills it and whatever it started when it does not in time. */
+  /**
+   * Asks it to stop, and kills it and its process group when it does not in time. nats-server has a group of its own: it
+   * was asked, too, and is left to write out its store; the next start waits for it.
+   */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);

@@ -7,10 +7,10 @@ const weight = z.number().min(0).max(1);
 export const policySchema = z.object({
   version: z.string().min(1).max(100),
   objective: z.enum(["revenue", "enrollments"]),
-  /** How much each strategy's proposal pulls on the optimiser's target, in log price; they sum to at most 1. */
+  /** How much each strategy's proposal pulls on the target, in log price, relative to the others that propose. */
   weights: z.object({ elasticity: weight, competitive: weight }),
   grid: z.object({
-    /** The grid spans price / span … price · span, cut by floor, ceiling and step. */
+    /** The grid spans price / span … price · span, cut by floor and ceiling; the step is a guardrail after it. */
     span: z.number().min(1).max(10),
     points: z.int().min(2).max(512),
   }),
@@ -22,7 +22,7 @@ export const policySchema = z.object({
   hold_probability: z.number().min(0).max(1),
   hold_loss: z.number().min(0).max(1),
   horizon_days: z.int().min(1).max(365),
-  /** A record older than this marks the answer as degraded. */
+  /** Answers are marked as degraded once the fold is behind its stream and has not moved for longer than this. */
   stale_after_ms: z.number().positive(),
 });
 export type Policy = z.infer<typeof policySchema>;
