@@ -156,6 +156,31 @@ describe("ingest", () => {
     expect(contents(store)).toEqual(await cleanReplay());
   });
 
+  it("says what it leaves out, once a minute and only when there is more", async () => {
+    const store = new MemoryStore();
+    const said: object[] = [];
+    const logger = { ...silentLogger, info: (fields: object) => void said.push(fields) };
+    let now_ms = 0;
+    const clock = { ...systemClock, now_ms: () => now_ms };
+    const stop = new AbortController();
+    const start = await lastSequence();
+    new FeatureWriter(store).commit({ stream_created: (await broker.streamInfo(STREAM_EVENTS))?.created ?? "", sequence: start });
+    const running = runIngest({ broker, store, logger, clock, signal: stop.signal });
+    const view = async (at_ms: number): Promise<void> => {
+      now_ms = at_ms;
+      const body = { id: "x", type: "exposure.viewed", time: formatTime(Date.now()), course_id: "nobodys", learner_id: "l1", price: 5 };
+      const { sequence } = await broker.publish("events.exposure.nobodys", new TextEncoder().encode(JSON.stringify(body)));
+      while ((store.cursor(STREAM_EVENTS)?.sequence ?? 0) < sequence) await systemClock.sleep(5);
+    };
+    await view(59_999);
+    await view(60_000);
+    await view(60_001);
+    await view(120_000);
+    stop.abort();
+    await running;
+    expect(said).toMatchObject([{ uncategorised: 2, late: 0, dead_letters: 0 }, { uncategorised: 4 }]);
+  });
+
   it("ends replay at a given sequence", async () => {
     const seen: number[] = [];
     const range = await replayEvents(broker, { last_sequence: 40 }, (event) => seen.push(event.sequence));

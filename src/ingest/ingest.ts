@@ -10,8 +10,8 @@ import type { Broker } from "./nats.ts";
 import { StreamFold } from "./stream-fold.ts";
 
 const BATCH_EVENTS_MAX = 8192;
-/** Pages that a dead reader pins matter only while commits need new ones: checked at boot and after commits. */
-const READER_CHECK_MS = MINUTE_MS;
+/** Between checks of the store's readers, and lines about what was left out. */
+const HOUSEKEEPING_MS = MINUTE_MS;
 
 export interface IngestProgress {
   /** Messages of EVENTS folded by this run, refused ones included. */
@@ -48,17 +48,23 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
   const features = new FeatureWriter(store);
   const control = new ControlWriter(store);
-  let checked_ms = Number.NEGATIVE_INFINITY;
-  const releaseDeadReaders = (): void => {
+  let kept_ms = Number.NEGATIVE_INFINITY;
+  let told = 0;
+  // At boot and after commits: a store that is not written needs no pages back, and leaves nothing out.
+  const keepHouse = (): void => {
     const now_ms = clock.now_ms();
-    if (now_ms - checked_ms < READER_CHECK_MS) return;
-    checked_ms = now_ms;
+    if (now_ms - kept_ms < HOUSEKEEPING_MS) return;
+    kept_ms = now_ms;
     const released = store.releaseDeadReaders();
     if (released > 0) logger.warn({ released }, "readers of the feature store died and were let go");
+    const { late, uncategorised, unnamed } = features.counters;
+    const counts = { late, uncategorised, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
+    const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    if (total > told) logger.info({ ...counts, late_by_state: features.lateByState() }, "left out of the fold since the start");
+    told = total;
   };
-  releaseDeadReaders();
   const onCommit = (): void => {
-    releaseDeadReaders();
+    keepHouse();
     options.onProgress?.({
       events: events.messages,
       batches: events.batches,
@@ -92,6 +98,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     },
     commit: (cursor) => control.commit(cursor),
   });
+  keepHouse();
   const forgetStatus = broker.onStatus((connected) => {
     if (connected) logger.info({}, "broker is back, going on");
     else if (!signal.aborted) logger.warn({}, "broker lost, waiting for it");
