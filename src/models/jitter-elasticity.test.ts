@@ -41,6 +41,11 @@ function changed(rows: readonly JitterRow[], change: (index: number) => Partial<
 const base: Scenario = { seed: "base", elasticities: [-2, -1.5, -1], courses: 150, weeks: 40, sigma: 0.1, tau: 0, exposures: 20 };
 
 describe("causal elasticity from jitter", () => {
+  test("reports every category under its own name, whatever that is", () => {
+    const rows = changed(simulate(base), (i) => ({ category: i % 2 === 0 ? "__proto__" : "art" }));
+    expect(Object.keys(estimateElasticity(rows).categories).sort()).toEqual(["__proto__", "art"]);
+  });
+
   test("its 95 % intervals cover the truth, of categories and of the mean, about as often as they say", () => {
     let covered = 0;
     let intervals = 0;

@@ -97,21 +97,23 @@ export function estimateElasticity(rows: readonly JitterRow[]): ElasticityReport
 
   const tau_category = shrunk.tau;
   const elsewhere = Math.sqrt(shrunk.mean.variance + tau_category ** 2);
-  const categories: Record<string, ElasticityEstimate> = {};
+  const categories = new Map<string, ElasticityEstimate>();
   let total = 0;
   for (const [category, sold] of sales) {
     total += sold;
     const group = groups.get(category);
-    categories[category] =
+    categories.set(
+      category,
       group === undefined
         ? { value: shrunk.mean.value, se: elsewhere, sales: sold, identified: true, source: "global" }
-        : { value: group.value, se: Math.sqrt(group.variance), sales: sold, identified: true, source: group.share > 0.5 ? "global" : "category" };
+        : { value: group.value, se: Math.sqrt(group.variance), sales: sold, identified: true, source: group.share > 0.5 ? "global" : "category" },
+    );
   }
   return {
     global: { value: shrunk.mean.value, se: Math.sqrt(shrunk.mean.variance), sales: total, identified: true, source: "global" },
     tau_category,
     tau_course: courseSpread([...fits.values()], overDispersion(courses.map((course) => atElasticity(course, fits.get(course.category)?.value ?? 0)))),
-    categories,
+    categories: Object.fromEntries(categories),
   };
 }
 
