@@ -30,6 +30,7 @@ export interface ConsumeOptions {
   readonly start_sequence: number;
   /** The stream's identity, where the sequence belongs to one: another stream of the name is refused (`stream_recreated`). */
   readonly stream_created?: string;
+  /** Only messages of this subject; whether some of them were removed before they were read cannot be told. */
   readonly subject?: string;
 }
 

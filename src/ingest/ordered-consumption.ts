@@ -32,6 +32,7 @@ export class OrderedConsumption implements Consumption {
   readonly #wire: Wire;
   readonly #api: ConsumerApi;
   readonly #onMessage: (message: DeliveredMessage) => void;
+  readonly #filtered: boolean;
   #next_sequence: number;
   #created: string | undefined;
   #paused = false;
@@ -49,6 +50,7 @@ export class OrderedConsumption implements Consumption {
     this.#api = api;
     this.#next_sequence = options.start_sequence;
     this.#created = options.stream_created;
+    this.#filtered = options.subject !== undefined;
     this.#onMessage = onMessage;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = (reason) => resolve(reason);
@@ -136,7 +138,8 @@ export class OrderedConsumption implements Consumption {
   #checkStream(state: StreamState | undefined): asserts state is StreamState {
     if (state !== undefined) {
       this.#created ??= state.created;
-      if (this.#next_sequence <= 1) this.#next_sequence = Math.max(1, state.first_sequence);
+      // Of one subject alone, what was removed since may never have been its: that is no gap.
+      if (this.#next_sequence <= 1 || this.#filtered) this.#next_sequence = Math.max(1, this.#next_sequence, state.first_sequence);
     }
     checkPosition(this.#stream, { stream_created: this.#created ?? "", sequence: this.#next_sequence - 1 }, state);
   }

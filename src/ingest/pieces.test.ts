@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TidemarkError } from "../lib/errors.ts";
 import { AckSubjectReader } from "./ack-subject.ts";
-import type { StreamState } from "./broker-message.ts";
+import type { ConsumeOptions, StreamState } from "./broker-message.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
 import { checkPosition } from "./position.ts";
@@ -121,7 +121,7 @@ describe("OrderedConsumption", () => {
   const state: StreamState = { created: "A", first_sequence: 10, last_sequence: 20, messages: 11, bytes: 1 };
 
   /** A connection whose consumers never deliver anything; what it asked for is recorded. */
-  function open(options: { start_sequence: number; stream_created?: string }, answer: () => Promise<StreamState | undefined> = () => Promise.resolve(state)) {
+  function open(options: ConsumeOptions, answer: () => Promise<StreamState | undefined> = () => Promise.resolve(state)) {
     const status = new ConnectionStatus();
     const opened: number[] = [];
     const link = { closed: false };
@@ -163,6 +163,13 @@ describe("OrderedConsumption", () => {
       await consumption.stop();
       expect(opened).toEqual([from]);
     }
+  });
+
+  it("of one subject goes on where the stream begins now: what it lost may have been of others", async () => {
+    const { consumption, opened } = open({ start_sequence: 5, subject: "events.market.rare" });
+    await consumption.start();
+    await consumption.stop();
+    expect(opened).toEqual([10]);
   });
 
   it.each([
