@@ -5,6 +5,7 @@ import { defaultPolicy, type Policy } from "../contracts/policy.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import { optimizeAnswer } from "./answer.ts";
 import { type PriceOutcome, priceCourse } from "./price-course.ts";
+import { conversionAt } from "./quadrature.ts";
 import { anyInputs, anyModel, anyPolicy, testInputs, testModel } from "./testing.ts";
 
 function price(changes: Parameters<typeof testInputs>[0] = {}, policy: Policy = defaultPolicy, model: CompiledModel | null = testModel()): PriceOutcome {
@@ -168,6 +169,15 @@ describe("priceCourse", () => {
     expect(type(-0.5, 0.1)).toBe("inelastic");
   });
 
+  test("a strategy's pull that would earn less is not followed", () => {
+    const policy = { ...defaultPolicy, weights: { elasticity: 0, competitive: 1 } };
+    const inputs = { features: { competitor_price_tokens: 200 } };
+    const outcome = price(inputs, policy, testModel({ elasticity: -1.2, se: 0.1 }));
+    expect(outcome).toMatchObject({ hold: "cost", candidate_price: 110, optimal_price: 100 });
+    expect(optimizeAnswer(outcome, "q").reasoning).toMatch(/would earn less, so the price is held at 100 tokens\.$/);
+    expect(price(inputs, policy, testModel({ elasticity: -0.8, se: 0.1 }))).toMatchObject({ hold: undefined, optimal_price: 110 });
+  });
+
   test("for any legal input the answer is valid, guarded, explained, and the same every time", () => {
     fc.assert(
       fc.property(anyInputs, anyModel, anyPolicy, (inputs, model, policy) => {
@@ -181,6 +191,8 @@ describe("priceCourse", () => {
         const within_step = Math.abs(Math.log(optimal_price / current_price)) <= policy.step_log_max;
         const one_token = policy.step_log_max > 0 && Math.abs(optimal_price - current_price) === 1;
         expect(!legal || within_step || one_token).toBe(true);
+        const earns = (at: number): number => at * conversionAt(outcome.posterior.nodes, Math.log(at / current_price)).mean;
+        expect(!legal || earns(optimal_price) >= earns(current_price)).toBe(true);
         expect(price_range.min <= optimal_price && optimal_price <= price_range.max).toBe(true);
         expect(answer.waterfall.at(-1)?.price).toBe(optimal_price);
         expect(answer.waterfall.every((step) => Number.isFinite(step.price) && (step.cost_tokens ?? 0) >= 0)).toBe(true);

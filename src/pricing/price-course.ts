@@ -35,6 +35,8 @@ export interface PriceOutcome {
   readonly optimal_price: number;
   /** The whole price that the guardrails left before the hold rule. */
   readonly candidate_price: number;
+  /** Why the candidate was not taken: too likely to lose revenue, or expected to earn less than the current price. */
+  readonly hold: "risk" | "cost" | undefined;
   /** Over the policy's horizon. */
   readonly volume: Volume;
   /** Conversion at the current and at the optimal price. */
@@ -113,8 +115,12 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const moves = candidate !== current;
   const gain = logRevenueRatio(nodes, Math.log(candidate / current));
   const candidate_loss = moves ? probabilityBelow(gain, Math.log(1 - policy.hold_loss)) : 0;
-  const held = can_hold && candidate_loss > policy.hold_probability;
-  if (held) bind("hold", current, candidate, `Held: the move to ${candidate} loses more than ${twoDecimals(policy.hold_loss * 100)} % of revenue with probability ${twoDecimals(candidate_loss)}.`);
+  const risky = can_hold && candidate_loss > policy.hold_probability;
+  // A step towards a distant optimum, or a strategy's pull, may cost on the way: the objective decides, not the direction.
+  const costly = can_hold && !risky && moves && candidate * conversionAt(nodes, Math.log(candidate / current)).mean < current * conversion_now.mean;
+  const held = risky || costly;
+  if (costly) bind("hold", current, candidate, `Held: at ${candidate} tokens the expected revenue is lower than now.`);
+  if (risky) bind("hold", current, candidate, `Held: the move to ${candidate} loses more than ${twoDecimals(policy.hold_loss * 100)} % of revenue with probability ${twoDecimals(candidate_loss)}.`);
   const optimal_price = held ? current : candidate;
   const rounded = price === optimal_price ? "Already a whole number of tokens." : "To a whole number of tokens inside the guardrails.";
   const one_token = Math.abs(optimal_price - current) === 1 && Math.abs(Math.log(optimal_price / current)) > policy.step_log_max;
@@ -134,6 +140,7 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
     allowed,
     optimal_price,
     candidate_price: candidate,
+    hold: risky ? "risk" : costly ? "cost" : undefined,
     volume,
     conversion_now,
     conversion_optimal: conversionAt(nodes, Math.log(optimal_price / current)),

@@ -46,7 +46,10 @@ function limited(outcome: PriceOutcome): string {
 export function reasoningOf(outcome: PriceOutcome): string {
   const current = outcome.inputs.current_price;
   const price = outcome.optimal_price;
-  if (outcome.binding.includes("hold")) return `${because(outcome)}, but the move is too likely to lose revenue, so the price is held at ${current} tokens.`;
+  if (outcome.binding.includes("hold")) {
+    const why = outcome.hold === "risk" ? "the move is too likely to lose revenue" : "one step that way would earn less";
+    return `${because(outcome)}, but ${why}, so the price is held at ${current} tokens.`;
+  }
   if (price === current) return `${because(outcome)}, and no whole price within one step promises more, so the price stays at ${current} tokens.`;
   return `${because(outcome)}, so the price ${price > current ? "rises" : "falls"} from ${current} to ${price} tokens${limited(outcome)}.`;
 }
