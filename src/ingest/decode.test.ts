@@ -169,6 +169,13 @@ describe("refusals", () => {
     expect(JSON.stringify(refusal).length).toBeLessThan(2_000);
   });
 
+  it("survives values nested as deep as the size allows beside the type", () => {
+    const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+    const text = JSON.stringify(event);
+    expect(decodeEvent(message("events.exposure.c1", new TextEncoder().encode(`${text.slice(0, -1)},"price":${deep(32_000)}}`)))).toMatchObject({ reason: "invalid_field", field: "price" });
+    expect(decodeEvent(message("events.exposure.c1", new TextEncoder().encode(`${text.slice(0, -1)},"note":${deep(32_000)}}`)))).toHaveProperty("event");
+  });
+
   it.each([["{"], ["[]"], ["5"], ["null"], [""], ['"text"'], ['\ufeff{"type":"exposure.viewed"}']])("calls %j not JSON", (text) => {
     expect(decodeEvent(message("events.exposure.c1", new TextEncoder().encode(text)))).toMatchObject({ reason: "not_json" });
   });

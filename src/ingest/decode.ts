@@ -12,34 +12,54 @@ export interface Refusal {
   readonly detail: string;
 }
 
-export function isRefusal(decoded: StreamEvent | Refusal): decoded is Refusal {
+export function isRefusal(decoded: StreamEvent | Event | Refusal): decoded is Refusal {
   return "reason" in decoded;
 }
 
 const BACKFILL = "backfill.";
+const BROKER_TIME = "the broker's timestamp";
 const DETAIL_CHARS_MAX = 500;
 // Strict: a byte order mark or bytes that are not UTF-8 are not JSON.
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const schemas = new Map(Object.entries(eventSchemas));
 
 /**
- * Bytes of the stream to an event, or why not. A pure function of the message, so that every replica refuses the same
- * ones. Never throws.
+ * A message of the stream to an event, or why not. A pure function of the message, so that every replica refuses the
+ * same ones. Never throws.
  */
 export function decodeEvent(message: BrokerMessage): StreamEvent | Refusal {
-  const { data } = message;
-  if (data.length > EVENT_BYTES_MAX) return { reason: "too_large", detail: `${data.length} bytes, at most ${EVENT_BYTES_MAX} are accepted` };
-  const body = parseJson(data);
-  if (typeof body === "string") return { reason: "not_json", detail: body };
-  const { type } = body;
+  const event = decodeBytes(message.data);
+  return isRefusal(event) ? event : place(message, event);
+}
+
+/** The bytes of one event, wherever they came from, to the event that they say, or why not. Never throws. */
+export function decodeBytes(data: Uint8Array): Event | Refusal {
+  if (data.length > EVENT_BYTES_MAX) return tooLarge(data.length);
+  let value: unknown;
+  try {
+    value = JSON.parse(utf8.decode(data));
+  } catch (error) {
+    return { reason: "not_json", detail: cut(error instanceof Error ? error.message : "not JSON") };
+  }
+  return decodeValue(value, data.length);
+}
+
+/** The same of a value that is parsed already, from text of `bytes` bytes. */
+export function decodeValue(value: unknown, bytes: number): Event | Refusal {
+  if (bytes > EVENT_BYTES_MAX) return tooLarge(bytes);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return { reason: "not_json", detail: "not a JSON object" };
+  const { type } = value as { type?: unknown };
   const schema = typeof type === "string" ? schemas.get(type) : undefined;
   if (schema === undefined) return { reason: "unknown_type", field: "type", detail: `type is ${describe(type)}` };
-  const parsed = schema.safeParse(body);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return { reason: "invalid_field", field: cut(issue?.path.join(".") ?? ""), detail: cut(issue?.message ?? "invalid") };
-  }
-  return place(message, parsed.data);
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  return { reason: "invalid_field", field: cut(issue?.path.join(".") ?? ""), detail: cut(issue?.message ?? "invalid") };
+}
+
+/** Refuses a live event whose time lies too far after `now_ms` by the clock of who takes it in. */
+export function checkTime(event: Event, now_ms: number): Refusal | undefined {
+  return tooEarly("time", parseTime(event.time), now_ms, "the engine's clock");
 }
 
 /** What the schemas cannot say: the subject and the times must fit the message that carried the event. */
@@ -48,31 +68,26 @@ function place(message: BrokerMessage, event: Event): StreamEvent | Refusal {
   const subject = eventSubject(event, backfill ? "backfill" : "events");
   if (subject !== message.subject) return { reason: "subject_mismatch", detail: `an event with these fields belongs on ${subject}` };
   const event_time_ms = parseTime(event.time);
-  const latest_ms = message.time_ms + EVENT_FUTURE_MAX_MS;
-  if (event_time_ms > latest_ms) return inFuture("time", event_time_ms - message.time_ms, "the broker's timestamp");
+  const early = tooEarly("time", event_time_ms, message.time_ms, BROKER_TIME);
+  if (early !== undefined) return early;
   let known_at_ms = message.time_ms;
   if (backfill) {
     known_at_ms = event.known_at === undefined ? event_time_ms : parseTime(event.known_at);
-    if (known_at_ms > latest_ms) return inFuture("known_at", known_at_ms - message.time_ms, "the broker's timestamp");
-    // Known before it happened: a dataset would count it among what was known, and so leak it into features.
-    if (event_time_ms > known_at_ms + EVENT_FUTURE_MAX_MS) return inFuture("time", event_time_ms - known_at_ms, "known_at");
+    // The last: known before it happened, a dataset would count it among what was known, and so leak it into features.
+    const refusal = tooEarly("known_at", known_at_ms, message.time_ms, BROKER_TIME) ?? tooEarly("time", event_time_ms, known_at_ms, "known_at");
+    if (refusal !== undefined) return refusal;
   }
   return { sequence: message.sequence, broker_time_ms: message.time_ms, event_time_ms, known_at_ms, event };
 }
 
-function inFuture(field: string, ahead_ms: number, of: string): Refusal {
-  return { reason: "time_in_future", field, detail: `${ahead_ms} ms after ${of}, at most ${EVENT_FUTURE_MAX_MS} are accepted` };
+function tooEarly(field: string, time_ms: number, than_ms: number, than: string): Refusal | undefined {
+  const ahead_ms = time_ms - than_ms;
+  if (ahead_ms <= EVENT_FUTURE_MAX_MS) return undefined;
+  return { reason: "time_in_future", field, detail: `${ahead_ms} ms after ${than}, at most ${EVENT_FUTURE_MAX_MS} are accepted` };
 }
 
-/** The object, or what is wrong with the text. */
-function parseJson(data: Uint8Array): Record<string, unknown> | string {
-  let body: unknown;
-  try {
-    body = JSON.parse(utf8.decode(data));
-  } catch (error) {
-    return cut(error instanceof Error ? error.message : "not JSON");
-  }
-  return typeof body === "object" && body !== null && !Array.isArray(body) ? (body as Record<string, unknown>) : "not a JSON object";
+function tooLarge(bytes: number): Refusal {
+  return { reason: "too_large", detail: `${bytes} bytes, at most ${EVENT_BYTES_MAX} are accepted` };
 }
 
 /** Never spells out an object: one that is nested thousands deep would overflow the stack. */
