@@ -4,6 +4,8 @@ import { optimizeBodySchema, predictBodySchema } from "../contracts/api.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { readBody } from "./body.ts";
+import type { EventIntake } from "./event-intake.ts";
+import { postEvents } from "./event-route.ts";
 import { jsonInit } from "./headers.ts";
 import type { HealthReport } from "./health.ts";
 import { landing } from "./landing.ts";
@@ -16,6 +18,7 @@ export interface AppDeps {
   readonly prices: PriceService;
   readonly models: ModelHolder;
   readonly health: HealthReport;
+  readonly events: EventIntake;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -29,7 +32,7 @@ type Handler = (context: Context) => Promise<Response> | Response;
  * the framework's composition, which a price call feels.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { prices, models, health, metrics } = deps;
+  const { prices, models, health, events, metrics } = deps;
   const app = new Hono();
   const allowed = new Map<string, string>();
 
@@ -51,6 +54,7 @@ export function createApp(deps: AppDeps): Hono {
 
   route("POST", "/optimize_price", async (context) => new Response(prices.optimize(await readBody(context, optimizeBodySchema)), jsonInit));
   route("POST", "/predict_enrollments", async (context) => new Response(prices.predict(await readBody(context, predictBodySchema)), jsonInit));
+  route("POST", "/events", (context) => postEvents(context, events));
   route("GET", "/model_info", () => {
     const served = models.current;
     if (served === undefined) throw new ProblemError("not_found", "No model has been promoted yet: prices come from priors.");

@@ -3,23 +3,32 @@ import type { z } from "zod";
 import { BODY_BYTES_MAX } from "../contracts/api.ts";
 import { ProblemError } from "./problem.ts";
 
-const JSON_TYPE = "application/json";
+export const JSON_TYPE = "application/json";
 
-function tooLarge(): ProblemError {
+function tooLarge(bytes_max: number): ProblemError {
   // The rest of the body is never read, so the connection cannot carry another request.
-  return new ProblemError("body_too_large", `The body may hold at most ${BODY_BYTES_MAX} bytes.`, { headers: { connection: "close" } });
+  return new ProblemError("body_too_large", `The body may hold at most ${bytes_max} bytes.`, { headers: { connection: "close" } });
 }
 
-function isJson(contentType: string | undefined): boolean {
-  if (contentType === undefined) return false;
-  if (contentType === JSON_TYPE) return true;
+/** The media type without its parameters; "" when there is none. */
+export function mediaType(context: Context): string {
+  const contentType = context.req.header("content-type");
+  if (contentType === undefined || contentType === JSON_TYPE) return contentType ?? "";
   const end = contentType.indexOf(";");
-  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase() === JSON_TYPE;
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
+}
+
+/** The length that the request declares, judged before anything is read; undefined when it declares none. */
+export function declaredLength(context: Context, bytes_max: number): number | undefined {
+  const declared = context.req.header("content-length");
+  if (declared === undefined) return undefined;
+  if (!(Number(declared) <= bytes_max)) throw tooLarge(bytes_max);
+  return Number(declared);
 }
 
 /** Reads a body that does not say its length, and stops at the cap. */
-async function readCounted(request: Request): Promise<string> {
-  if (request.body === null) return "";
+async function readCounted(request: Request, bytes_max: number): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array(0);
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -27,14 +36,14 @@ async function readCounted(request: Request): Promise<string> {
     const { done, value } = await reader.read();
     if (done) break;
     bytes += value.byteLength;
-    if (bytes > BODY_BYTES_MAX) {
+    if (bytes > bytes_max) {
       // Not awaited: a client that goes on sending would delay the answer.
       void reader.cancel().catch(() => undefined);
-      throw tooLarge();
+      throw tooLarge(bytes_max);
     }
     chunks.push(value);
   }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }
 
 /**
@@ -43,12 +52,16 @@ async function readCounted(request: Request): Promise<string> {
  * whole price call.
  */
 function readText(context: Context): Promise<string> {
-  const declared = context.req.header("content-length");
-  if (declared !== undefined && !(Number(declared) <= BODY_BYTES_MAX)) throw tooLarge();
-  if (!isJson(context.req.header("content-type"))) {
+  const declared = declaredLength(context, BODY_BYTES_MAX);
+  if (mediaType(context) !== JSON_TYPE) {
     throw new ProblemError("unsupported_media_type", `Send the body as ${JSON_TYPE}.`, { field: "content-type" });
   }
-  return declared === undefined ? readCounted(context.req.raw) : context.req.raw.text();
+  return declared === undefined ? readCounted(context.req.raw, BODY_BYTES_MAX).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text();
+}
+
+/** The bytes of a body whose length `declaredLength` has judged. */
+export async function readBytes(context: Context, declared: number | undefined, bytes_max: number): Promise<Uint8Array> {
+  return declared === undefined ? readCounted(context.req.raw, bytes_max) : new Uint8Array(await context.req.raw.arrayBuffer());
 }
 
 function parseJson(text: string): unknown {

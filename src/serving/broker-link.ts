@@ -1,7 +1,8 @@
-import type { BulkPublisher, StreamState } from "../ingest/broker-message.ts";
+import type { BulkPublisher, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import { Broker } from "../ingest/nats.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import type { EventPublisher } from "./event-intake.ts";
 
 /** What serving asks of the broker; every call may fail, and prices are answered all the same. */
 export interface BrokerPort {
@@ -12,7 +13,7 @@ export interface BrokerPort {
 }
 
 /** A broker connection that may not be there yet: serving starts without waiting for one. */
-export class BrokerLink implements BrokerPort {
+export class BrokerLink implements BrokerPort, EventPublisher {
   readonly #abort = new AbortController();
   /** Resolves when the first connection is there, or was given up. */
   readonly settled: Promise<void>;
@@ -38,6 +39,10 @@ export class BrokerLink implements BrokerPort {
 
   bulkPublisher(options: { readonly window: number }): BulkPublisher {
     return this.#must().bulkPublisher(options);
+  }
+
+  async publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<PublishAck> {
+    return this.#must().publish(subject, data, options);
   }
 
   async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {

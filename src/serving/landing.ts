@@ -4,6 +4,7 @@ import { htmlHeaders, jsonHeaders } from "./headers.ts";
 const endpoints = [
   { method: "POST", path: "/optimize_price", answers: "the best price of a course, its expected effect and every step that led to it" },
   { method: "POST", path: "/predict_enrollments", answers: "enrollments and revenue at up to 100 prices, with intervals" },
+  { method: "POST", path: "/events", answers: "a verdict on each of up to 1,000 events, once those that are valid are stored" },
   { method: "GET", path: "/model_info", answers: "the model in service and the candidates it beat" },
   { method: "GET", path: "/health", answers: "what runs, what it knows and how fresh it is" },
   { method: "GET", path: "/readyz", answers: "200 while prices can be answered" },

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
+import type { EventIntake } from "./event-intake.ts";
 import type { ModelHolder } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
 
@@ -14,6 +15,7 @@ export interface MetricSources {
   readonly prices: PriceService;
   readonly models: ModelHolder;
   readonly decisions: DecisionLog;
+  readonly events: EventIntake;
   readonly degradation: Degradation;
   readonly policy_version: string;
 }
@@ -43,7 +45,7 @@ export class ServingMetrics {
 
   /** Registers the figures that others count. In a cluster counters and queues add up, states take the worst. */
   watch(sources: MetricSources): void {
-    const { prices, models, decisions, degradation, policy_version } = sources;
+    const { prices, models, decisions, events, degradation, policy_version } = sources;
     collectDefaultMetrics({ register: this.registry });
     this.#counter("tidemark_price_cache_hits_total", "Prices answered from the cache", () => prices.hits);
     this.#counter("tidemark_price_cache_misses_total", "Prices computed", () => prices.misses);
@@ -54,6 +56,7 @@ export class ServingMetrics {
     this.#counter("tidemark_decisions_dropped_total", "Decisions that left the full queue unrecorded", () => decisions.dropped);
     this.#counter("tidemark_decisions_retries_total", "Publications of decisions that failed and were tried again", () => decisions.retries);
     this.#gauge("tidemark_decisions_pending", "Decisions not acknowledged yet", "sum", () => decisions.pending);
+    this.#watchEvents(events);
     this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures);
     this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps);
     this.#gauge("tidemark_event_lag_events", "Events of the stream that the feature store has not folded", "max", () => degradation.lag_events ?? 0);
@@ -85,6 +88,25 @@ export class ServingMetrics {
   /** Registers what the server counts: it is made after the application that answers with these figures. */
   watchServer(server: { readonly refused: number }): void {
     this.#counter("tidemark_http_connections_refused_total", "Connections closed because there were too many", () => server.refused);
+  }
+
+  #watchEvents(events: EventIntake): void {
+    this.#counter("tidemark_events_accepted_total", "Events of POST /events that the broker stored", () => events.accepted);
+    this.#counter("tidemark_events_duplicates_total", "Events of POST /events that the broker had stored before", () => events.duplicates);
+    this.#counter("tidemark_events_shed_total", "Calls of POST /events turned away because too much was under way", () => events.shed);
+    this.#counter("tidemark_events_unavailable_total", "Calls of POST /events that the broker did not acknowledge in full", () => events.unavailable);
+    this.#gauge("tidemark_events_publications", "Events of POST /events that wait for the broker", "sum", () => events.publications);
+    this.#gauge("tidemark_events_body_bytes", "Bytes of the bodies of POST /events under way", "sum", () => events.body_bytes);
+    const rejected = new Counter({
+      name: "tidemark_events_rejected_total",
+      help: "Events of POST /events that are not valid, by reason",
+      labelNames: ["reason"],
+      registers: [this.registry],
+      collect(): void {
+        rejected.reset();
+        for (const [reason, count] of events.rejected) rejected.inc({ reason }, count);
+      },
+    });
   }
 
   #counter(name: string, help: string, read: () => number): void {

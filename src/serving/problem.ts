@@ -12,7 +12,10 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   not_found: "Nothing here",
   method_not_allowed: "This method is not allowed here",
   body_too_large: "The body is too large",
-  unsupported_media_type: "The body must be application/json",
+  unsupported_media_type: "This content type is not accepted here",
+  events_rejected: "No event was accepted",
+  too_many_events: "Too many events are on their way",
+  broker_unavailable: "The broker is not available",
   features_unavailable: "The feature store is not available",
   draining: "This process is stopping",
   internal: "Something went wrong in the engine",
@@ -24,12 +27,15 @@ export class ProblemError extends Error {
   readonly code: ProblemCode;
   readonly field: string | undefined;
   readonly headers: Readonly<Record<string, string>> | undefined;
+  /** Members of the body beside the standard ones. */
+  readonly extension: object | undefined;
 
-  constructor(code: ProblemCode, detail: string, options: { field?: string; headers?: Readonly<Record<string, string>> } = {}) {
+  constructor(code: ProblemCode, detail: string, options: { field?: string; headers?: Readonly<Record<string, string>>; extension?: object } = {}) {
     super(detail);
     this.code = code;
     this.field = options.field;
     this.headers = options.headers;
+    this.extension = options.extension;
   }
 
   get status(): number {
@@ -46,7 +52,7 @@ export function problemText(problem: ProblemError): string {
     code: problem.code,
     ...(problem.field === undefined ? {} : { field: problem.field }),
   };
-  return JSON.stringify(body);
+  return JSON.stringify(problem.extension === undefined ? body : { ...body, ...problem.extension });
 }
 
 export function problemResponse(problem: ProblemError): Response {

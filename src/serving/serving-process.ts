@@ -6,6 +6,7 @@ import { createApp } from "./app.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
+import { EventIntake } from "./event-intake.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
@@ -48,8 +49,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const decisions = new DecisionLog({ broker, clock, logger });
   const prices = new PriceService({ features, models, degradation, decisions, policy, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
-  metrics.watch({ prices, models, decisions, degradation, policy_version: policy.version });
-  const server = new HttpServer(createApp({ prices, models, health, metrics, metricsText, logger }), clock);
+  const events = new EventIntake({ broker, clock, logger });
+  metrics.watch({ prices, models, decisions, events, degradation, policy_version: policy.version });
+  const server = new HttpServer(createApp({ prices, models, health, events, metrics, metricsText, logger }), clock);
   metrics.watchServer(server);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);

@@ -6,8 +6,9 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { BulkPublisher, StreamState } from "../ingest/broker-message.ts";
+import type { BulkPublisher, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
+import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Logger } from "../lib/log.ts";
 import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
@@ -17,6 +18,7 @@ import { createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
+import { EventIntake, type EventPublisher } from "./event-intake.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
 import { ServingMetrics } from "./metrics.ts";
@@ -46,13 +48,24 @@ export interface Published {
 }
 
 /** A broker in memory that fails when told to. */
-export class TestBroker implements BrokerPort {
+export class TestBroker implements BrokerPort, EventPublisher {
   connected = true;
   /** Groups of publications that fail before one is taken again. */
   failures = 0;
   stream: StreamState | undefined;
   readonly published: Published[] = [];
   readonly objects = new Map<string, Uint8Array>();
+
+  async publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.connected) throw new TidemarkError("broker_unreachable", "not connected");
+    if (this.failures > 0) {
+      this.failures--;
+      throw new TidemarkError("broker_unreachable", "no acknowledgement");
+    }
+    this.published.push({ subject, text: new TextDecoder().decode(data), message_id: options?.message_id });
+    return { sequence: this.published.length, duplicate: false };
+  }
 
   bulkPublisher(): BulkPublisher {
     const sent: Published[] = [];
@@ -156,6 +169,7 @@ export class TestEngine {
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
+  readonly events: EventIntake;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -174,8 +188,10 @@ export class TestEngine {
     this.prices = new PriceService({ features, models, degradation, decisions, policy: defaultPolicy, clock });
     this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
     const { metrics } = this;
-    metrics.watch({ prices: this.prices, models, decisions, degradation, policy_version: defaultPolicy.version });
-    this.app = createApp({ prices: this.prices, models, health: this.health, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    this.events = new EventIntake({ broker, clock, logger });
+    const { events } = this;
+    metrics.watch({ prices: this.prices, models, decisions, events, degradation, policy_version: defaultPolicy.version });
+    this.app = createApp({ prices: this.prices, models, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
   }
 
   get sequence(): number {
