@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { EVENT_BATCH_BYTES_MAX, type EventBatchAnswer, eventBatchAnswerSchema, eventBatchProblemSchema } from "../contracts/event-batch.ts";
 import { EVENT_BYTES_MAX, EVENT_FUTURE_MAX_MS } from "../contracts/events.ts";
 import { problemSchema } from "../contracts/problem.ts";
@@ -221,11 +222,10 @@ describe("bodies that are refused", () => {
       fc.asyncProperty(body, async ({ type, body }) => {
         const before = engine.broker.published.length;
         const response = await send(body, type);
-        const answer: unknown = await response.json();
         expect([200, 400, 422]).toContain(response.status);
-        const published = engine.broker.published.length - before;
-        if (response.status !== 200) expect([published, (answer as { code: string }).code === "events_rejected" || problemSchema.strict().safeParse(answer).success]).toEqual([0, true]);
-        else expect(eventBatchAnswerSchema.strict().parse(answer).accepted).toBe(published);
+        const schema = response.status === 200 ? eventBatchAnswerSchema.strict() : z.union([problemSchema.strict(), eventBatchProblemSchema.strict()]);
+        const answer = schema.parse(await response.json());
+        expect("accepted" in answer ? answer.accepted : 0).toBe(engine.broker.published.length - before);
       }),
       { numRuns: 300 },
     );
