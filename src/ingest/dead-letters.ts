@@ -1,4 +1,4 @@
-import type { DeadLetter } from "../contracts/dead-letter.ts";
+import type { DeadLetter, DeadLetterReason } from "../contracts/dead-letter.ts";
 import { deadLetterSubject } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
@@ -22,7 +22,8 @@ export class DeadLetters {
   #letters: DeadLetter[] = [];
   #bytes = 0;
   #dropping = false;
-  /** Refused so far, and those of them that DLQ had no room for. */
+  /** Refused so far by reason, in all, and those of them that DLQ had no room for. */
+  readonly by_reason = new Map<DeadLetterReason, number>();
   count = 0;
   dropped = 0;
 
@@ -43,6 +44,7 @@ export class DeadLetters {
 
   add(message: BrokerMessage, refusal: Refusal): void {
     this.count++;
+    this.by_reason.set(refusal.reason, (this.by_reason.get(refusal.reason) ?? 0) + 1);
     const letter = deadLetter(this.#stream, message, refusal);
     this.#letters.push(letter);
     this.#bytes += letter.payload_base64.length;

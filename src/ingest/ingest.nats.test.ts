@@ -102,7 +102,11 @@ describe("ingest", () => {
     }
     const store = new MemoryStore();
     const progress = await ingestUntil(store, await lastSequence());
-    expect(progress).toMatchObject({ events: good.length + poison.length, dead_letters: poison.length, dead_letters_dropped: 0, lag: 0 });
+    expect(progress).toMatchObject({ events: good.length + poison.length, dead_letters: poison.length, dead_letters_dropped: 0, lag: 0, time_ms: expect.any(Number) });
+    expect(Object.fromEntries(progress?.dead_letters_by_reason ?? [])).toEqual({ not_json: 2, unknown_type: 1, invalid_field: 1, subject_mismatch: 1, time_in_future: 1, too_large: 1 });
+    expect(progress?.batch_events).toBeGreaterThan(0);
+    expect(progress?.commit_ms).toBeGreaterThan(0);
+    expect(Math.abs(Date.now() - (progress?.time_ms ?? 0))).toBeLessThan(60_000);
     for (const [index, [reason, field, subject, data]] of poison.entries()) {
       const stored = await broker.getMessage(STREAM_DLQ, { last_by_subject: deadLetterSubject(STREAM_EVENTS, sequences[index] ?? 0) });
       const letter = deadLetterSchema.parse(JSON.parse(Buffer.from(stored?.data ?? []).toString()));

@@ -1,3 +1,4 @@
+import type { DeadLetterReason } from "../contracts/dead-letter.ts";
 import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
@@ -16,14 +17,21 @@ const HOUSEKEEPING_MS = MINUTE_MS;
 export interface IngestProgress {
   /** Messages of EVENTS folded by this run, refused ones included. */
   readonly events: number;
-  /** Commits of EVENTS. */
+  /** Commits of EVENTS, the messages of the last one and how long its transaction took; 0 before the first. */
   readonly batches: number;
-  /** Refused messages, and those of them that the dead-letter stream had no room for. */
+  readonly batch_events: number;
+  readonly commit_ms: number;
+  /** Refused messages, the same by reason, and those of them that the dead-letter stream had no room for. */
   readonly dead_letters: number;
+  readonly dead_letters_by_reason: ReadonlyMap<DeadLetterReason, number>;
   readonly dead_letters_dropped: number;
+  /** Updates left out as too late for their state, by `<entity>.<state>`: counted up to the moment it is asked. */
+  lateByState(): Readonly<Record<string, number>>;
   /** Messages of EVENTS that are stored but not folded yet, as last seen. */
   readonly lag: number;
   readonly sequence: number;
+  /** The broker's timestamp of the last message of EVENTS folded; 0 before the first. */
+  readonly time_ms: number;
   readonly control_sequence: number;
 }
 
@@ -48,6 +56,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
   const features = new FeatureWriter(store);
   const control = new ControlWriter(store);
+  const lateByState = (): Record<string, number> => features.lateByState();
   let kept_ms = Number.NEGATIVE_INFINITY;
   let told = 0;
   // At boot and after commits: a store that is not written needs no pages back, and leaves nothing out.
@@ -68,10 +77,15 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     options.onProgress?.({
       events: events.messages,
       batches: events.batches,
+      batch_events: events.batch_messages,
+      commit_ms: events.commit_ms,
       dead_letters: events.dead_letters,
+      dead_letters_by_reason: events.dead_letters_by_reason,
       dead_letters_dropped: events.dead_letters_dropped,
+      lateByState,
       lag: events.lag,
       sequence: events.sequence,
+      time_ms: events.time_ms,
       control_sequence: controls.sequence,
     });
   };

@@ -1,3 +1,4 @@
+import type { DeadLetterReason } from "../contracts/dead-letter.ts";
 import type { Cursor } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
@@ -48,8 +49,12 @@ export class StreamFold {
   /** Messages folded, refused ones included, and the commits that made them durable. */
   messages = 0;
   batches = 0;
-  /** Sequence of the last message folded, and how many the broker held after it. */
+  /** Messages of the last commit, and how long its transaction took. */
+  batch_messages = 0;
+  commit_ms = 0;
+  /** Sequence and broker's timestamp of the last message folded by this run, and how many the broker held after it. */
   sequence = 0;
+  time_ms = 0;
   lag = 0;
 
   constructor(options: StreamFoldOptions) {
@@ -59,6 +64,10 @@ export class StreamFold {
 
   get dead_letters(): number {
     return this.#letters.count;
+  }
+
+  get dead_letters_by_reason(): ReadonlyMap<DeadLetterReason, number> {
+    return this.#letters.by_reason;
   }
 
   get dead_letters_dropped(): number {
@@ -126,6 +135,7 @@ export class StreamFold {
     if (refusal !== undefined) this.#letters.add(message, refusal);
     this.messages++;
     this.sequence = message.sequence;
+    this.time_ms = message.time_ms;
     this.lag = message.pending;
     if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), BATCH_AGE_MAX_MS);
     if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#flush();
@@ -155,12 +165,15 @@ export class StreamFold {
     clearTimeout(this.#latest);
     this.#soon = undefined;
     if (this.#uncommitted === 0 || this.#failure !== undefined) return;
+    const started_ms = performance.now();
     try {
       this.#options.commit({ stream_created: this.#created, sequence: this.sequence });
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
       return;
     }
+    this.commit_ms = performance.now() - started_ms;
+    this.batch_messages = this.#uncommitted;
     this.#uncommitted = 0;
     this.batches++;
     this.#options.onCommit(this);

@@ -1,0 +1,99 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Clock } from "../lib/clock.ts";
+import type { IngestProgress } from "./ingest.ts";
+
+/** A commit waits for the disk: some milliseconds on a good one. */
+const COMMIT_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+const BATCH_BUCKETS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+
+export interface IngestMetricsOptions {
+  /** Directory of the feature store, for its size. */
+  readonly store_path: string;
+  readonly clock: Clock;
+}
+
+/** What ingest counts, for Prometheus. Everything that somebody else counts is read only when it is asked for. */
+export class IngestMetrics {
+  readonly registry = new Registry();
+  readonly #commit = new Histogram({ name: "tidemark_ingest_commit_seconds", help: "Time of one transaction of EVENTS, durable at its end", buckets: COMMIT_BUCKETS_S, registers: [this.registry] });
+  readonly #batch = new Histogram({ name: "tidemark_ingest_batch_events", help: "Messages of EVENTS in one transaction", buckets: BATCH_BUCKETS, registers: [this.registry] });
+  #progress: IngestProgress | undefined;
+
+  constructor({ store_path, clock }: IngestMetricsOptions) {
+    this.#counter("tidemark_ingest_events_total", "Messages of EVENTS folded, refused ones included", (progress) => progress.events);
+    this.#counter("tidemark_ingest_dead_letters_dropped_total", "Refused messages that the dead-letter stream had no room for", (progress) => progress.dead_letters_dropped);
+    this.#labelled("tidemark_ingest_refused_total", "Messages of EVENTS refused, by reason", "reason", (progress) => progress.dead_letters_by_reason);
+    this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.lateByState()));
+    this.#gauge("tidemark_ingest_sequence", "Sequence of EVENTS that is folded", (progress) => progress.sequence);
+    this.#gauge("tidemark_ingest_lag_events", "Messages of EVENTS stored but not folded, as last seen", (progress) => progress.lag);
+    this.#gauge("tidemark_ingest_lag_seconds", "Age of the last message folded while there are more; 0 when there are none", ({ lag, time_ms }) =>
+      lag === 0 || time_ms === 0 ? 0 : Math.max(0, clock.now_ms() - time_ms) / 1000,
+    );
+    const size = new Gauge({
+      name: "tidemark_ingest_store_bytes",
+      help: "Size of the feature store's file",
+      registers: [this.registry],
+      async collect(): Promise<void> {
+        // Before the first commit there may be none yet.
+        size.set(await stat(join(store_path, "data.mdb")).then(
+          (found) => found.size,
+          () => 0,
+        ));
+      },
+    });
+  }
+
+  /** Takes in what `onProgress` of ingest is called with. */
+  update(progress: IngestProgress): void {
+    // Commits of CONTROL report as well, with the figures of the last commit of EVENTS.
+    if (progress.batches !== (this.#progress?.batches ?? 0)) {
+      this.#commit.observe(progress.commit_ms / 1000);
+      this.#batch.observe(progress.batch_events);
+    }
+    this.#progress = progress;
+  }
+
+  #counter(name: string, help: string, read: (progress: IngestProgress) => number): void {
+    const current = (): IngestProgress | undefined => this.#progress;
+    const counter = new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect(): void {
+        const progress = current();
+        counter.reset();
+        if (progress !== undefined) counter.inc(read(progress));
+      },
+    });
+  }
+
+  #labelled(name: string, help: string, label: string, read: (progress: IngestProgress) => Iterable<readonly [string, number]>): void {
+    const current = (): IngestProgress | undefined => this.#progress;
+    const counter = new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect(): void {
+        const progress = current();
+        counter.reset();
+        if (progress !== undefined) for (const [value, count] of read(progress)) counter.inc({ [label]: value }, count);
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, read: (progress: IngestProgress) => number): void {
+    const current = (): IngestProgress | undefined => this.#progress;
+    const gauge = new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect(): void {
+        const progress = current();
+        if (progress !== undefined) gauge.set(read(progress));
+      },
+    });
+  }
+}
