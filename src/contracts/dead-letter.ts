@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { timeSchema } from "./fields.ts";
 
 export const deadLetterReasons = ["not_json", "too_large", "unknown_type", "invalid_field", "time_in_future", "subject_mismatch"] as const;
 
@@ -16,3 +17,11 @@ export const deadLetterSchema = z.object({
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 export type DeadLetterReason = DeadLetter["reason"];
+
+/** What stands beside a dead letter whose message was published again. */
+export const deadLetterRetrySchema = z.object({
+  time: timeSchema,
+  /** Sequence that the message has now, in its own stream. */
+  sequence: z.int().positive(),
+});
+export type DeadLetterRetry = z.infer<typeof deadLetterRetrySchema>;

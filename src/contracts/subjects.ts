@@ -51,3 +51,5 @@ export const modelSubject = (family: string): string => `control.model.${family}
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
 /** One subject a message, so that replicas which dead-letter the same message agree without duplicates. */
 export const deadLetterSubject = (stream: string, sequence: number): string => `dlq.${stream}.${sequence}`;
+/** Beside the dead letter, which stays: that its message was published again, and as what. */
+export const deadLetterRetrySubject = (stream: string, sequence: number): string => `${deadLetterSubject(stream, sequence)}.retried`;

@@ -12,6 +12,8 @@ const LETTER_BYTES_MAX = 4 * 1024 * 1024;
 /** In base64 it still fits the broker's payload limit of 1 MiB. EVENTS takes no larger message. */
 const PAYLOAD_BYTES_MAX = 640 * 1024;
 const RETRY_MS = 250;
+/** What the broker says when DLQ holds a message of that subject already: each takes one. */
+export const SUBJECT_TAKEN = "maximum messages per subject";
 
 /** Refused messages on their way to DLQ. They are stored there before the commit that passes them. */
 export class DeadLetters {
@@ -72,7 +74,7 @@ export class DeadLetters {
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code === "broker_closed") return false;
         // The subject is taken: another replica, or this one before a crash, has stored the same letter.
-        if (error.message.includes("maximum messages per subject")) return true;
+        if (error.message.includes(SUBJECT_TAKEN)) return true;
         if (error.code !== "broker_unreachable") return this.#drop(letter, error);
         await this.#clock.sleep(RETRY_MS);
       }

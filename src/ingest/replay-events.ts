@@ -1,80 +1,18 @@
 import type { StreamEvent } from "../contracts/events.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { TidemarkError } from "../lib/errors.ts";
 import { decodeEvent, isRefusal } from "./decode.ts";
-import type { Broker } from "./nats.ts";
+import { type ReadOptions, type ReadRange, readStream, type StreamSource } from "./read-stream.ts";
 
-/** After this long without a message the broker is asked whether any is still to come. */
-const QUIET_MS = 2_000;
-
-export interface ReplayOptions {
-  /** Where to end, inclusive; the stream's end as of now unless given. */
-  readonly last_sequence?: number;
-}
-
-export interface ReplayedRange {
-  readonly first_sequence: number;
-  readonly last_sequence: number;
-  readonly stream_created: string;
-}
+export type ReplayedRange = ReadRange;
 
 /**
  * Reads EVENTS from its beginning to a fixed end, in order, and hands over every event that the fold accepts. Refused
  * messages are passed over: ingest has dead-lettered them. Messages that the stream's limits remove meanwhile are
  * missing; if they were the last, the replay ends without them.
  */
-export async function replayEvents(broker: Pick<Broker, "streamInfo" | "consume" | "getMessage">, options: ReplayOptions, onEvent: (event: StreamEvent) => void): Promise<ReplayedRange> {
-  const state = await broker.streamInfo(STREAM_EVENTS);
-  if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_EVENTS}`);
-  const { created } = state;
-  const first_sequence = Math.max(1, state.first_sequence);
-  const last_sequence = Math.min(options.last_sequence ?? state.last_sequence, state.last_sequence);
-  const range = { first_sequence, last_sequence, stream_created: created };
-  if (state.messages === 0 || last_sequence < first_sequence) return range;
-
-  let ended = false;
-  let seen = first_sequence - 1;
-  let reached: () => void = () => undefined;
-  const end = new Promise<void>((resolve) => {
-    reached = () => {
-      ended = true;
-      resolve();
-    };
+export function replayEvents(broker: StreamSource, options: ReadOptions, onEvent: (event: StreamEvent) => void): Promise<ReplayedRange> {
+  return readStream(broker, STREAM_EVENTS, options, (message) => {
+    const decoded = decodeEvent(message);
+    if (!isRefusal(decoded)) onEvent(decoded);
   });
-  const consumption = await broker.consume(STREAM_EVENTS, { start_sequence: 1, stream_created: created }, (message) => {
-    if (ended) return;
-    seen = message.sequence;
-    if (message.sequence <= last_sequence) {
-      const decoded = decodeEvent(message);
-      if (!isRefusal(decoded)) onEvent(decoded);
-    }
-    // Also when nothing follows: the last message may have been deleted.
-    if (message.sequence >= last_sequence || message.pending === 0) reached();
-  });
-
-  const nothingFollows = async (): Promise<boolean> => {
-    const next = await broker.getMessage(STREAM_EVENTS, { from_sequence: seen + 1 });
-    if (next !== undefined && next.sequence <= last_sequence) return false;
-    // Nothing, because the stream itself is gone or another one? That is for the consumption to say.
-    return (await broker.streamInfo(STREAM_EVENTS))?.created === created;
-  };
-  let asked_at = seen;
-  const watch = setInterval(() => {
-    if (asked_at !== seen) {
-      asked_at = seen;
-      return;
-    }
-    // While the broker is away there is no answer: asked again later.
-    nothingFollows().then(
-      (nothing) => {
-        if (nothing && asked_at === seen) reached();
-      },
-      () => undefined,
-    );
-  }, QUIET_MS);
-  const failure = await Promise.race([end, consumption.closed]);
-  clearInterval(watch);
-  await consumption.stop();
-  if (failure instanceof Error) throw failure;
-  return range;
 }
