@@ -1,21 +1,23 @@
-import type { CommandDefinition } from "./command.ts";
+import type { CommandDefinition, CommandGroup } from "./command.ts";
 import { settingNames, type SettingName } from "./settings.ts";
+
+const stream = ["--stream <name>", "of this stream (default: EVENTS)"] as const;
 
 const platform: readonly SettingName[] = ["learners", "courses", "teachers", "enrollments", "weeks", "seed"];
 
 /** The command line. Each command's code is loaded when it runs: `serve` never loads TensorFlow, `config` starts fast. */
-export const commands: readonly CommandDefinition[] = [
+export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "start",
     summary: "Run the whole platform on this machine: broker, ingest, training, serving and a simulated platform that buys.",
-    settings: ["host", "port", "data_dir", "nats_url", "nats_port", "tf_backend", "serve_workers", "train_interval_hours", "sim_rate", ...platform, "log_level"],
+    settings: ["host", "port", "data_dir", "nats_url", "nats_port", "tf_backend", "serve_workers", "train_interval_hours", "ingest_metrics_port", "sim_rate", ...platform, "log_level"],
     examples: ["tidemark start", "tidemark start --port 9000 --data-dir /var/lib/tidemark", "tidemark start --courses 200 --enrollments 5000 --rate 5"],
     run: async (context) => (await import("./start.ts")).runStart(context),
   },
   {
     name: "ingest",
     summary: "Fold the streams into the feature store of this host.",
-    settings: ["data_dir", "nats_url", "log_level"],
+    settings: ["data_dir", "nats_url", "ingest_metrics_port", "log_level"],
     examples: ["tidemark ingest --nats-url nats://broker:4222 --data-dir /var/lib/tidemark"],
     run: async (context) => (await import("./ingest-command.ts")).runIngestCommand(context),
   },
@@ -47,6 +49,55 @@ export const commands: readonly CommandDefinition[] = [
     ],
     examples: ["tidemark simulate --learners 1000 --courses 200 --teachers 50 --enrollments 5000 --weeks 26 --seed 7", "tidemark simulate --live --rate 50"],
     run: async (context) => (await import("./simulate-command.ts")).runSimulateCommand(context),
+  },
+  {
+    name: "dlq",
+    summary: "Look at the messages that ingest refused, and publish them again after a fix.",
+    commands: [
+      {
+        name: "list",
+        summary: "The refused messages, newest last.",
+        settings: ["nats_url", "data_dir"],
+        options: [
+          ["--limit <count>", "at most so many, the newest (default: 20)"],
+          ["--stream <name>", "of this stream only"],
+          ["--reason <reason>", "of this reason only"],
+          ["--json", "as JSON"],
+        ],
+        examples: ["tidemark dlq list", "tidemark dlq list --reason invalid_field --limit 100"],
+        run: async (context) => (await import("./dlq-command.ts")).runDlqList(context),
+      },
+      {
+        name: "show",
+        summary: "Why a message was refused, and the message itself.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["<sequence>", "the sequence that the message had in its stream"]],
+        options: [stream, ["--json", "as JSON"]],
+        examples: ["tidemark dlq show 1234"],
+        run: async (context) => (await import("./dlq-command.ts")).runDlqShow(context),
+      },
+      {
+        name: "retry",
+        summary: "Publish refused messages again, as they were, each once however often this is run.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["[sequences...]", "the sequences that the messages had in their stream"]],
+        options: [
+          ["--all", "every message not published again yet"],
+          ["--force", "also those that this version would refuse again"],
+          stream,
+        ],
+        examples: ["tidemark dlq retry 1234 1240", "tidemark dlq retry --all"],
+        run: async (context) => (await import("./dlq-command.ts")).runDlqRetry(context),
+      },
+    ],
+  },
+  {
+    name: "late",
+    summary: "What the running ingest left out because it came too late, by the state that it was for.",
+    settings: ["ingest_metrics_port"],
+    options: [["--json", "as JSON"]],
+    examples: ["tidemark late --ingest-metrics-port 9101"],
+    run: async (context) => (await import("./late-command.ts")).runLateCommand(context),
   },
   {
     name: "config",

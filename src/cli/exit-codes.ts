@@ -13,6 +13,7 @@ const passing: ReadonlySet<string> = new Set([
   "broker_refused",
   "broker_timeout",
   "broker_unreachable",
+  "ingest_unreachable",
   "training_aborted",
   "training_deadline",
   "training_pool_failed",

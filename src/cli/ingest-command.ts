@@ -1,8 +1,14 @@
 import { join } from "node:path";
+import { layoutIdentity, recordWidths } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { recordBytesMax } from "../features/record.ts";
+import { entityNames } from "../features/store.ts";
 import { runIngest, type IngestProgress } from "../ingest/ingest.ts";
+import { IngestMetrics } from "../ingest/ingest-metrics.ts";
+import { type MetricsServer, startMetricsServer } from "../ingest/metrics-server.ts";
 import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
@@ -25,14 +31,37 @@ function createReporter(): (progress: IngestProgress) => void {
   };
 }
 
+/** The sizes that the fold's memory and disk follow from. */
+function logLayout(logger: Logger): void {
+  const records = entityNames.map((entity) => [entity, { slots: recordWidths[entity], bytes_max: recordBytesMax(recordWidths[entity]) }]);
+  logger.info({ layout: layoutIdentity, records: Object.fromEntries(records) as object }, "record layout");
+}
+
+async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger): Promise<MetricsServer | undefined> {
+  if (port === 0) return undefined;
+  const server = await startMetricsServer(metrics.registry, port, logger);
+  logger.info({ url: `http://127.0.0.1:${server.port}/metrics` }, "metrics");
+  return server;
+}
+
 /** `tidemark ingest`: the one writer of this host's feature store. */
 export async function runIngestCommand({ read: { config }, signal }: CommandContext): Promise<number> {
   const logger = createLogger("ingest", config.log_level);
+  logLayout(logger);
+  const store_path = join(config.data_dir, "features");
+  const metrics = new IngestMetrics({ store_path, clock: systemClock });
+  const tell = createReporter();
+  const onProgress = (progress: IngestProgress): void => {
+    metrics.update(progress);
+    tell(progress);
+  };
+  const server = await serveMetrics(metrics, config.ingest_metrics_port, logger);
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-ingest", signal });
-  const store = openLmdbStore(join(config.data_dir, "features"), { readonly: false });
+  const store = openLmdbStore(store_path, { readonly: false });
   try {
-    await runIngest({ broker, store, logger, clock: systemClock, signal, onProgress: createReporter() });
+    await runIngest({ broker, store, logger, clock: systemClock, signal, onProgress });
   } finally {
+    await server?.close();
     await store.close();
     await broker.close();
   }

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { isGroup } from "./command.ts";
 import { commands } from "./commands.ts";
 import { settingNames, settings } from "./settings.ts";
 
@@ -22,7 +23,7 @@ describe("command line", () => {
   test("help names every command, its exit codes and an example; the supervisor's own command is not shown", async () => {
     const { code, out } = await tidemark(["--help"]);
     expect(code).toBe(0);
-    for (const { name, hidden } of commands) expect(new RegExp(`^ {2}${name} `, "m").test(out), name).toBe(hidden !== true);
+    for (const entry of commands) expect(new RegExp(`^ {2}${entry.name} `, "m").test(out), entry.name).toBe(isGroup(entry) || entry.hidden !== true);
     expect(out).toContain("Exit codes:");
     expect(out).toContain("$ tidemark start");
   });
@@ -46,6 +47,15 @@ describe("command line", () => {
     [["train", "--data-dir", "/nonexistent"], {}, "no broker: set TIDEMARK_NATS_URL"],
     [["simulate", "--history", "--live"], {}, "--history and --live exclude each other"],
     [["start", "extra"], {}, "too many arguments"],
+    [["dlq", "lost"], {}, "unknown command 'lost'"],
+    [["dlq", "list", "--limit", "0"], {}, '--limit is "0"'],
+    [["dlq", "list", "--reason", "bad"], {}, '--reason is "bad"'],
+    [["dlq", "show"], {}, "missing required argument 'sequence'"],
+    [["dlq", "show", "1e3"], {}, 'the sequence is "1e3"'],
+    [["dlq", "show", "5", "--stream", "*"], {}, '--stream is "*"'],
+    [["dlq", "retry"], {}, "or give --all"],
+    [["dlq", "retry", "5", "--all"], {}, "or give --all"],
+    [["late"], {}, "TIDEMARK_INGEST_METRICS_PORT"],
   ];
 
   test.each(misuse)("%j with %j ends with 2 and says why, without a stack", async (args, environment, says) => {
@@ -66,7 +76,7 @@ describe("command line", () => {
   });
 
   test("flags that commands have are settings or options of theirs alone", () => {
-    for (const { settings: own, options } of commands) {
+    for (const { settings: own, options } of commands.flatMap((entry) => (isGroup(entry) ? entry.commands : [entry]))) {
       const flags = [...own.map((name) => settings[name].flag), ...(options ?? []).map(([flag]) => flag.split(" ")[0])];
       expect(new Set(flags).size).toBe(flags.length);
     }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { CommandDefinition } from "./command.ts";
+import { type CommandDefinition, type CommandGroup, isGroup } from "./command.ts";
 import { readConfig } from "./config.ts";
 import { EXIT_OK, EXIT_PERMANENT, exitCodeOf } from "./exit-codes.ts";
 import { processLifetime } from "./lifetime.ts";
@@ -30,11 +30,24 @@ function addCommand(program: Command, definition: CommandDefinition, environment
     command.option(`${alias === undefined ? "" : `${alias}, `}${flag} <value>`, `${description} (${type})`);
   }
   for (const [flag, description] of definition.options ?? []) command.option(flag, description);
+  for (const [usage, description] of definition.arguments ?? []) command.argument(usage, description);
   if (definition.examples.length > 0) command.addHelpText("after", examplesText(definition.examples));
-  command.action(async (options: Record<string, unknown>) => {
+  command.action(async () => {
+    const options = command.opts<Record<string, unknown>>();
     const flags = Object.fromEntries(definition.settings.map((name) => [name, options[camelCase(settings[name].flag)]]));
-    finish(await definition.run({ read: readConfig(environment, flags), options, signal: processLifetime() }));
+    finish(await definition.run({ read: readConfig(environment, flags), options, arguments: command.args, signal: processLifetime() }));
   });
+}
+
+function add(program: Command, entry: CommandDefinition | CommandGroup, environment: NodeJS.ProcessEnv, finish: (code: number) => void): void {
+  if (!isGroup(entry)) return addCommand(program, entry, environment, finish);
+  const group = program.command(entry.name).description(entry.summary);
+  for (const definition of entry.commands) addCommand(group, definition, environment, finish);
+}
+
+/** Every command, those of groups included. */
+function allCommands(entries: readonly (CommandDefinition | CommandGroup)[]): CommandDefinition[] {
+  return entries.flatMap((entry) => (isGroup(entry) ? entry.commands : [entry]));
 }
 
 /** Tells whoever started this process why it ends: a supervisor over its channel, a person on standard error. */
@@ -48,16 +61,16 @@ async function tellFailure(error: unknown, code: number): Promise<void> {
 }
 
 /** Parses the command line and runs one command; resolves to the exit code. */
-export async function runProgram(definitions: readonly CommandDefinition[], version: string, argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+export async function runProgram(entries: readonly (CommandDefinition | CommandGroup)[], version: string, argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   let code = EXIT_OK;
   const program = new Command("tidemark")
     .description("Stream-processing, real-time token pricing engine for learning platforms.")
     .version(version)
     .exitOverride()
     .showHelpAfterError("(run with --help for what there is)")
-    .addHelpText("after", `${examplesText(definitions.filter(({ hidden }) => hidden !== true).flatMap(({ examples }) => examples.slice(0, 1)))}\n${EXIT_CODES}`);
-  for (const definition of definitions) {
-    addCommand(program, definition, environment, (result) => {
+    .addHelpText("after", `${examplesText(allCommands(entries).filter(({ hidden }) => hidden !== true).flatMap(({ examples }) => examples.slice(0, 1)))}\n${EXIT_CODES}`);
+  for (const entry of entries) {
+    add(program, entry, environment, (result) => {
       code = result;
     });
   }
