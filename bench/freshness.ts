@@ -38,7 +38,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     await systemClock.sleep(2_000);
     const probes: Probe[] = [];
     const random = new Prng("freshness");
-    for (let i = 0; i < (quick ? 100 : 600); i++) probes.push(await probe(platform, i, random));
+    for (let i = 0; i < (quick ? 100 : 1_000); i++) probes.push(await probe(platform, i, random));
     await systemClock.sleep(2_000);
     const folded = await decisionSequences(platform);
 

@@ -27,7 +27,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
 }
 
 async function measure(platform: Platform, bareUrl: string, producerRate: () => number, quick: boolean): Promise<BenchResult> {
-  const seconds = quick ? 3 : 10;
+  const seconds = quick ? 2 : 10;
   const rounds = quick ? 2 : 5;
   let seed = 0;
   const results: LoadResult[] = [];
@@ -41,7 +41,7 @@ async function measure(platform: Platform, bareUrl: string, producerRate: () => 
   const ratios: Record<"optimize" | "predict" | "unique", number[]> = { optimize: [], predict: [], unique: [] };
   const bare_rps: number[] = [];
   const optimize_rps: number[] = [];
-  await call("bare", "course", "/");
+  if (!quick) await call("bare", "course", "/");
   await call("engine", "course", "/optimize_price");
   for (let round = 0; round < rounds; round++) {
     const bare = await call("bare", "course", "/");
