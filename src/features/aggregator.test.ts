@@ -4,9 +4,13 @@ import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import type { Aggregator } from "./aggregator.ts";
 import { decayedRate } from "./decayed-rate.ts";
 import { DEMAND_HALF_LIFE_MS, DEMAND_READING_LENGTH_MAX, ENROLLED, EXPOSED, LISTED, demandCells, readDemandCells } from "./demand-cells.ts";
-import { count, last, lastValue, maximum, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
+import { distinct, mix32 } from "./distinct.ts";
+import { PART, TRIAL, WHOLE, ratio, ratioPart, ratioShare, ratioWhole, shrunkShare } from "./ratio.ts";
+import { count, extremes, highest, last, lastValue, lowest, maximum, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
 import { decodeSlots, encodeSlots } from "./sparse-slots.ts";
-import { dayTiles, hourTiles, tiledWindow } from "./tiled-window.ts";
+import { STREAK_DAYS, streak } from "./streak.ts";
+import { naiveDistinct } from "./testing/naive-distinct.ts";
+import { dayTiles, hourTiles, monthTiles, tiledWindow } from "./tiled-window.ts";
 
 interface Update {
   readonly value: number;
@@ -14,11 +18,14 @@ interface Update {
   readonly channel: number;
 }
 
+/** Values are fed through it: what counts hashes is not fed small numbers. */
+const hashed = (aggregator: Aggregator): Aggregator => ({ ...aggregator, update: (record, offset, value, time_ms, channel) => aggregator.update(record, offset, mix32(value), time_ms, channel) });
+
 const START_MS = Date.UTC(2026, 0, 1);
 const OFFSET = 3;
 
 const updates = (channel_max: number): fc.Arbitrary<Update[]> =>
-  fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000 }), time_ms: fc.integer({ min: 0, max: 30 * DAY_MS }).map((t) => START_MS + t), channel: fc.integer({ min: 0, max: channel_max }) }), { maxLength: 40 });
+  fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000 }), time_ms: fc.oneof(fc.integer({ min: 0, max: 30 * DAY_MS }), fc.integer({ min: 0, max: 150 * DAY_MS })).map((t) => START_MS + t), channel: fc.integer({ min: 0, max: channel_max }) }), { maxLength: 40 });
 
 const rate = decayedRate(30 * DAY_MS);
 const ring = tiledWindow(DAY_MS, 4);
@@ -31,6 +38,12 @@ const contract: readonly { name: string; aggregator: Aggregator; exact: boolean;
   { name: "last", aggregator: last, exact: true },
   { name: "welford", aggregator: welford, exact: false },
   { name: "decayed rate", aggregator: rate, exact: false },
+  { name: "extremes", aggregator: extremes, exact: true },
+  { name: "ratio", aggregator: ratio, exact: true, channel_max: 2 },
+  { name: "streak", aggregator: streak, exact: true },
+  { name: "distinct, 16 registers", aggregator: hashed(distinct(4)), exact: true },
+  { name: "distinct, 2,048 registers", aggregator: hashed(distinct(11)), exact: true },
+  { name: "month tiles", aggregator: monthTiles, exact: true },
   { name: "hour tiles", aggregator: hourTiles, exact: true },
   { name: "day tiles", aggregator: dayTiles, exact: true },
   { name: "a short ring", aggregator: ring, exact: true },
@@ -163,6 +176,19 @@ describe("a tiled window", () => {
     expect(ring.update(new Float64Array(ring.width), 0, 1, -5 * DAY_MS, 0)).toBe(false);
   });
 
+  test("sums the window before a window, as far as the ring holds it", () => {
+    const wide = tiledWindow(DAY_MS, 9);
+    const record = new Float64Array(wide.width);
+    for (let day = 0; day < 9; day++) wide.update(record, 0, 10 ** day, START_MS + day * DAY_MS, 0);
+    const before = (day: number, window: number): number => wide.before(record, 0, START_MS + day * DAY_MS, window * DAY_MS);
+    expect(before(8.5, 2)).toBe(110_000);
+    expect(before(8, 4)).toBe(1_111);
+    expect(before(10, 4)).toBe(111_100);
+    expect(before(8, 8)).toBe(0);
+    expect(before(30, 2)).toBe(0);
+    expect(wide.before(new Float64Array(wide.width), 0, START_MS, DAY_MS)).toBe(0);
+  });
+
   test("forgets everything after a pause longer than the ring", () => {
     const record = fill(0, 1, 2, 3, 500);
     expect(within(record, 500, 3)).toBe(1);
@@ -205,4 +231,119 @@ describe("demand cells", () => {
     expect(cells[0]).toBeCloseTo(Math.log(0.001), 12);
     expect(cells[3]).toBeCloseTo(Math.log(1_000_000), 12);
   });
+});
+
+describe("distinct", () => {
+  const estimate = (precision: number, hashes: readonly number[]): number => {
+    const sketch = distinct(precision);
+    const record = new Float64Array(sketch.width);
+    for (const hash of hashes) sketch.update(record, 0, hash, START_MS, 0);
+    return sketch.estimate(record, 0, START_MS, 0);
+  };
+
+  test("agrees with linear counting over plain registers while there are few", () => {
+    fc.assert(fc.property(fc.array(fc.nat(4_294_967_295), { maxLength: 30 }), (hashes) => Math.abs(estimate(8, hashes) - naiveDistinct(hashes, 8)) <= 1));
+  });
+
+  test("is off by its stated error, over sizes from one to a million", () => {
+    for (const precision of [6, 11]) {
+      const { error } = distinct(precision);
+      for (const size of [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]) {
+        // Fewer repetitions of the large ones keep this short; the bound allows for the noise of their mean square.
+        const repetitions = Math.max(2, Math.min(40, 100_000 / size));
+        let square = 0;
+        for (let r = 0; r < repetitions; r++) {
+          const sketch = distinct(precision);
+          const record = new Float64Array(sketch.width);
+          for (let i = 0; i < size; i++) sketch.update(record, 0, mix32(r * 1_000_003 + i), START_MS, 0);
+          square += (sketch.estimate(record, 0, START_MS, 0) / size - 1) ** 2 / repetitions;
+        }
+        expect(Math.sqrt(square), `${size} in 2^${precision} registers`).toBeLessThan(2.2 * error);
+      }
+    }
+  });
+
+  test("counts nothing as 0, and repetitions once, in any order", () => {
+    expect(estimate(6, [])).toBe(0);
+    fc.assert(
+      fc.property(fc.array(fc.nat(4_294_967_295), { maxLength: 60 }), (hashes) => {
+        expect(estimate(6, [...hashes, ...hashes].toReversed())).toBe(estimate(6, hashes));
+      }),
+    );
+  });
+
+  test("takes the hashes at both ends", () => {
+    for (const precision of [4, 11, 14]) expect(estimate(precision, [0, 4_294_967_295])).toBe(2);
+  });
+
+  test("spreads ordinals evenly over registers", () => {
+    const counts = new Float64Array(16);
+    for (let i = 0; i < 16_000; i++) counts[mix32(i) >>> 28]!++;
+    for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(150);
+  });
+});
+
+describe("a streak", () => {
+  const days = fc.array(fc.integer({ min: 0, max: 200 }), { minLength: 1, maxLength: 60 });
+  const fill = (list: readonly number[]): Float64Array => {
+    const record = new Float64Array(streak.width);
+    for (const day of list) streak.update(record, 0, 1, START_MS + day * DAY_MS + HOUR_MS, 0);
+    return record;
+  };
+  const current = (record: Float64Array, day: number): number => streak.current(record, 0, START_MS + day * DAY_MS, 0);
+  const longest = (record: Float64Array): number => streak.longest(record, 0, 0, 0);
+
+  test("is the same in any order", () => {
+    fc.assert(
+      fc.property(days, fc.nat(), (list, seed) => {
+        const shuffled = list.map((day, i) => ({ day, key: mix32(seed + i) })).sort((a, b) => a.key - b.key);
+        expect(fill(shuffled.map(({ day }) => day))).toEqual(fill(list));
+      }),
+    );
+  });
+
+  test("agrees with runs counted from the days", () => {
+    fc.assert(
+      fc.property(days, fc.integer({ min: 0, max: 3 }), (list, later) => {
+        const record = fill(list);
+        const newest = Math.max(...list);
+        const kept = new Set(list.filter((day) => day > newest - STREAK_DAYS));
+        const run = (day: number): number => (kept.has(day) ? 1 + run(day - 1) : 0);
+        expect(longest(record)).toBe(Math.max(...[...kept].map(run)));
+        expect(current(record, newest + later)).toBe(later > 1 ? 0 : run(newest));
+      }),
+    );
+  });
+
+  test("fills the whole bitmap, and refuses days that have left it", () => {
+    const record = fill(Array.from({ length: 100 }, (_, i) => i));
+    expect(longest(record)).toBe(STREAK_DAYS);
+    expect(current(record, 99)).toBe(STREAK_DAYS);
+    expect(streak.update(record, 0, 1, START_MS + 35 * DAY_MS, 0)).toBe(false);
+    expect(streak.update(record, 0, 1, START_MS + 36 * DAY_MS, 0)).toBe(true);
+    expect(streak.update(new Float64Array(3), 0, 1, -1, 0)).toBe(false);
+    expect(current(new Float64Array(3), 0)).toBe(0);
+  });
+});
+
+test("a ratio counts trials, and parts and wholes that come apart", () => {
+  const record = new Float64Array(ratio.width);
+  expect(ratioShare(record, 0, 0, 0)).toBe(0);
+  expect(shrunkShare(0.5, 10)(record, 0, 0, 0)).toBe(0.5);
+  ratio.update(record, 0, 1, START_MS, PART);
+  expect(ratioShare(record, 0, 0, 0)).toBe(0);
+  for (const value of [1, 0]) ratio.update(record, 0, value, START_MS, TRIAL);
+  for (let i = 0; i < 2; i++) ratio.update(record, 0, 1, START_MS, WHOLE);
+  expect([ratioPart(record, 0, 0, 0), ratioWhole(record, 0, 0, 0), ratioShare(record, 0, 0, 0)]).toEqual([2, 4, 0.5]);
+  expect(shrunkShare(0.5, 10)(record, 0, 0, 0)).toBe(0.5);
+  for (let i = 0; i < 9; i++) ratio.update(record, 0, 1, START_MS, PART);
+  expect(ratioShare(record, 0, 0, 0)).toBe(1);
+});
+
+test("extremes hold values of either sign, from the first one on", () => {
+  const record = new Float64Array(extremes.width);
+  for (const value of [-3]) extremes.update(record, 0, value, START_MS, 0);
+  expect([lowest(record, 0, 0, 0), highest(record, 0, 0, 0)]).toEqual([-3, -3]);
+  for (const value of [-5, -1]) extremes.update(record, 0, value, START_MS, 0);
+  expect([lowest(record, 0, 0, 0), highest(record, 0, 0, 0)]).toEqual([-5, -1]);
 });

@@ -39,6 +39,31 @@ export const maximum: Aggregator = {
   },
 };
 
+/** Smallest and largest value. Slots: how many there were, minimum, maximum. */
+export const extremes: Aggregator = {
+  kind: "extremes",
+  width: 3,
+  update(record, offset, value) {
+    const n = record[offset]!;
+    record[offset] = n + 1;
+    if (n === 0 || value < record[offset + 1]!) record[offset + 1] = value;
+    if (n === 0 || value > record[offset + 2]!) record[offset + 2] = value;
+    return true;
+  },
+  merge(into, into_offset, from, from_offset) {
+    const right = from[from_offset]!;
+    if (right === 0) return;
+    const left = into[into_offset]!;
+    into[into_offset] = left + right;
+    if (left === 0 || from[from_offset + 1]! < into[into_offset + 1]!) into[into_offset + 1] = from[from_offset + 1]!;
+    if (left === 0 || from[from_offset + 2]! > into[into_offset + 2]!) into[into_offset + 2] = from[from_offset + 2]!;
+  },
+};
+
+/** Both 0 without any value. */
+export const lowest: Reading = (record, offset) => record[offset + 1]!;
+export const highest: Reading = (record, offset) => record[offset + 2]!;
+
 /** The value of the latest event time; of equal times, the later sequence. Slots: time, value. */
 export const last: Aggregator = {
   kind: "last",
@@ -60,6 +85,8 @@ export const last: Aggregator = {
 };
 
 export const lastValue: Reading = (record, offset) => record[offset + 1]!;
+/** Event time of that value; 0 = none. */
+export const lastTime: Reading = (record, offset) => record[offset]!;
 
 /** Count, mean and sum of squared deviations (Welford 1962; merged as Chan, Golub, LeVeque 1979). */
 export const welford: Aggregator = {

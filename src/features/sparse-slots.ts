@@ -52,7 +52,13 @@ export function encodeSlots(slots: Float64Array, bytes: Uint8Array, at: number):
       gap++;
       continue;
     }
-    if (Number.isSafeInteger(value) && value !== 0) {
+    const small = value | 0;
+    if (small === value && small > 0 && small < 128 && gap < 32) {
+      // Most of what there is: two bytes, as the general case below would write them.
+      bytes[at] = gap << 2;
+      bytes[at + 1] = small;
+      at += 2;
+    } else if (Number.isSafeInteger(value) && value !== 0) {
       at = writeVarint(bytes, at, (gap << 2) | (value < 0 ? NEGATIVE : WHOLE));
       at = writeVarint(bytes, at, Math.abs(value));
     } else {

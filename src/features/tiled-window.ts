@@ -9,6 +9,8 @@ export interface TiledWindow extends Aggregator {
    * on counts, so a window reaches back between `window` and `window` + one tile. Events newer than `now` count.
    */
   readonly within: Reading;
+  /** Sum over the window of the same length that ends with the tile before those of `within`. */
+  readonly before: Reading;
 }
 
 /**
@@ -17,12 +19,32 @@ export interface TiledWindow extends Aggregator {
  * times before 1970. `tiles` must exceed the longest window by one, for the tile that the window cuts.
  */
 export function tiledWindow(tile_ms: number, tiles: number): TiledWindow {
+  // Tile indexes stay within 31 bits until the year 9999: as integers, their remainders are several times faster.
   function advance(record: Float64Array, offset: number, tile: number): void {
-    const newest = record[offset]!;
+    const newest = record[offset]! | 0;
     const ring = offset + 1;
     if (tile - newest >= tiles) record.fill(0, ring, ring + tiles);
     else for (let i = newest + 1; i <= tile; i++) record[ring + (i % tiles)] = 0;
     record[offset] = tile;
+  }
+
+  /** Sum over tiles [first, end), as far as the ring holds them. */
+  function between(record: Float64Array, offset: number, first_tile: number, end_tile: number): number {
+    const newest = record[offset]!;
+    const first = Math.max(1, first_tile, newest - tiles + 1);
+    const final = Math.min(newest, end_tile - 1);
+    if (first > final) return 0;
+    // Two straight runs of the ring instead of a remainder a tile.
+    const ring = offset + 1;
+    const from = ring + (first % tiles);
+    const to = ring + (final % tiles);
+    let sum = 0;
+    if (from <= to) for (let slot = from; slot <= to; slot++) sum += record[slot]!;
+    else {
+      for (let slot = from; slot < ring + tiles; slot++) sum += record[slot]!;
+      for (let slot = ring; slot <= to; slot++) sum += record[slot]!;
+    }
+    return sum;
   }
 
   return {
@@ -31,8 +53,8 @@ export function tiledWindow(tile_ms: number, tiles: number): TiledWindow {
     tile_ms,
     tiles,
     update(record, offset, value, time_ms) {
-      const tile = Math.floor(time_ms / tile_ms);
-      const newest = record[offset]!;
+      const tile = (time_ms / tile_ms) | 0;
+      const newest = record[offset]! | 0;
       if (tile <= 0 || tile <= newest - tiles) return false;
       if (tile > newest) advance(record, offset, tile);
       const slot = offset + 1 + (tile % tiles);
@@ -49,26 +71,14 @@ export function tiledWindow(tile_ms: number, tiles: number): TiledWindow {
         into[slot] = into[slot]! + from[from_offset + 1 + (i % tiles)]!;
       }
     },
-    within(record, offset, now_ms, window_ms) {
-      const newest = record[offset]!;
-      const first = Math.max(1, Math.floor((now_ms - window_ms) / tile_ms), newest - tiles + 1);
-      if (first > newest) return 0;
-      // Two straight runs of the ring instead of a remainder a tile.
-      const ring = offset + 1;
-      const from = ring + (first % tiles);
-      const to = ring + (newest % tiles);
-      let sum = 0;
-      if (from <= to) for (let slot = from; slot <= to; slot++) sum += record[slot]!;
-      else {
-        for (let slot = from; slot < ring + tiles; slot++) sum += record[slot]!;
-        for (let slot = ring; slot <= to; slot++) sum += record[slot]!;
-      }
-      return sum;
-    },
+    within: (record, offset, now_ms, window_ms) => between(record, offset, Math.floor((now_ms - window_ms) / tile_ms), Number.POSITIVE_INFINITY),
+    before: (record, offset, now_ms, window_ms) => between(record, offset, Math.floor((now_ms - 2 * window_ms) / tile_ms), Math.floor((now_ms - window_ms) / tile_ms)),
   };
 }
 
 /** 1 h and 24 h windows. */
 export const hourTiles = tiledWindow(HOUR_MS, 25);
-/** 7, 30 and 90 day windows. */
+/** 1 to 90 day windows. */
 export const dayTiles = tiledWindow(DAY_MS, 91);
+/** 1 to 30 day windows, for what there is one of for every learner. */
+export const monthTiles = tiledWindow(DAY_MS, 31);
