@@ -100,6 +100,14 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     run: async (context) => (await import("./late-command.ts")).runLateCommand(context),
   },
   {
+    name: "features",
+    summary: "Print every feature as Markdown: unit, meaning, events, window, lateness, default, whether it is personal.",
+    settings: [],
+    options: [["--json", "as JSON"]],
+    examples: ["tidemark features > FEATURES.md", "tidemark features --json"],
+    run: async (context) => (await import("./features-command.ts")).runFeaturesCommand(context),
+  },
+  {
     name: "config",
     summary: "Print the effective configuration, secrets masked, with where each value comes from.",
     settings: settingNames,

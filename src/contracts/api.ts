@@ -130,6 +130,51 @@ export const predictAnswerSchema = z.object({
 });
 export type PredictAnswer = z.infer<typeof predictAnswerSchema>;
 
+const learnerCourse = /^[A-Za-z0-9_-]{1,64}\/[A-Za-z0-9_-]{1,64}$/;
+
+/** How each entity that has features is named in a URL. */
+export const entityIdSchemas = {
+  course: idSchema,
+  category: idSchema,
+  learner: idSchema,
+  teacher: idSchema,
+  learner_course: z.string().regex(learnerCourse, "must be <learner_id>/<course_id>"),
+  platform: z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "must be a UTC day, such as 2026-01-31"),
+} as const;
+
+const featureDefinitionSchema = z.object({
+  entity: z.string(),
+  name: z.string(),
+  unit: z.string(),
+  description: z.string(),
+  /** Event types that change it. */
+  events: z.array(z.string()),
+  aggregators: z.array(z.string()),
+  /** Empty: no window. */
+  windows_ms: z.array(z.number()),
+  /** How late an event may come and still count; null = for ever. */
+  lateness_ms: z.number().nullable(),
+  /** The value where nothing is known. */
+  default: z.number(),
+  /** Whether it says something about a person. */
+  personal: z.boolean(),
+});
+
+export const featuresAnswerSchema = z.object({ features: z.array(featureDefinitionSchema) });
+export type FeaturesAnswer = z.infer<typeof featuresAnswerSchema>;
+
+export const entityFeaturesAnswerSchema = z.object({
+  entity: z.string(),
+  id: z.string(),
+  /** EVENTS sequence of the record's last change. */
+  sequence: z.int(),
+  /** Latest event time in the record. */
+  updated_at: z.string(),
+  age_ms: z.number(),
+  features: z.record(z.string(), z.number()),
+});
+export type EntityFeaturesAnswer = z.infer<typeof entityFeaturesAnswerSchema>;
+
 const candidateInfoSchema = z.object({
   name: z.string(),
   champion: z.boolean(),

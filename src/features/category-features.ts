@@ -1,7 +1,7 @@
 import { DAY_MS } from "../lib/time.ts";
 import { total } from "./aggregator.ts";
-import { conversion } from "./course-features.ts";
-import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
+import { conversion } from "./conversion.ts";
+import { type FeatureDefinition, type StateDefinition, once } from "./definition.ts";
 import { last, lastValue, sum } from "./scalar-aggregators.ts";
 import { dayTiles } from "./tiled-window.ts";
 
@@ -10,9 +10,8 @@ const forEver = { ...common, lateness_ms: Number.POSITIVE_INFINITY };
 const byDay = { ...common, aggregator: dayTiles, lateness_ms: dayTiles.tile_ms * (dayTiles.tiles - 1) };
 
 /** Rolled up from the courses' own list prices by the writer, as they change: no event feeds them directly. */
-const rolledUp: Folds = {};
-export const categoryListPrices: StateDefinition = { ...forEver, name: "list_prices", aggregator: sum, folds: rolledUp };
-export const categoryCourses: StateDefinition = { ...forEver, name: "courses", aggregator: sum, folds: rolledUp };
+export const categoryListPrices: StateDefinition = { ...forEver, name: "list_prices", aggregator: sum, folds: {}, rolled_up_from: ["course.upserted", "course.repriced"] };
+export const categoryCourses: StateDefinition = { ...forEver, name: "courses", aggregator: sum, folds: {}, rolled_up_from: ["course.upserted"] };
 
 const competitorPrice: StateDefinition = {
   ...forEver,

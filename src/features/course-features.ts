@@ -1,9 +1,13 @@
 import type { Difficulty, QualityTier } from "../contracts/fields.ts";
 import { DAY_MS, HOUR_MS, parseTime } from "../lib/time.ts";
-import { type Reading, total } from "./aggregator.ts";
+import { total } from "./aggregator.ts";
+import { conversion } from "./conversion.ts";
 import { decayedRate } from "./decayed-rate.ts";
+import { featuresOf } from "./define.ts";
 import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
 import { ENROLLED, EXPOSED, LISTED, demandCells } from "./demand-cells.ts";
+import { outcomeQuality } from "./outcome-quality.ts";
+import { PART, WHOLE, ratio, ratioShare } from "./ratio.ts";
 import { last, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
 import { type TiledWindow, dayTiles, hourTiles } from "./tiled-window.ts";
 
@@ -12,13 +16,8 @@ export const qualityTiers: Readonly<Record<QualityTier, number>> = { basic: 0, s
 
 const enrollmentRate = decayedRate(30 * DAY_MS);
 
-function state(name: string, aggregator: StateDefinition["aggregator"], folds: Folds): StateDefinition {
-  return { name, entity: "course", aggregator, folds, lateness_ms: Number.POSITIVE_INFINITY };
-}
-
-function windowState(name: string, aggregator: TiledWindow, folds: Folds): StateDefinition {
-  return { name, entity: "course", aggregator, folds, lateness_ms: aggregator.tile_ms * (aggregator.tiles - 1) };
-}
+const definer = featuresOf("course", { personal: false });
+const { state, windowState, stored, derived } = definer;
 
 const viewed: Folds = { "exposure.viewed": once };
 const enrolled: Folds = { "enrollment.created": once };
@@ -45,6 +44,10 @@ const enrollmentsByDay = windowState("enrollments_by_day", dayTiles, enrolled);
 const refundsByDay = windowState("refunds_by_day", dayTiles, { "enrollment.refunded": once });
 const completionsByDay = windowState("completions_by_day", dayTiles, { "enrollment.completed": once });
 const ratings = state("ratings", welford, { "activity.rating": { value: (e) => e.rating } });
+const completions = state("completions", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.completed": { ...once, channel: PART } });
+const refunds = state("refunds", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.refunded": { ...once, channel: PART } });
+const drops = state("drops", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.dropped": { ...once, channel: PART } });
+const revenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
 const enrollmentsDecayed = state("enrollments_decayed", enrollmentRate, enrolled);
 
 export const courseStates: readonly StateDefinition[] = [
@@ -65,27 +68,16 @@ export const courseStates: readonly StateDefinition[] = [
   enrollmentsByDay,
   refundsByDay,
   completionsByDay,
+  completions,
+  refunds,
+  drops,
+  revenueByDay,
 ];
-
-type Details = Pick<FeatureDefinition, "name" | "unit" | "description">;
-
-function stored(details: Details, from: StateDefinition, reading: Reading, window_ms = 0): FeatureDefinition {
-  return { ...details, entity: "course", default: 0, personal: false, internal: false, source: { kind: "stored", state: from, reading, window_ms } };
-}
-
-function derived(details: Details, from: readonly string[], formula: (a: number, b: number, c: number, now_ms: number) => number): FeatureDefinition {
-  return { ...details, entity: "course", default: 0, personal: false, internal: false, source: { kind: "derived", from, formula } };
-}
 
 const windows = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS };
 
 function counted(what: "exposures" | "enrollments", window: keyof typeof windows, from: StateDefinition, tiles: TiledWindow): FeatureDefinition {
   return stored({ name: `${what}_${window}`, unit: "count", description: `${what} of the last ${window}, from the tile that the window starts in` }, from, tiles.within, windows[window]);
-}
-
-/** Enrollments per exposure; more enrollments than exposures mean missing exposures, so at most 1. */
-export function conversion(enrollments: number, exposures: number): number {
-  return exposures > 0 ? Math.min(1, enrollments / exposures) : 0;
 }
 
 /** The list price: the last one set; before any, the base price; before that, the first price that was seen. */
@@ -94,8 +86,15 @@ export function listPrice(repriced: number, base: number, reference: number): nu
 }
 
 const same = (a: number): number => a;
+const over = (price: number, other: number): number => (other > 0 ? price / other : 0);
 
-/** In vector order; internal ones last. */
+function earned(window: "7d" | "30d" | "90d"): FeatureDefinition {
+  return stored({ name: `revenue_${window}_tokens`, unit: "tokens", description: `prices of the enrollments of the last ${window}, refunds not taken off` }, revenueByDay, dayTiles.within, windows[window]);
+}
+
+const quality = outcomeQuality(definer, "quality_score", completions, ratings, refunds);
+
+/** In vector order, to which new ones are only ever appended; internal ones last. */
 export const courseFeatures: readonly FeatureDefinition[] = [
   derived({ name: "price_tokens", unit: "tokens", description: "list price" }, ["repriced_tokens", "base_price_tokens", "reference_price_tokens"], listPrice),
   stored({ name: "reference_price_tokens", unit: "tokens", description: "first price known, fixed for ever: demand cells are relative to it" }, courseDemand, total),
@@ -137,6 +136,16 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   derived({ name: "category_conversion_30d", unit: "ratio", description: "conversion of the category, last 30 days" }, ["category.conversion_30d"], same),
   derived({ name: "category_conversion_90d", unit: "ratio", description: "conversion of the category, last 90 days" }, ["category.conversion_90d"], same),
   derived({ name: "category_courses", unit: "count", description: "courses in the category" }, ["category.courses"], same),
+  stored({ name: "completion_rate", unit: "ratio", description: "completed enrollments per enrollment, at most 1" }, completions, ratioShare),
+  stored({ name: "refund_rate", unit: "ratio", description: "refunded enrollments per enrollment, at most 1" }, refunds, ratioShare),
+  stored({ name: "drop_rate", unit: "ratio", description: "dropped enrollments per enrollment, at most 1" }, drops, ratioShare),
+  earned("7d"),
+  earned("30d"),
+  earned("90d"),
+  quality.score,
+  derived({ name: "price_over_category", unit: "ratio", description: "list price over the mean of the category's other courses; 0 = no other" }, ["price_tokens", "category_price_loo_tokens"], over),
+  derived({ name: "price_over_competitor", unit: "ratio", description: "list price over the competitor's; 0 = unknown" }, ["price_tokens", "competitor_price_tokens"], over),
+  ...quality.parts,
   { ...stored({ name: "repriced_tokens", unit: "tokens", description: "last list price set; 0 = never" }, courseRepriced, lastValue), internal: true },
   { ...stored({ name: "own_competitor_price_tokens", unit: "tokens", description: "last competitor price for this very course; 0 = unknown" }, competitorPrice, lastValue), internal: true },
   { ...stored({ name: "launched_at_ms", unit: "ms", description: "time of the launch" }, launchedAt, lastValue), internal: true },

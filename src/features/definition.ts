@@ -1,10 +1,17 @@
 import type { Event, EventOf, EventType } from "../contracts/events.ts";
+import { DAY_MS } from "../lib/time.ts";
 import type { Aggregator, Reading } from "./aggregator.ts";
 import type { EntityName, NameKind } from "./store.ts";
 
 /** What an input may need beyond the event itself. One object, reused for every event. */
 export interface FoldContext {
   event_time_ms: number;
+  /**
+   * What the catalogue (course.upserted, course.repriced) says of the event's course when the event is folded: 1 + ordinal of
+   * its category, and its list price; 0 = unknown. Every partition folds the catalogue, so any entity may read these.
+   */
+  category: number;
+  list_price_tokens: number;
   /** The ordinal of a name; a new name gets the next one, or NaN, which feeds nothing, when there are too many. */
   ordinal(kind: NameKind, name: string): number;
 }
@@ -26,6 +33,8 @@ export interface StateDefinition {
   readonly folds: Folds;
   /** How late an event may come and still count, behind the newest one folded; Infinity = for ever. */
   readonly lateness_ms: number;
+  /** Event types that the writer itself rolls up into this state, beside `folds`. */
+  readonly rolled_up_from?: readonly EventType[];
 }
 
 /** A feature that reads one state. */
@@ -50,7 +59,7 @@ export interface DerivedFeature {
 export interface FeatureDefinition {
   readonly name: string;
   readonly entity: EntityName;
-  readonly unit: "tokens" | "count" | "days" | "ms" | "ratio" | "level" | "stars" | "per_day" | "ordinal";
+  readonly unit: "tokens" | "count" | "days" | "minutes" | "ms" | "ratio" | "score" | "level" | "stars" | "per_day" | "ordinal";
   readonly description: string;
   /** The value where nothing is known. */
   readonly default: number;
@@ -63,3 +72,14 @@ export interface FeatureDefinition {
 
 /** Every event counts as one. */
 export const once: { readonly value: () => number } = { value: () => 1 };
+
+/** The event's own time is the value. */
+export const atEventTime: { readonly value: (event: unknown, context: FoldContext) => number } = { value: (_event, context) => context.event_time_ms };
+
+/** What "days since" says of something that never happened: ten years, and the most that it ever says. */
+export const NEVER_DAYS = 3_650;
+
+/** Days from a time to now, for derived features; 0 = never. */
+export function daysSince(time_ms: number, _b: number, _c: number, now_ms: number): number {
+  return time_ms > 0 ? Math.min(NEVER_DAYS, Math.max(0, (now_ms - time_ms) / DAY_MS)) : NEVER_DAYS;
+}

@@ -9,13 +9,23 @@ export const databaseNames = [
   "events.category",
   "events.course",
   "events.learner",
+  "events.learner_course",
   "events.meta",
   "events.names",
+  "events.platform",
   "events.profile",
+  "events.teacher",
 ] as const;
 export type DatabaseName = (typeof databaseNames)[number];
 
-const recordDatabases: Readonly<Record<EntityName, DatabaseName>> = { course: "events.course", category: "events.category", learner: "events.learner" };
+const recordDatabases: Readonly<Record<EntityName, DatabaseName>> = {
+  course: "events.course",
+  category: "events.category",
+  learner: "events.learner",
+  teacher: "events.teacher",
+  learner_course: "events.learner_course",
+  platform: "events.platform",
+};
 
 function cursorDatabase(stream: string): DatabaseName {
   const database = databaseNames.find((name) => name === `${stream.toLowerCase()}.meta`);
@@ -75,7 +85,8 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
 
   /** Borrowed bytes. */
   protected abstract read(database: DatabaseName, key: string): Uint8Array | undefined;
-  protected abstract keys(database: DatabaseName): Iterable<string>;
+  /** In key order, from the first key that is not below `from` on. */
+  protected abstract keys(database: DatabaseName, from?: string): Iterable<string>;
   abstract close(): Promise<void>;
 
   get(entity: EntityName, id: string): Uint8Array | undefined {
@@ -98,8 +109,11 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     return known;
   }
 
-  ids(entity: EntityName): Iterable<string> {
-    return this.keys(recordDatabases[entity]);
+  *ids(entity: EntityName, prefix = ""): Iterable<string> {
+    for (const id of this.keys(recordDatabases[entity], prefix)) {
+      if (!id.startsWith(prefix)) return;
+      yield id;
+    }
   }
 
   profile(course_id: string): CourseProfile | undefined {

@@ -18,6 +18,17 @@ interface DerivedStep {
   readonly into: number;
 }
 
+/** Sorts formulae so that each comes after those that it reads; a cycle is a bug. */
+function inOrderOfUse(steps: DerivedStep[], definitions: readonly FeatureDefinition[]): void {
+  const waiting = new Set(steps.splice(0));
+  while (waiting.size > 0) {
+    const ready = [...waiting].filter(({ a, b, c }) => ![...waiting].some(({ into }) => into === a || into === b || into === c));
+    assert(ready.length > 0, `features are derived from each other: ${[...waiting].map(({ into }) => definitions[into]!.name).join(", ")}`);
+    for (const step of ready) waiting.delete(step);
+    steps.push(...ready);
+  }
+}
+
 /**
  * Reads an entity's features from its record at a time: definitions resolved once into reads of slots and formulae over
  * positions. `values` holds the features in definition order, then those given from outside, then one zero for inputs
@@ -47,10 +58,7 @@ export class Evaluator {
     };
     this.#stored = definitions.flatMap(({ source }, into) => (source.kind === "stored" ? [stored(source, into)] : []));
     this.#derived = definitions.flatMap(({ source }, into) => (source.kind === "derived" ? [derived(source, into)] : []));
-    this.#derived.forEach(({ a, b, c, into }, order) => {
-      const later = this.#derived.slice(order).some((step) => step.into === a || step.into === b || step.into === c);
-      assert(!later, `feature ${definitions[into]!.name} is derived from one that is derived after it`);
-    });
+    inOrderOfUse(this.#derived, definitions);
   }
 
   /** Position of a feature in `values`; an unknown name is a bug. */

@@ -5,16 +5,20 @@ import type { Aggregator } from "./aggregator.ts";
 import { categoryFeatures, categoryStates } from "./category-features.ts";
 import { courseFeatures, courseStates } from "./course-features.ts";
 import type { FeatureDefinition, FoldContext, Input, StateDefinition } from "./definition.ts";
+import { learnerCourseFeatures, learnerCourseStates } from "./learner-course-features.ts";
 import { learnerFeatures, learnerStates } from "./learner-features.ts";
+import { platformFeatures, platformStates } from "./platform-features.ts";
 import { RECORD_FORMAT } from "./record.ts";
 import { type EntityName, entityNames } from "./store.ts";
+import { teacherFeatures, teacherStates } from "./teacher-features.ts";
 
 /** Raise it when what an event adds to a state changes: the layout alone does not show it. */
 const FOLD_REVISION = 1;
 
 /** One update that an event type causes in an entity's record. */
 export interface FoldStep {
-  readonly aggregator: Aggregator;
+  /** The aggregator's own, taken out of it: steps all have one shape, aggregators have many. */
+  readonly update: Aggregator["update"];
   readonly offset: number;
   readonly channel: number;
   readonly value: (event: Event, context: FoldContext) => number;
@@ -22,11 +26,31 @@ export interface FoldStep {
   readonly state: number;
 }
 
-/** What an event type does to the records of the entities that it names. */
-export type EventPlan = Readonly<Record<EntityName, readonly FoldStep[]>>;
+export type PerEntity<T> = Readonly<Record<EntityName, T>>;
 
-export const stateDefinitions: Readonly<Record<EntityName, readonly StateDefinition[]>> = { course: courseStates, category: categoryStates, learner: learnerStates };
-export const featureDefinitions: Readonly<Record<EntityName, readonly FeatureDefinition[]>> = { course: courseFeatures, category: categoryFeatures, learner: learnerFeatures };
+export function perEntity<T>(make: (entity: EntityName) => T): PerEntity<T> {
+  return Object.fromEntries(entityNames.map((entity) => [entity, make(entity)])) as Record<EntityName, T>;
+}
+
+/** What an event type does to the records of the entities that it names. */
+export type EventPlan = PerEntity<readonly FoldStep[]>;
+
+export const stateDefinitions: PerEntity<readonly StateDefinition[]> = {
+  course: courseStates,
+  category: categoryStates,
+  learner: learnerStates,
+  teacher: teacherStates,
+  learner_course: learnerCourseStates,
+  platform: platformStates,
+};
+export const featureDefinitions: PerEntity<readonly FeatureDefinition[]> = {
+  course: courseFeatures,
+  category: categoryFeatures,
+  learner: learnerFeatures,
+  teacher: teacherFeatures,
+  learner_course: learnerCourseFeatures,
+  platform: platformFeatures,
+};
 
 const offsets = new Map<StateDefinition, number>();
 
@@ -41,7 +65,7 @@ function layOut(entity: EntityName): number {
 }
 
 /** Slots of each entity's record. */
-export const recordWidths: Readonly<Record<EntityName, number>> = { course: layOut("course"), category: layOut("category"), learner: layOut("learner") };
+export const recordWidths: PerEntity<number> = perEntity(layOut);
 
 /** First slot of a state in its entity's record. */
 export function offsetOf(state: StateDefinition): number {
@@ -56,14 +80,14 @@ function steps(entity: EntityName, type: EventType): FoldStep[] {
     // The key says which events an input is given, which the type of a whole table of inputs cannot express.
     const input = state.folds[type] as Input<Event> | undefined;
     if (input === undefined) return [];
-    return [{ aggregator: state.aggregator, offset: offsetOf(state), channel: input.channel ?? 0, value: input.value, state: stateNames.indexOf(`${entity}.${state.name}`) }];
+    return [{ update: state.aggregator.update, offset: offsetOf(state), channel: input.channel ?? 0, value: input.value, state: stateNames.indexOf(`${entity}.${state.name}`) }];
   });
 }
 
-/** The fold of every event type, resolved once. */
-export const eventPlans: ReadonlyMap<EventType, EventPlan> = new Map(
-  eventTypes.map((type) => [type, { course: steps("course", type), category: steps("category", type), learner: steps("learner", type) }]),
-);
+/** The fold of every event type into some entities, resolved once. */
+export function eventPlans(entities: readonly EntityName[]): ReadonlyMap<EventType, EventPlan> {
+  return new Map(eventTypes.map((type) => [type, perEntity((entity) => (entities.includes(entity) ? steps(entity, type) : []))]));
+}
 
 /** Changes whenever records written before could not be read, or would not be what a fold gives now. */
 export const layoutIdentity: string = ((): string => {

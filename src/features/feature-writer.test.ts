@@ -3,15 +3,21 @@ import { describe, expect, test } from "vitest";
 import type { StreamEvent } from "../contracts/events.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import { courseFeatureNames } from "./course-view.ts";
+import { EntityReader, entityFeatureNames } from "./entity-reader.ts";
 import { FeatureReader } from "./feature-reader.ts";
+import { perEntity } from "./feature-set.ts";
 import { FeatureWriter, type CacheLimits, defaultCacheLimits } from "./feature-writer.ts";
 import { MemoryStore } from "./memory-store.ts";
+import type { EntityName } from "./store.ts";
 import { STREAM_END_MS, randomStream } from "./testing/random-events.ts";
-import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naiveLearner } from "./testing/naive-features.ts";
+import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse } from "./testing/naive-features.ts";
+import { naiveLearner, naiveLearnerCourse } from "./testing/naive-learners.ts";
+import { naiveDays, naivePlatform, naiveTeacher } from "./testing/naive-platform.ts";
 
 const courses = ["C00001", "C00002", "C00003", "C00004"];
 const categories = ["data", "design", "music"];
 const learners = ["L1", "L2", "L3"];
+const teachers = ["T1", "T2"];
 
 function fold(events: readonly StreamEvent[], batchEnds: ReadonlySet<number>, limits: CacheLimits, reopen = false): MemoryStore {
   const store = new MemoryStore();
@@ -41,7 +47,7 @@ function expectClose(actual: ArrayLike<number> | undefined, expected: readonly n
 
 describe("the fold", () => {
   test("stores the same bytes whatever the batches, the cache and the restarts", () => {
-    const tiny: CacheLimits = { course: 1, category: 1, learner: 1 };
+    const tiny: CacheLimits = perEntity(() => 1);
     const batches = fc.array(fc.nat(80), { maxLength: 30 }).map((ends) => new Set(ends));
     fc.assert(
       fc.property(randomStream(80), batches, (events, ends) => {
@@ -60,7 +66,17 @@ describe("the fold", () => {
     fc.assert(
       fc.property(randomStream(120), fc.option(now, { nil: undefined }), (events, later) => {
         const now_ms = later ?? lastEventTime(events);
-        const reader = new FeatureReader(fold(events, none, defaultCacheLimits));
+        const store = fold(events, none, defaultCacheLimits);
+        const reader = new FeatureReader(store);
+        const entities = new EntityReader(store);
+        const expectEntity = (entity: EntityName, id: string, expected: Readonly<Record<string, number>> | undefined): void =>
+          expectClose(entities.read(entity, id, now_ms)?.values, expected && entityFeatureNames[entity].map((name) => expected[name]!), `${entity} ${id}`);
+        for (const id of learners) expectEntity("learner", id, naiveLearner(events, id, now_ms));
+        for (const id of teachers) expectEntity("teacher", id, naiveTeacher(events, id, now_ms));
+        for (const learner_id of learners) for (const id of courses) expectEntity("learner_course", `${learner_id}/${id}`, naiveLearnerCourse(events, learner_id, id, now_ms));
+        const days = naiveDays(events);
+        expect([...store.ids("platform")]).toEqual(days);
+        for (const day of days) expectEntity("platform", day, naivePlatform(events, day));
         for (const id of courses) {
           const expected = naiveCourse(events, id, now_ms);
           const view = reader.course(id, now_ms);
@@ -75,11 +91,6 @@ describe("the fold", () => {
           expect(snapshot?.courses ?? 0).toBe(expected["courses"]);
           expect(snapshot?.average_price_tokens ?? 0).toBe(expected["courses"]! > 0 ? expected["list_price_sum_tokens"]! / expected["courses"]! : 0);
           expect(snapshot?.competitor_price_tokens ?? 0).toBe(expected["competitor_price_tokens"]);
-        }
-        for (const id of learners) {
-          const learner = reader.learner(id, now_ms);
-          const expected = naiveLearner(events, id);
-          expect(learner && Object.fromEntries(Object.keys(expected ?? {}).map((name) => [name, learner[name as keyof typeof learner]])), id).toEqual(expected);
         }
       }),
       { numRuns: 300 },
@@ -111,21 +122,7 @@ describe("the fold", () => {
     at(3, STREAM_END_MS - 25 * HOUR_MS);
     at(4, STREAM_END_MS - 91 * DAY_MS);
     expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1 });
-    expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4, unnamed: 0 });
-  });
-
-  test("leaves learners out on demand, and changes nothing else by it", () => {
-    fc.assert(
-      fc.property(randomStream(60), (events) => {
-        const store = new MemoryStore();
-        const writer = new FeatureWriter(store, { learners: false });
-        for (const event of events) writer.apply(event);
-        expect(writer.live("learner").size).toBe(0);
-        writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
-        expect(dump(store)).toEqual(dump(fold(events, none, defaultCacheLimits)).filter((entry) => !entry.startsWith("events.learner")));
-      }),
-      { numRuns: 20 },
-    );
+    expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4, unenrolled: 0, unnamed: 0 });
   });
 
   test("refuses a store of another layout", () => {

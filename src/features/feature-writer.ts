@@ -1,12 +1,14 @@
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Event, EventOf, StreamEvent } from "../contracts/events.ts";
-import { must } from "../lib/assert.ts";
+import { assert, must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryListPrices } from "./category-features.ts";
-import { courseBasePrice, courseCategory, courseDemand, courseRepriced, listPrice } from "./course-features.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
+import { DayKeys } from "./day-keys.ts";
 import type { FoldContext } from "./definition.ts";
-import { type FoldStep, eventPlans, layoutIdentity, offsetOf, recordWidths, stateNames } from "./feature-set.ts";
+import { type EventPlan, type FoldStep, type PerEntity, eventPlans, layoutIdentity, offsetOf, perEntity, recordWidths, stateNames } from "./feature-set.ts";
 import { NameDictionary } from "./name-dictionary.ts";
+import { PairKeys } from "./pair-keys.ts";
 import { type CachedRecord, RecordCache } from "./record-cache.ts";
 import { encodeRecord, recordBytesMax } from "./record.ts";
 import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, type NameKind, type StoreBatch, entityNames } from "./store.ts";
@@ -16,23 +18,25 @@ export interface FoldCounters {
   readonly events: number;
   /** Updates of a state that came too late for its window and were left out. */
   readonly late: number;
-  /** Course events whose category was not known yet, so that the category's side was skipped. */
+  /** Course events whose category or teacher was not known yet, so that its side was skipped. */
   readonly uncategorised: number;
+  /** What a learner did in a course that no enrollment is known of yet: not in their learner × course record. */
+  readonly unenrolled: number;
   /** Categories and teachers that were left unknown because there are too many. */
   readonly unnamed: number;
 }
 
 export interface FoldOptions {
   readonly limits?: CacheLimits;
-  /** False leaves learners out, for a fold that nobody asks for them: they are most of what there is. */
-  readonly learners?: boolean;
+  /** Only these are folded, for replays that read no others. Courses are always among them: they hold the catalogue. */
+  readonly entities?: readonly EntityName[];
 }
 
 /** Decoded records that stay in memory between batches. */
-export type CacheLimits = Readonly<Record<EntityName, number>>;
+export type CacheLimits = PerEntity<number>;
 
-/** At most about 18 MB of courses, 2 MB of categories and 35 MB of learners. */
-export const defaultCacheLimits: CacheLimits = { course: 4_096, category: 1_024, learner: 131_072 };
+/** At most about 22 MB of courses, 2 MB of categories, 95 MB of learners, 4 MB of teachers, 25 MB of learner × course. */
+export const defaultCacheLimits: CacheLimits = { course: 4_096, category: 1_024, learner: 65_536, teacher: 2_048, learner_course: 65_536, platform: 64 };
 
 /** What routes an event: the ids that it may carry. */
 interface EventKeys {
@@ -40,6 +44,8 @@ interface EventKeys {
   readonly course_id?: string | undefined;
   readonly learner_id?: string | undefined;
   readonly category?: string | undefined;
+  readonly teacher_id?: string | undefined;
+  readonly enrollment_id?: string | undefined;
 }
 
 /** A decoded record, borrowed from the writer: valid until the next apply or commit. */
@@ -51,6 +57,7 @@ export interface LiveRecord {
 
 const CATEGORY_TIME_SLOT = offsetOf(courseCategory);
 const CATEGORY_SLOT = CATEGORY_TIME_SLOT + 1;
+const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 const BASE_PRICE_SLOT = offsetOf(courseBasePrice) + 1;
 const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
 const REFERENCE_SLOT = offsetOf(courseDemand);
@@ -61,8 +68,13 @@ function currentListPrice(slots: Float64Array): number {
   return listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, slots[REFERENCE_SLOT]!);
 }
 
+/** The list price by the catalogue alone, which every partition knows; 0 = unknown. */
+function catalogueListPrice(slots: Float64Array): number {
+  return listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, 0);
+}
+
 /**
- * The compiled fold of EVENTS into course, category and learner records. The stored bytes are a function of the events
+ * The compiled fold of EVENTS into the records of every entity. The stored bytes are a function of the events
  * and their order alone: not of batches, of what was cached, or of the clock. After a commit that throws, the writer is
  * ahead of its store: throw it away and start from the store's cursor.
  */
@@ -70,59 +82,65 @@ export class FeatureWriter {
   readonly #store: FeatureStore;
   readonly #names: NameDictionary;
   readonly #context: FoldContext;
-  readonly #caches: Readonly<Record<EntityName, RecordCache>>;
+  readonly #plans: ReadonlyMap<Event["type"], EventPlan>;
+  readonly #caches: PerEntity<RecordCache>;
+  readonly #pairs = new PairKeys();
+  readonly #pairs_max: number;
+  readonly #days = new DayKeys();
   readonly #profiles = new Map<string, CourseProfile>();
-  readonly #learners: boolean;
+  readonly #entities: readonly EntityName[];
   #events = 0;
   #lateUpdates = 0;
   #uncategorised = 0;
+  #unenrolled = 0;
   readonly #late = new Float64Array(stateNames.length);
   readonly #bytes = new Uint8Array(Math.max(...entityNames.map((entity) => recordBytesMax(recordWidths[entity]))));
   #layoutStored: boolean;
 
-  constructor(store: FeatureStore, { limits = defaultCacheLimits, learners = true }: FoldOptions = {}) {
+  constructor(store: FeatureStore, { limits = defaultCacheLimits, entities = entityNames }: FoldOptions = {}) {
+    assert(entities.includes("course"), "no entity is folded without courses");
     const layout = store.layout();
     if (layout !== undefined && layout !== layoutIdentity) {
       throw new TidemarkError("layout_mismatch", `the feature store has layout ${layout}, this version writes ${layoutIdentity}: delete the store and let it be folded again`);
     }
     this.#layoutStored = layout !== undefined;
     this.#store = store;
-    this.#learners = learners;
+    this.#entities = entities;
     const names = new NameDictionary(store);
     this.#names = names;
-    this.#context = { event_time_ms: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
-    const cache = (entity: EntityName): RecordCache => new RecordCache(entity, store, recordWidths[entity], limits[entity]);
-    this.#caches = { course: cache("course"), category: cache("category"), learner: cache("learner") };
+    this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
+    this.#plans = eventPlans(entities);
+    this.#caches = perEntity((entity) => new RecordCache(entity, store, recordWidths[entity], limits[entity]));
+    this.#pairs_max = limits.learner_course;
   }
 
   /** Since this writer began. */
   get counters(): FoldCounters {
-    return { events: this.#events, late: this.#lateUpdates, uncategorised: this.#uncategorised, unnamed: this.#names.refused };
+    return { events: this.#events, late: this.#lateUpdates, uncategorised: this.#uncategorised, unenrolled: this.#unenrolled, unnamed: this.#names.refused };
   }
 
   /** Folds one event in memory. Events come in sequence order, each once. */
   apply(stream: StreamEvent): void {
-    const { event, sequence, event_time_ms } = stream;
+    const { event } = stream;
     const keys: EventKeys = event;
-    const plan = must(eventPlans.get(event.type), "event of an unknown type");
-    this.#context.event_time_ms = event_time_ms;
+    const plan = must(this.#plans.get(event.type), "event of an unknown type");
+    const context = this.#context;
+    context.event_time_ms = stream.event_time_ms;
+    context.category = 0;
+    context.list_price_tokens = 0;
     this.#events++;
 
-    if (plan.course.length > 0 && keys.course_id !== undefined) {
-      const course = this.#caches.course.touch(keys.course_id, sequence, event_time_ms);
-      if (event.type === "course.upserted") this.#upsertCourse(event, stream, course, plan.course);
-      else if (event.type === "course.repriced") this.#foldCatalogue(event, stream, course, plan.course);
-      else {
-        this.#fold(plan.course, course.slots, event);
-        if (plan.category.length > 0) this.#foldCategory(plan.category, stream, course);
-      }
-    } else if (plan.category.length > 0 && keys.category !== undefined) {
-      this.#fold(plan.category, this.#caches.category.touch(keys.category, sequence, event_time_ms).slots, event);
+    if (plan.course.length > 0 && keys.course_id !== undefined) this.#foldCourse(plan, stream, keys.course_id);
+    else if (plan.category.length > 0 && keys.category !== undefined) this.#foldInto("category", keys.category, plan, stream);
+    else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) this.#foldInto("teacher", keys.teacher_id, plan, stream);
+
+    if (event.type === "learner.erased") this.#erase(event.learner_id);
+    else if (keys.learner_id !== undefined) {
+      if (plan.learner.length > 0) this.#foldInto("learner", keys.learner_id, plan, stream);
+      if (plan.learner_course.length > 0 && keys.course_id !== undefined) this.#foldLearnerCourse(plan, stream, keys.learner_id, keys.course_id, keys.enrollment_id !== undefined);
     }
 
-    if (keys.learner_id === undefined || !this.#learners) return;
-    if (event.type === "learner.erased") this.#caches.learner.erase(keys.learner_id);
-    else if (plan.learner.length > 0) this.#fold(plan.learner, this.#caches.learner.touch(keys.learner_id, sequence, event_time_ms).slots, event);
+    if (plan.platform.length > 0) this.#fold(plan.platform, this.#caches.platform.touch(this.#days.key(stream.event_time_ms), stream.sequence, stream.event_time_ms).slots, event);
   }
 
   /** Writes every touched record and the cursor in one transaction; durable when it returns. */
@@ -137,6 +155,7 @@ export class FeatureWriter {
     for (const entity of entityNames) this.#caches[entity].committed();
     this.#profiles.clear();
     this.#names.written();
+    this.#pairs.trim(this.#pairs_max);
     this.#layoutStored = true;
   }
 
@@ -164,22 +183,52 @@ export class FeatureWriter {
       const step = steps[i]!;
       const value = step.value(event, context);
       if (Number.isNaN(value)) continue;
-      if (!step.aggregator.update(slots, step.offset, value, context.event_time_ms, step.channel)) {
+      if (!step.update(slots, step.offset, value, context.event_time_ms, step.channel)) {
         this.#lateUpdates++;
         this.#late[step.state]!++;
       }
     }
   }
 
-  /** The category's side of a course's event: the category that the course is known to be in now. */
-  #foldCategory(steps: readonly FoldStep[], stream: StreamEvent, course: CachedRecord): void {
-    const ordinal = course.slots[CATEGORY_SLOT]! - 1;
-    if (ordinal < 0) {
-      this.#uncategorised++;
-      return;
+  #foldInto(entity: EntityName, id: string, plan: EventPlan, stream: StreamEvent): void {
+    this.#fold(plan[entity], this.#caches[entity].touch(id, stream.sequence, stream.event_time_ms).slots, stream.event);
+  }
+
+  #foldCourse(plan: EventPlan, stream: StreamEvent, course_id: string): void {
+    const { event } = stream;
+    const course = this.#caches.course.touch(course_id, stream.sequence, stream.event_time_ms);
+    if (event.type === "course.upserted") this.#upsertCourse(event, stream, course, plan.course);
+    else if (event.type === "course.repriced") this.#foldCatalogue(event, stream, course, plan.course);
+    else {
+      this.#context.category = course.slots[CATEGORY_SLOT]!;
+      this.#context.list_price_tokens = catalogueListPrice(course.slots);
+      this.#fold(plan.course, course.slots, event);
+      if (plan.category.length > 0 || plan.teacher.length > 0) this.#foldGroups(plan, stream, course);
     }
-    const category = must(this.#names.name("category", ordinal), "course of a category without a name");
-    this.#fold(steps, this.#caches.category.touch(category, stream.sequence, stream.event_time_ms).slots, stream.event);
+  }
+
+  /** The category's and teacher's side of a course's event: those that the course is known to have now. */
+  #foldGroups(plan: EventPlan, stream: StreamEvent, course: CachedRecord): void {
+    const category = course.slots[CATEGORY_SLOT]! - 1;
+    const teacher = course.slots[TEACHER_SLOT]! - 1;
+    if (category < 0 || teacher < 0) this.#uncategorised++;
+    if (plan.category.length > 0 && category >= 0) this.#foldInto("category", must(this.#names.name("category", category), "course of a category without a name"), plan, stream);
+    if (plan.teacher.length > 0 && teacher >= 0) this.#foldInto("teacher", must(this.#names.name("teacher", teacher), "course of a teacher without a name"), plan, stream);
+  }
+
+  /** What is about an enrollment begins the record; anything else only adds to one that exists. */
+  #foldLearnerCourse(plan: EventPlan, stream: StreamEvent, learner_id: string, course_id: string, begins: boolean): void {
+    const cache = this.#caches.learner_course;
+    const id = this.#pairs.key(learner_id, course_id);
+    const record = begins ? cache.touch(id, stream.sequence, stream.event_time_ms) : cache.touchExisting(id, stream.sequence, stream.event_time_ms);
+    if (record === undefined) this.#unenrolled++;
+    else this.#fold(plan.learner_course, record.slots, stream.event);
+  }
+
+  /** Removes what is kept of a learner alone; what was added to other entities stays. */
+  #erase(learner_id: string): void {
+    if (this.#entities.includes("learner")) this.#caches.learner.erase(learner_id);
+    if (this.#entities.includes("learner_course")) this.#caches.learner_course.erasePrefix(`${learner_id}/`);
   }
 
   /** A course's attributes and profile come from its latest upsert by event time. */

@@ -5,6 +5,9 @@ import { TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
 import type { FeatureStore, FeatureStoreReader, StoreBatch } from "./store.ts";
 
+/** lmdb's own default of 12 would be too few. */
+const DATABASES_MAX = 32;
+
 type Databases = Readonly<Record<DatabaseName, Database<Uint8Array, string>>>;
 
 /**
@@ -14,7 +17,7 @@ type Databases = Readonly<Record<DatabaseName, Database<Uint8Array, string>>>;
  */
 function openEnvironment(path: string, readonly: boolean): RootDatabase<Uint8Array, string> {
   // encoding "binary": values are the bytes that are given. No map size: the file grows as it must. (lmdb's types lack safeRestore.)
-  const options = { path, noSubdir: false, readOnly: readonly, encoding: "binary", overlappingSync: false, safeRestore: true } as const;
+  const options = { path, noSubdir: false, readOnly: readonly, encoding: "binary", maxDbs: DATABASES_MAX, overlappingSync: false, safeRestore: true } as const;
   return open<Uint8Array, string>(options);
 }
 
@@ -50,8 +53,8 @@ class LmdbReader extends EncodedStoreReader {
     return this.databases[database].getBinaryFast(key);
   }
 
-  protected keys(database: DatabaseName): Iterable<string> {
-    return this.databases[database].getKeys();
+  protected keys(database: DatabaseName, from?: string): Iterable<string> {
+    return this.databases[database].getKeys(from === undefined || from === "" ? {} : { start: from });
   }
 }
 

@@ -40,7 +40,7 @@ export class MemoryStore extends EncodedStoreReader implements FeatureStore {
     return this.#databases.get(database)!.get(key);
   }
 
-  protected keys(database: DatabaseName): Iterable<string> {
-    return [...this.#databases.get(database)!.keys()].sort();
+  protected keys(database: DatabaseName, from = ""): Iterable<string> {
+    return [...this.#databases.get(database)!.keys()].filter((key) => key >= from).sort();
   }
 }

@@ -33,11 +33,20 @@ export class RecordCache {
 
   /** The record, decoded or new, marked as changed by this event. */
   touch(id: string, sequence: number, event_time_ms: number): CachedRecord {
-    const record = this.#records.get(id) ?? this.#load(id);
+    return this.#touch(this.#records.get(id) ?? this.#load(id), sequence, event_time_ms);
+  }
+
+  #touch(record: CachedRecord, sequence: number, event_time_ms: number): CachedRecord {
     record.sequence = sequence;
     if (event_time_ms > record.updated_at_ms) record.updated_at_ms = event_time_ms;
     if (!record.changed) this.#change(record);
     return record;
+  }
+
+  /** The record marked as changed by this event if it exists; undefined otherwise. */
+  touchExisting(id: string, sequence: number, event_time_ms: number): CachedRecord | undefined {
+    const record = this.#records.get(id) ?? this.#load(id);
+    return record.sequence === 0 ? undefined : this.#touch(record, sequence, event_time_ms);
   }
 
   /** The record becomes one that does not exist; a later touch starts it afresh. */
@@ -47,6 +56,12 @@ export class RecordCache {
     record.sequence = 0;
     record.updated_at_ms = 0;
     if (!record.changed) this.#change(record);
+  }
+
+  /** Erases every record whose id starts with `prefix`, stored or not. */
+  erasePrefix(prefix: string): void {
+    for (const [id, record] of this.#records) if (record.sequence !== 0 && id.startsWith(prefix)) this.erase(id);
+    for (const id of [...this.#store.ids(this.#entity, prefix)]) this.erase(id);
   }
 
   /** Changed since the last commit, in order of first change. */

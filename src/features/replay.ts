@@ -66,7 +66,7 @@ const PRICE = courseFeatureIndex("price_tokens");
  */
 export class DatasetReplay {
   readonly #at_ms: readonly number[];
-  readonly #writer = new FeatureWriter(new MemoryStore(), { learners: false });
+  readonly #writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "category"] });
   readonly #evaluator = new CourseEvaluator();
   readonly #labels: CourseLabels;
   readonly #views: View[] = [];

@@ -1,6 +1,9 @@
-/** The entities that have a record of their own. */
-export type EntityName = "course" | "category" | "learner";
-export const entityNames: readonly EntityName[] = ["course", "category", "learner"];
+/**
+ * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
+ * platform's by UTC day, `YYYY-MM-DD`.
+ */
+export const entityNames = ["course", "category", "learner", "teacher", "learner_course", "platform"] as const;
+export type EntityName = (typeof entityNames)[number];
 
 /** Names that course records hold as ordinals, numbered from 0 in order of first appearance in the fold. */
 export type NameKind = "category" | "teacher";
@@ -46,8 +49,8 @@ export interface FeatureStoreReader {
   name(kind: NameKind, ordinal: number): string | undefined;
   /** All names of a kind; the index is the ordinal. */
   names(kind: NameKind): readonly string[];
-  /** Ids of the entity's records, in key order. */
-  ids(entity: EntityName): Iterable<string>;
+  /** Ids of the entity's records, in key order: all, or those that start with `prefix`. */
+  ids(entity: EntityName, prefix?: string): Iterable<string>;
   profile(course_id: string): CourseProfile | undefined;
   cursor(stream: string): Cursor | undefined;
   champion(family: string): Champion | undefined;

@@ -66,8 +66,8 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     kept_ms = now_ms;
     const released = store.releaseDeadReaders();
     if (released > 0) logger.warn({ released }, "readers of the feature store died and were let go");
-    const { late, uncategorised, unnamed } = features.counters;
-    const counts = { late, uncategorised, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
+    const { late, uncategorised, unenrolled, unnamed } = features.counters;
+    const counts = { late, uncategorised, unenrolled, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (total > told) logger.info({ ...counts, late_by_state: features.lateByState() }, "left out of the fold since the start");
     told = total;

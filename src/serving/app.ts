@@ -6,6 +6,8 @@ import type { Logger } from "../lib/log.ts";
 import { readBody } from "./body.ts";
 import type { EventIntake } from "./event-intake.ts";
 import { postEvents } from "./event-route.ts";
+import { featureDefinitionsText } from "./feature-service.ts";
+import type { FeatureService } from "./feature-service.ts";
 import { jsonInit } from "./headers.ts";
 import type { HealthReport } from "./health.ts";
 import { landing } from "./landing.ts";
@@ -17,6 +19,7 @@ import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 export interface AppDeps {
   readonly prices: PriceService;
   readonly models: ModelHolder;
+  readonly features: FeatureService;
   readonly health: HealthReport;
   readonly events: EventIntake;
   readonly metrics: ServingMetrics;
@@ -25,6 +28,9 @@ export interface AppDeps {
   readonly logger: Logger;
 }
 
+/** The one path that holds names, so that other methods on it are told which one it answers to. */
+const ENTITY_PATH = /^\/features\/[^/]+\/./;
+
 type Handler = (context: Context) => Promise<Response> | Response;
 
 /**
@@ -32,7 +38,7 @@ type Handler = (context: Context) => Promise<Response> | Response;
  * the framework's composition, which a price call feels.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { prices, models, health, events, metrics } = deps;
+  const { prices, models, features, health, events, metrics } = deps;
   const app = new Hono();
   const allowed = new Map<string, string>();
 
@@ -60,6 +66,8 @@ export function createApp(deps: AppDeps): Hono {
     if (served === undefined) throw new ProblemError("not_found", "No model has been promoted yet: prices come from priors.");
     return new Response(served.info, jsonInit);
   });
+  route("GET", "/features", () => new Response(featureDefinitionsText, jsonInit));
+  route("GET", "/features/:entity/:id{.+}", (context) => new Response(features.entity(context.req.param("entity") ?? "", context.req.param("id") ?? ""), jsonInit));
   route("GET", "/health", () => new Response(JSON.stringify(health.health()), jsonInit));
   route("GET", "/livez", () => new Response(JSON.stringify({ status: "ok" }), jsonInit));
   route("GET", "/readyz", () => new Response(JSON.stringify(health.ready()), jsonInit));
@@ -71,7 +79,8 @@ export function createApp(deps: AppDeps): Hono {
 
   const observeUnmatched = metrics.route("unmatched");
   app.notFound((context) => {
-    const allow = allowed.get(context.req.path);
+    const { path } = context.req;
+    const allow = allowed.get(path) ?? (ENTITY_PATH.test(path) ? "GET, HEAD" : undefined);
     const problem =
       allow === undefined
         ? new ProblemError("not_found", "There is no such endpoint. GET / lists what there is.")

@@ -7,6 +7,7 @@ import { BrokerLink } from "./broker-link.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
+import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
@@ -51,7 +52,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   metrics.watch({ prices, models, decisions, events, degradation, policy_version: policy.version });
-  const server = new HttpServer(createApp({ prices, models, health, events, metrics, metricsText, logger }), clock);
+  const server = new HttpServer(createApp({ prices, models, features: new FeatureService(features, clock), health, events, metrics, metricsText, logger }), clock);
   metrics.watchServer(server);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);

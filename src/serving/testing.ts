@@ -19,6 +19,7 @@ import type { BrokerPort } from "./broker-link.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
+import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
 import { ServingMetrics } from "./metrics.ts";
@@ -191,7 +192,7 @@ export class TestEngine {
     this.events = new EventIntake({ broker, clock, logger });
     const { events } = this;
     metrics.watch({ prices: this.prices, models, decisions, events, degradation, policy_version: defaultPolicy.version });
-    this.app = createApp({ prices: this.prices, models, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    this.app = createApp({ prices: this.prices, models, features: new FeatureService(features, clock), health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
   }
 
   get sequence(): number {

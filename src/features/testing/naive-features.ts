@@ -5,14 +5,14 @@ import { DAY_MS, HOUR_MS, parseTime } from "../../lib/time.ts";
  * Features recomputed from raw events, slowly and plainly, with nothing shared with the fold but the contract: the
  * oracle that the fold must agree with.
  */
-type Of<Type extends EventType> = StreamEvent & { readonly event: EventOf<Type> };
+export type Of<Type extends EventType> = StreamEvent & { readonly event: EventOf<Type> };
 
-function ofType<Type extends EventType>(events: readonly StreamEvent[], type: Type): Of<Type>[] {
+export function ofType<Type extends EventType>(events: readonly StreamEvent[], type: Type): Of<Type>[] {
   return events.filter((stream): stream is Of<Type> => stream.event.type === type);
 }
 
 /** The latest by event time; of equal times the later in the stream. */
-function latest<S extends StreamEvent>(events: readonly S[]): S | undefined {
+export function latest<S extends StreamEvent>(events: readonly S[]): S | undefined {
   return events.reduce<S | undefined>((best, stream) => (best === undefined || stream.event_time_ms >= best.event_time_ms ? stream : best), undefined);
 }
 
@@ -28,10 +28,30 @@ function windowCount(times_ms: readonly number[], tile_ms: number, tiles: number
   return accepted.filter((tile) => tile > newest - tiles && tile >= Math.floor((now_ms - window_ms) / tile_ms)).length;
 }
 
+/** Sum of a state's values over such a window. */
+export function windowSum(values: readonly (readonly [time_ms: number, value: number])[], tiles: number, window_d: number, now_ms: number): number {
+  let newest = Number.NEGATIVE_INFINITY;
+  const accepted: (readonly [tile: number, value: number])[] = [];
+  for (const [time_ms, value] of values) {
+    const tile = Math.floor(time_ms / DAY_MS);
+    if (tile > newest - tiles) accepted.push([tile, value]);
+    newest = Math.max(newest, tile);
+  }
+  return accepted.filter(([tile]) => tile > newest - tiles && tile >= Math.floor(now_ms / DAY_MS - window_d)).reduce((sum, [, value]) => sum + value, 0);
+}
+
+/** Quality from outcomes, from plain counts. */
+export function naiveQuality(enrollments: number, completions: number, refunds: number, ratings: readonly number[]): number {
+  const completion = Math.min(1, (completions + 5) / (enrollments + 10));
+  const refund = Math.min(1, (refunds + 0.5) / (enrollments + 10));
+  const stars = (ratings.reduce((a, b) => a + b, 0) + 17.5) / (ratings.length + 5);
+  return 0.4 * completion + 0.1 * (stars - 1) + 0.2 * (1 - refund);
+}
+
 const hours = (times_ms: readonly number[], window_h: number, now_ms: number): number => windowCount(times_ms, HOUR_MS, 25, window_h * HOUR_MS, now_ms);
-const days = (times_ms: readonly number[], window_d: number, now_ms: number): number => windowCount(times_ms, DAY_MS, 91, window_d * DAY_MS, now_ms);
-const ratio = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);
-const times = (events: readonly StreamEvent[]): number[] => events.map((stream) => stream.event_time_ms);
+export const days = (times_ms: readonly number[], window_d: number, now_ms: number): number => windowCount(times_ms, DAY_MS, 91, window_d * DAY_MS, now_ms);
+export const ratio = (part: number, whole: number): number => (whole > 0 ? Math.min(1, part / whole) : 0);
+export const times = (events: readonly StreamEvent[]): number[] => events.map((stream) => stream.event_time_ms);
 
 function ofCourse(events: readonly StreamEvent[], course_id: string): StreamEvent[] {
   return events.filter(({ event }) => "course_id" in event && event.course_id === course_id);
@@ -91,12 +111,16 @@ export function naiveCourse(events: readonly StreamEvent[], course_id: string, n
   const category = upserted === undefined ? undefined : naiveCategory(events, upserted.category, now_ms);
   const launched_at_ms = upserted === undefined ? 0 : parseTime(upserted.launched_at);
   const rate = Math.log(2) / 30;
+  const count = (type: EventType): number => ofType(own, type).length;
+  const paid = ofType(own, "enrollment.created").map(({ event, event_time_ms }) => [event_time_ms, event.price] as const);
+  const others = category !== undefined && category["courses"]! > 1 ? (category["list_price_sum_tokens"]! - price) / (category["courses"]! - 1) : 0;
+  const competitor = latest(ofType(own, "market.competitor_price"))?.event.price ?? category?.["competitor_price_tokens"] ?? 0;
   return {
     price_tokens: price,
     reference_price_tokens: knownPrices(own)[0] ?? 0,
     base_price_tokens: upserted?.base_price ?? 0,
-    category_price_loo_tokens: category !== undefined && category["courses"]! > 1 ? (category["list_price_sum_tokens"]! - price) / (category["courses"]! - 1) : 0,
-    competitor_price_tokens: latest(ofType(own, "market.competitor_price"))?.event.price ?? category?.["competitor_price_tokens"] ?? 0,
+    category_price_loo_tokens: others,
+    competitor_price_tokens: competitor,
     days_since_launch: upserted === undefined ? 0 : Math.max(0, (now_ms - launched_at_ms) / DAY_MS),
     difficulty_level: upserted?.difficulty_level === "advanced" ? 2 : 0,
     quality_tier: upserted?.quality_tier === "elite" ? 3 : 0,
@@ -122,6 +146,15 @@ export function naiveCourse(events: readonly StreamEvent[], course_id: string, n
     category_conversion_30d: category?.["conversion_30d"] ?? 0,
     category_conversion_90d: category?.["conversion_90d"] ?? 0,
     category_courses: category?.["courses"] ?? 0,
+    completion_rate: ratio(count("enrollment.completed"), enrollments.length),
+    refund_rate: ratio(count("enrollment.refunded"), enrollments.length),
+    drop_rate: ratio(count("enrollment.dropped"), enrollments.length),
+    revenue_7d_tokens: windowSum(paid, 91, 7, now_ms),
+    revenue_30d_tokens: windowSum(paid, 91, 30, now_ms),
+    revenue_90d_tokens: windowSum(paid, 91, 90, now_ms),
+    quality_score: naiveQuality(enrollments.length, count("enrollment.completed"), count("enrollment.refunded"), ratings),
+    price_over_category: others > 0 ? price / others : 0,
+    price_over_competitor: competitor > 0 ? price / competitor : 0,
   };
 }
 
@@ -144,25 +177,4 @@ export function naiveCells(events: readonly StreamEvent[], course_id: string, no
     cells.set(index, cell);
   }
   return [...cells].sort(([a], [b]) => a - b).map(([, cell]) => [cell.x / cell.weight, cell.exposures, cell.enrollments]);
-}
-
-/** undefined when nothing is known of the learner since the last erasure. */
-export function naiveLearner(events: readonly StreamEvent[], learner_id: string): Record<string, number> | undefined {
-  const all = events.filter(({ event }) => "learner_id" in event && event.learner_id === learner_id);
-  const erased = all.findLastIndex(({ event }) => event.type === "learner.erased");
-  const own = all.slice(erased + 1);
-  const folded = own.filter(({ event }) => !["exposure.viewed", "enrollment.refunded", "enrollment.dropped"].includes(event.type));
-  if (folded.length === 0) return undefined;
-  const amounts = (...types: ("token.purchased" | "token.earned" | "token.spent" | "token.refunded" | "token.expired")[]): number =>
-    types.flatMap((type) => ofType(own, type)).reduce((sum, { event }) => sum + event.amount, 0);
-  const active = own.filter(({ event }) => event.type.startsWith("activity.")).map((stream) => stream.event_time_ms);
-  const registered = latest(ofType(own, "learner.upserted"));
-  return {
-    balance_tokens: amounts("token.purchased", "token.earned", "token.refunded") - amounts("token.spent", "token.expired"),
-    spent_tokens: amounts("token.spent"),
-    enrolled: ofType(own, "enrollment.created").length,
-    completed: ofType(own, "enrollment.completed").length,
-    last_activity_ms: Math.max(0, ...active),
-    registered_at_ms: registered === undefined ? 0 : parseTime(registered.event.registered_at),
-  };
 }

@@ -1,0 +1,67 @@
+import { eventTypes } from "../contracts/events.ts";
+import type { EventType } from "../contracts/events.ts";
+import { must } from "../lib/assert.ts";
+import type { FeatureDefinition, StateDefinition } from "./definition.ts";
+import { featureDefinitions } from "./feature-set.ts";
+import { type EntityName, entityNames } from "./store.ts";
+
+/** A feature as people and programs read it: what its definition says, with what its inputs say resolved. */
+export interface FeatureDescription {
+  readonly entity: EntityName;
+  readonly name: string;
+  readonly unit: string;
+  readonly description: string;
+  /** Event types that change it, those of the features that it is derived from included. */
+  readonly events: readonly EventType[];
+  /** Aggregators that it reads, with their parameters. */
+  readonly aggregators: readonly string[];
+  /** The windows that it reads; 0, no window, is left out. */
+  readonly windows_ms: readonly number[];
+  /** How late an event may come and still count, behind the newest one; null = for ever. */
+  readonly lateness_ms: number | null;
+  readonly default: number;
+  readonly personal: boolean;
+}
+
+interface Sources {
+  readonly states: ReadonlySet<StateDefinition>;
+  readonly windows_ms: ReadonlySet<number>;
+}
+
+/** States and windows that a feature reads, through everything that it is derived from. */
+function sourcesOf(definition: FeatureDefinition): Sources {
+  const { source } = definition;
+  if (source.kind === "stored") return { states: new Set([source.state]), windows_ms: new Set(source.window_ms > 0 ? [source.window_ms] : []) };
+  const inputs = source.from.map((name) => {
+    const [entity, own] = name.startsWith("category.") ? (["category", name.slice("category.".length)] as const) : ([definition.entity, name] as const);
+    return sourcesOf(must(featureDefinitions[entity].find((other) => other.name === own), `no feature ${name}`));
+  });
+  return { states: new Set(inputs.flatMap(({ states }) => [...states])), windows_ms: new Set(inputs.flatMap(({ windows_ms }) => [...windows_ms])) };
+}
+
+function describe(definition: FeatureDefinition): FeatureDescription {
+  const { states, windows_ms } = sourcesOf(definition);
+  const folded = new Set([...states].flatMap((state) => [...Object.keys(state.folds), ...(state.rolled_up_from ?? [])]));
+  const lateness_ms = Math.min(...[...states].map((state) => state.lateness_ms));
+  const { entity, name, unit, description, personal } = definition;
+  return {
+    entity,
+    name,
+    unit,
+    description,
+    events: eventTypes.filter((type) => folded.has(type)),
+    aggregators: [...new Set([...states].map((state) => state.aggregator.kind))],
+    windows_ms: [...windows_ms].sort((a, b) => a - b),
+    lateness_ms: lateness_ms === Number.POSITIVE_INFINITY ? null : lateness_ms,
+    default: definition.default,
+    personal,
+  };
+}
+
+/** The public features of an entity, in vector order. */
+export function publicFeatures(entity: EntityName): readonly FeatureDefinition[] {
+  return featureDefinitions[entity].filter((definition) => !definition.internal);
+}
+
+/** Every public feature, by entity in vector order. */
+export const featureCatalogue: readonly FeatureDescription[] = entityNames.flatMap((entity) => publicFeatures(entity).map(describe));
