@@ -36,12 +36,13 @@ function sourcesOf(definition: FeatureDefinition): Sources {
     const [entity, own] = name.startsWith("category.") ? (["category", name.slice("category.".length)] as const) : ([definition.entity, name] as const);
     return sourcesOf(must(featureDefinitions[entity].find((other) => other.name === own), `no feature ${name}`));
   });
-  return { states: new Set(inputs.flatMap(({ states }) => [...states])), windows_ms: new Set(inputs.flatMap(({ windows_ms }) => [...windows_ms])) };
+  return { states: new Set(inputs.flatMap(({ states }) => Array.from(states))), windows_ms: new Set(inputs.flatMap(({ windows_ms }) => Array.from(windows_ms))) };
 }
 
 function describe(definition: FeatureDefinition): FeatureDescription {
   const { states, windows_ms } = sourcesOf(definition);
-  const folded = new Set([...states].flatMap((state) => [...Object.keys(state.folds), ...(state.rolled_up_from ?? [])]));
+  const folded = new Set<string>();
+  for (const state of states) for (const type of Object.keys(state.folds).concat(state.rolled_up_from ?? [])) folded.add(type);
   const lateness_ms = Math.min(...[...states].map((state) => state.lateness_ms));
   const { entity, name, unit, description, personal } = definition;
   return {

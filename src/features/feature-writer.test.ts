@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { StreamEvent } from "../contracts/events.ts";
+import type { Event, StreamEvent } from "../contracts/events.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import { courseFeatureNames } from "./course-view.ts";
 import { EntityReader, entityFeatureNames } from "./entity-reader.ts";
@@ -123,6 +123,72 @@ describe("the fold", () => {
     at(4, STREAM_END_MS - 91 * DAY_MS);
     expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1 });
     expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4, unenrolled: 0, unnamed: 0 });
+  });
+
+  describe("of a learner in a course", () => {
+    const enroll = (learner_id: string, course_id: string, price: number): Partial<Event> => ({ type: "enrollment.created", enrollment_id: "E", learner_id, course_id, price });
+    const study = (learner_id: string, course_id: string): Partial<Event> => ({ type: "activity.session", learner_id, course_id, minutes: 30 });
+    const stream = (...bodies: Partial<Event>[]): StreamEvent[] =>
+      bodies.map((body, i) => {
+        const event = { id: `e${i}`, time: "2026-01-01T00:00:00Z", ...body } as Event;
+        return { sequence: i + 1, broker_time_ms: STREAM_END_MS, event_time_ms: STREAM_END_MS + i, known_at_ms: STREAM_END_MS, event };
+      });
+
+    test("begins with an enrollment or its outcome, and counts what comes before", () => {
+      const events = stream(study("L1", "C1"), enroll("L1", "C1", 70), study("L1", "C1"), { type: "enrollment.completed", enrollment_id: "E", learner_id: "L1", course_id: "C2" }, { type: "exposure.viewed", learner_id: "L1", course_id: "C3", price: 1 });
+      const writer = new FeatureWriter(new MemoryStore());
+      for (const event of events) writer.apply(event);
+      expect(writer.counters.unenrolled).toBe(1);
+      const store = fold(events, new Set([0, 1, 2]), perEntity(() => 1));
+      expect([...store.ids("learner_course")]).toEqual(["L1/C1", "L1/C2"]);
+      const { values } = new EntityReader(store).read("learner_course", "L1/C1", STREAM_END_MS + DAY_MS)!;
+      expect(Object.fromEntries(entityFeatureNames.learner_course.map((name, i) => [name, values[i]]))).toMatchObject({ price_paid_tokens: 70, enrollments: 1, minutes: 30, enrolled_at_ms: STREAM_END_MS + 1 });
+    });
+
+    test("goes with the learner, stored or not, and no other learner's does", () => {
+      const events = stream(enroll("L1", "C1", 1), enroll("L10", "C1", 1), enroll("L1", "C2", 1), { type: "learner.erased", learner_id: "L1" }, study("L1", "C1"), enroll("L1", "C4", 1));
+      for (const ends of [[], [0], [0, 1, 2], [2, 3, 4]]) {
+        const store = fold(events, new Set(ends), perEntity(() => 1));
+        expect([...store.ids("learner_course")], `commits after ${ends.join()}`).toEqual(["L1/C4", "L10/C1"]);
+        const { values } = new EntityReader(store).read("platform", "2026-07-20", STREAM_END_MS)!;
+        expect(values[entityFeatureNames.platform.indexOf("enrollments")], "what was aggregated stays").toBe(4);
+      }
+    });
+  });
+
+  test("counts a course's outcomes for the teacher that the course had then", () => {
+    const upsert = (sequence: number, teacher_id: string): StreamEvent => ({
+      sequence,
+      broker_time_ms: 9,
+      event_time_ms: sequence,
+      known_at_ms: 9,
+      event: { id: "u", type: "course.upserted", time: "2026-01-01T00:00:00Z", course_id: "C1", teacher_id, category: "data", difficulty_level: "expert", quality_tier: "premium", base_price: 10, launched_at: "2026-01-01T00:00:00Z" },
+    });
+    const enroll = (sequence: number): StreamEvent => ({
+      sequence,
+      broker_time_ms: 9,
+      event_time_ms: sequence,
+      known_at_ms: 9,
+      event: { id: "e", type: "enrollment.created", time: "2026-01-01T00:00:00Z", enrollment_id: `E${sequence}`, course_id: "C1", learner_id: "L1", price: sequence },
+    });
+    const store = fold([enroll(1), upsert(2, "T1"), enroll(3), upsert(4, "T2"), enroll(5), enroll(6)], none, defaultCacheLimits);
+    const revenue = (id: string): number | undefined => new EntityReader(store).read("teacher", id, 9)?.values[entityFeatureNames.teacher.indexOf("revenue_tokens")];
+    expect([revenue("T1"), revenue("T2")]).toEqual([3, 11]);
+  });
+
+  test("of some entities leaves the others out and changes nothing in those", () => {
+    fc.assert(
+      fc.property(randomStream(60), (events) => {
+        const partial = new MemoryStore();
+        const writer = new FeatureWriter(partial, defaultCacheLimits, ["course", "category"]);
+        for (const event of events) writer.apply(event);
+        writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
+        const kept = dump(fold(events, none, defaultCacheLimits)).filter((entry) => !/^events\.(learner|learner_course|teacher|platform) /.test(entry));
+        expect(dump(partial)).toEqual(kept);
+      }),
+      { numRuns: 50 },
+    );
+    expect(() => new FeatureWriter(new MemoryStore(), defaultCacheLimits, ["learner"])).toThrow(/without courses/);
   });
 
   test("refuses a store of another layout", () => {

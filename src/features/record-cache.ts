@@ -61,7 +61,7 @@ export class RecordCache {
   /** Erases every record whose id starts with `prefix`, stored or not. */
   erasePrefix(prefix: string): void {
     for (const [id, record] of this.#records) if (record.sequence !== 0 && id.startsWith(prefix)) this.erase(id);
-    for (const id of [...this.#store.ids(this.#entity, prefix)]) this.erase(id);
+    for (const id of this.#store.ids(this.#entity, prefix)) this.erase(id);
   }
 
   /** Changed since the last commit, in order of first change. */

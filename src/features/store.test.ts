@@ -130,6 +130,17 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
     expect([...store.ids("learner")]).toEqual(["10", "9", "A", "_", "a-1", "b"]);
   });
 
+  test("lists the ids that start with a prefix, and no others", () => {
+    const store = open();
+    store.commit((batch) => {
+      for (const id of ["L1/C1", "L1/C2", "L1-/C1", "L10/C1", "L1_/C1", "L2/C1", "A", "z"]) batch.put("learner_course", id, bytes(1));
+      batch.put("learner", "L1/", bytes(1));
+    });
+    expect([...store.ids("learner_course", "L1/")]).toEqual(["L1/C1", "L1/C2"]);
+    expect([...store.ids("learner_course", "L3/")]).toEqual([]);
+    expect([...store.ids("learner_course", "")]).toHaveLength(8);
+  });
+
   test("refuses the cursor of a stream that is not folded", () => {
     const store = open();
     expect(() => store.cursor("OTHER")).toThrow(/OTHER/);

@@ -1,4 +1,4 @@
-import { entityIdSchemas, type EntityFeaturesAnswer, type FeaturesAnswer } from "../contracts/api.ts";
+import { entityIdSchemas, type EntityFeaturesAnswer } from "../contracts/api.ts";
 import { EntityReader, entityFeatureNames } from "../features/entity-reader.ts";
 import { featureCatalogue } from "../features/feature-catalogue.ts";
 import { entityNames } from "../features/store.ts";
@@ -8,10 +8,8 @@ import { mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { ProblemError } from "./problem.ts";
 
-const definitions: FeaturesAnswer = { features: featureCatalogue.map((feature) => ({ ...feature, events: [...feature.events], aggregators: [...feature.aggregators], windows_ms: [...feature.windows_ms] })) };
-
-/** The body of GET /features: the same for the life of the process. */
-export const featureDefinitionsText = JSON.stringify(definitions);
+/** The body of GET /features, FeaturesAnswer: the same for the life of the process. */
+export const featureDefinitionsText = JSON.stringify({ features: featureCatalogue });
 
 /** Answers GET /features/{entity}/{id}. */
 export class FeatureService {

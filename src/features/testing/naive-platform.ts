@@ -10,14 +10,14 @@ function teacherAt(events: readonly StreamEvent[], at: StreamEvent, course_id: s
   return latest(ofType(before, "course.upserted").filter(({ event }) => event.course_id === course_id))?.event.teacher_id;
 }
 
-const outcomes: readonly EventType[] = ["enrollment.created", "enrollment.completed", "enrollment.dropped", "enrollment.refunded", "activity.rating"];
+const outcomes: ReadonlySet<EventType> = new Set<EventType>(["enrollment.created", "enrollment.completed", "enrollment.dropped", "enrollment.refunded", "activity.rating"]);
 
 /** undefined when nothing is known of the teacher but which courses are theirs. */
 export function naiveTeacher(events: readonly StreamEvent[], teacher_id: string, now_ms: number): Record<string, number> | undefined {
   const own = events.filter((stream) => {
     const { event } = stream;
     if (event.type === "teacher.upserted") return event.teacher_id === teacher_id;
-    return outcomes.includes(event.type) && "course_id" in event && event.course_id !== undefined && teacherAt(events, stream, event.course_id) === teacher_id;
+    return outcomes.has(event.type) && "course_id" in event && event.course_id !== undefined && teacherAt(events, stream, event.course_id) === teacher_id;
   });
   // An exposure is no outcome: it leaves no record.
   if (own.length === 0) return undefined;
@@ -46,12 +46,12 @@ export function naiveTeacher(events: readonly StreamEvent[], teacher_id: string,
   };
 }
 
-const silent: readonly EventType[] = ["course.upserted", "course.repriced", "learner.upserted", "learner.erased", "teacher.upserted", "market.competitor_price", "enrollment.dropped"];
+const silent: ReadonlySet<EventType> = new Set<EventType>(["course.upserted", "course.repriced", "learner.upserted", "learner.erased", "teacher.upserted", "market.competitor_price", "enrollment.dropped"]);
 const dayOf = (stream: StreamEvent): string => formatTime(Math.floor(stream.event_time_ms / DAY_MS) * DAY_MS).slice(0, 10);
 
 /** The UTC days that have a record, ascending. */
 export function naiveDays(events: readonly StreamEvent[]): string[] {
-  return [...new Set(events.filter(({ event }) => !silent.includes(event.type)).map(dayOf))].sort();
+  return [...new Set(events.filter(({ event }) => !silent.has(event.type)).map(dayOf))].sort();
 }
 
 export function naivePlatform(events: readonly StreamEvent[], day: string): Record<string, number> {
