@@ -180,7 +180,7 @@ describe("the fold", () => {
     fc.assert(
       fc.property(randomStream(60), (events) => {
         const partial = new MemoryStore();
-        const writer = new FeatureWriter(partial, defaultCacheLimits, ["course", "category"]);
+        const writer = new FeatureWriter(partial, { entities: ["course", "category"] });
         for (const event of events) writer.apply(event);
         writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
         const kept = dump(fold(events, none, defaultCacheLimits)).filter((entry) => !/^events\.(learner|learner_course|teacher|platform) /.test(entry));
@@ -188,7 +188,7 @@ describe("the fold", () => {
       }),
       { numRuns: 50 },
     );
-    expect(() => new FeatureWriter(new MemoryStore(), defaultCacheLimits, ["learner"])).toThrow(/without courses/);
+    expect(() => new FeatureWriter(new MemoryStore(), { entities: ["learner"] })).toThrow(/without courses/);
   });
 
   test("refuses a store of another layout", () => {
