@@ -276,6 +276,10 @@ describe("distinct", () => {
     for (const precision of [4, 11, 14]) expect(estimate(precision, [0, 4_294_967_295])).toBe(2);
   });
 
+  test("stays finite when every register is full", () => {
+    expect(estimate(4, Array.from({ length: 16 }, (_, register) => register * 2 ** 28))).toBe(2 ** 32);
+  });
+
   test("spreads ordinals evenly over registers", () => {
     const counts = new Float64Array(16);
     for (let i = 0; i < 16_000; i++) counts[mix32(i) >>> 28]!++;

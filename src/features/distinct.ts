@@ -97,7 +97,8 @@ export function distinct(precision: number): Distinct {
       let z = registers * tau(1 - counts[rest + 1]! / registers);
       for (let rank = rest; rank >= 1; rank--) z = 0.5 * (z + counts[rank]!);
       z += registers * sigma(counts[0]! / registers);
-      return Math.round((ALPHA * registers * registers) / z);
+      // Hashes made to fill every register would give infinity.
+      return Math.min(2 ** 32, Math.round((ALPHA * registers * registers) / z));
     },
   };
 }
