@@ -15,6 +15,7 @@ import { silentLogger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { EventIntake } from "./event-intake.ts";
+import { FeatureService } from "./feature-service.ts";
 import { HttpServer } from "./http-server.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { TestEngine } from "./testing.ts";
@@ -33,9 +34,10 @@ beforeAll(async () => {
   await broker.ensureStreams();
   link = new BrokerLink(embedded.url, "intake", silentLogger);
   await link.settled;
-  const { prices, models, health } = new TestEngine();
+  const engine = new TestEngine();
+  const { prices, models, health } = engine;
   const events = new EventIntake({ broker: link, clock: systemClock, logger: silentLogger });
-  server = new HttpServer(createApp({ prices, models, health, events, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger }), systemClock);
+  server = new HttpServer(createApp({ prices, models, features: new FeatureService(engine.features, systemClock), health, events, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger }), systemClock);
   url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/events`;
 });
 
