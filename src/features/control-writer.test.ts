@@ -12,12 +12,12 @@ test("the last promotion of a family is its champion; other messages are ignored
   writer.apply("control.model.churn", encode(promotion("churn", "7")), 2);
   writer.apply("control.policy.p1", encode({ anything: true }), 3);
   expect(store.champion("elasticity")).toBeUndefined();
-  writer.commit({ stream_created: "s", sequence: 3 });
+  writer.commit({ stream_created: "s", sequence: 3, message_hash: "" });
   writer.apply("control.model.elasticity", encode(promotion("elasticity", "2")), 4);
-  writer.commit({ stream_created: "s", sequence: 4 });
+  writer.commit({ stream_created: "s", sequence: 4, message_hash: "" });
   expect(store.champion("elasticity")).toEqual({ artifact: "elasticity-2", digest: "ab".repeat(32), version: "2", sequence: 4 });
   expect(store.champion("churn")?.version).toBe("7");
-  expect(store.cursor("CONTROL")).toEqual({ stream_created: "s", sequence: 4 });
+  expect(store.cursor("CONTROL")).toEqual({ stream_created: "s", sequence: 4, message_hash: "" });
   expect(store.cursor("EVENTS")).toBeUndefined();
   expect(writer.refused).toBe(0);
 });
@@ -28,7 +28,7 @@ test("a promotion that is malformed or on another family's subject changes nothi
   writer.apply("control.model.elasticity", new TextEncoder().encode("{"), 1);
   writer.apply("control.model.elasticity", encode({ ...promotion("elasticity", "1"), digest: "short" }), 2);
   writer.apply("control.model.elasticity", encode(promotion("churn", "1")), 3);
-  writer.commit({ stream_created: "s", sequence: 3 });
+  writer.commit({ stream_created: "s", sequence: 3, message_hash: "" });
   expect(writer.refused).toBe(3);
   expect(store.champion("elasticity")).toBeUndefined();
   expect(store.champion("churn")).toBeUndefined();

@@ -1,6 +1,7 @@
 import { assert, must } from "../lib/assert.ts";
 import { recordSequence } from "./record.ts";
-import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, NameKind, StoreBatch } from "./store.ts";
+import { SLOT_BYTES_MAX, readVarint, writeVarint } from "./sparse-slots.ts";
+import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, NameKind, StoreBatch } from "./store.ts";
 
 /** The named databases. Each stream folds into its own. */
 export const databaseNames = [
@@ -8,6 +9,8 @@ export const databaseNames = [
   "control.meta",
   "events.category",
   "events.course",
+  "events.enrollment",
+  "events.ids",
   "events.learner",
   "events.learner_course",
   "events.meta",
@@ -32,6 +35,16 @@ function cursorDatabase(stream: string): DatabaseName {
   return must(database, `stream ${stream} is not folded`);
 }
 
+/** Twelve digits keep key order and block order the same. */
+function blockKey(number: number): string {
+  return String(number).padStart(12, "0");
+}
+
+/** Keys are text: 22 characters for 16 bytes. */
+function enrollmentKey(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString("base64url");
+}
+
 /** Ten digits keep key order and ordinal order the same. */
 function nameKey(kind: NameKind, ordinal: number): string {
   return `${kind}:${String(ordinal).padStart(10, "0")}`;
@@ -46,6 +59,8 @@ function json(value: object): Uint8Array {
 
 /** A batch in terms of keys and bytes. Objects are written with their fields in a fixed order. */
 export abstract class EncodedBatch implements StoreBatch {
+  readonly #varint = new Uint8Array(SLOT_BYTES_MAX);
+
   abstract set(database: DatabaseName, key: string, value: Uint8Array): void;
   abstract unset(database: DatabaseName, key: string): void;
 
@@ -65,12 +80,24 @@ export abstract class EncodedBatch implements StoreBatch {
     this.set("events.profile", course_id, json({ title, prerequisites, time_ms }));
   }
 
+  putIdBlock({ number, ids }: IdBlock): void {
+    this.set("events.ids", blockKey(number), ids);
+  }
+
+  removeIdBlock(number: number): void {
+    this.unset("events.ids", blockKey(number));
+  }
+
+  putEnrollment(hash: Uint8Array, sequence: number): void {
+    this.set("events.enrollment", enrollmentKey(hash), this.#varint.subarray(0, writeVarint(this.#varint, 0, sequence)));
+  }
+
   putChampion(family: string, { artifact, digest, version, sequence }: Champion): void {
     this.set("control.champion", family, json({ artifact, digest, version, sequence }));
   }
 
-  putCursor(stream: string, { stream_created, sequence }: Cursor): void {
-    this.set(cursorDatabase(stream), "cursor", json({ stream_created, sequence }));
+  putCursor(stream: string, { stream_created, sequence, message_hash }: Cursor): void {
+    this.set(cursorDatabase(stream), "cursor", json({ stream_created, sequence, message_hash }));
   }
 
   putLayout(layout: string): void {
@@ -118,6 +145,18 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
 
   profile(course_id: string): CourseProfile | undefined {
     return this.#json<CourseProfile>("events.profile", course_id);
+  }
+
+  *idBlocks(): Iterable<IdBlock> {
+    for (const key of this.keys("events.ids")) {
+      const ids = must(this.read("events.ids", key), "a block of ids went while it was read");
+      yield { number: Number(key), ids: ids.subarray(0, ids.length) };
+    }
+  }
+
+  enrollment(hash: Uint8Array): number | undefined {
+    const value = this.read("events.enrollment", enrollmentKey(hash));
+    return value === undefined ? undefined : readVarint(value, 0);
   }
 
   cursor(stream: string): Cursor | undefined {

@@ -19,7 +19,7 @@ function add(event: Omit<Event, "id" | "time">, time_ms = NOW_MS - DAY_MS): void
   // What is left out is put back here; the types of the rest are the caller's.
   const full = { id: `e${sequence}`, time: formatTime(time_ms), ...event } as Event;
   writer.apply({ sequence, broker_time_ms: time_ms, event_time_ms: time_ms, known_at_ms: time_ms, event: full });
-  writer.commit({ stream_created: "s", sequence });
+  writer.commit({ stream_created: "s", sequence, message_hash: "" });
 }
 
 const upserted = (course_id: string, category: string, base_price: number): Omit<EventOf<"course.upserted">, "id" | "time"> => ({

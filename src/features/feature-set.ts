@@ -4,6 +4,7 @@ import { hash32 } from "../lib/prng.ts";
 import type { Aggregator } from "./aggregator.ts";
 import { categoryFeatures, categoryStates } from "./category-features.ts";
 import { courseFeatures, courseStates } from "./course-features.ts";
+import { defaultDeduplication } from "./deduplication.ts";
 import type { FeatureDefinition, FoldContext, Input, StateDefinition } from "./definition.ts";
 import { learnerCourseFeatures, learnerCourseStates } from "./learner-course-features.ts";
 import { learnerFeatures, learnerStates } from "./learner-features.ts";
@@ -13,7 +14,7 @@ import { type EntityName, entityNames } from "./store.ts";
 import { teacherFeatures, teacherStates } from "./teacher-features.ts";
 
 /** Raise it when what an event adds to a state changes: the layout alone does not show it. */
-const FOLD_REVISION = 1;
+const FOLD_REVISION = 2;
 
 /** One update that an event type causes in an entity's record. */
 export interface FoldStep {
@@ -94,6 +95,7 @@ export const layoutIdentity: string = ((): string => {
   const text = JSON.stringify([
     RECORD_FORMAT,
     FOLD_REVISION,
+    [defaultDeduplication.block_ids, defaultDeduplication.blocks],
     entityNames.map((entity) => stateDefinitions[entity].map((state) => [entity, state.name, state.aggregator.kind, state.aggregator.width, Object.keys(state.folds)])),
   ]);
   return `${FOLD_REVISION}-${hash32(text).toString(16).padStart(8, "0")}`;

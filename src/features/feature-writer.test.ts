@@ -25,10 +25,10 @@ function fold(events: readonly StreamEvent[], batchEnds: ReadonlySet<number>, li
   events.forEach((event, i) => {
     writer.apply(event);
     if (!batchEnds.has(i)) return;
-    writer.commit({ stream_created: "s", sequence: event.sequence });
+    writer.commit({ stream_created: "s", sequence: event.sequence, message_hash: "" });
     if (reopen) writer = new FeatureWriter(store, { limits });
   });
-  writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
+  writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0, message_hash: "" });
   return store;
 }
 
@@ -111,23 +111,23 @@ describe("the fold", () => {
     expect(reader.courseSequence("C1")).toBe(7);
     expect(reader.course("C1", 10_000)).toMatchObject({ sequence: 7, updated_at_ms: 5_000 });
     expect(reader.courseSequence("C3")).toBeUndefined();
-    expect(store.cursor("EVENTS")).toEqual({ stream_created: "s", sequence: 9 });
+    expect(store.cursor("EVENTS")).toEqual({ stream_created: "s", sequence: 9, message_hash: "" });
   });
 
   test("counts what comes too late for a window, by state, and course events without a category", () => {
     const writer = new FeatureWriter(new MemoryStore());
-    const at = (sequence: number, event_time_ms: number): void =>
+    const at = (sequence: number, event_time_ms: number): boolean =>
       writer.apply({ sequence, broker_time_ms: STREAM_END_MS, event_time_ms, known_at_ms: STREAM_END_MS, event: { id: `e${sequence}`, type: "exposure.viewed", time: "2026-01-01T00:00:00Z", course_id: "C1", learner_id: "L1", price: 10 } });
     at(1, STREAM_END_MS);
     at(2, STREAM_END_MS - 24 * HOUR_MS);
     at(3, STREAM_END_MS - 25 * HOUR_MS);
     at(4, STREAM_END_MS - 91 * DAY_MS);
     expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1 });
-    expect(writer.counters).toEqual({ events: 4, late: 3, uncategorised: 4, unenrolled: 0, unnamed: 0 });
+    expect(writer.counters).toEqual({ events: 4, duplicates: 0, late: 3, uncategorised: 4, unenrolled: 0, unnamed: 0 });
   });
 
   describe("of a learner in a course", () => {
-    const enroll = (learner_id: string, course_id: string, price: number): Partial<Event> => ({ type: "enrollment.created", enrollment_id: "E", learner_id, course_id, price });
+    const enroll = (learner_id: string, course_id: string, price: number): Partial<Event> => ({ type: "enrollment.created", enrollment_id: `E-${learner_id}-${course_id}`, learner_id, course_id, price });
     const study = (learner_id: string, course_id: string): Partial<Event> => ({ type: "activity.session", learner_id, course_id, minutes: 30 });
     const stream = (...bodies: Partial<Event>[]): StreamEvent[] =>
       bodies.map((body, i) => {
@@ -163,14 +163,14 @@ describe("the fold", () => {
       broker_time_ms: 9,
       event_time_ms: sequence,
       known_at_ms: 9,
-      event: { id: "u", type: "course.upserted", time: "2026-01-01T00:00:00Z", course_id: "C1", teacher_id, category: "data", difficulty_level: "expert", quality_tier: "premium", base_price: 10, launched_at: "2026-01-01T00:00:00Z" },
+      event: { id: `u${sequence}`, type: "course.upserted", time: "2026-01-01T00:00:00Z", course_id: "C1", teacher_id, category: "data", difficulty_level: "expert", quality_tier: "premium", base_price: 10, launched_at: "2026-01-01T00:00:00Z" },
     });
     const enroll = (sequence: number): StreamEvent => ({
       sequence,
       broker_time_ms: 9,
       event_time_ms: sequence,
       known_at_ms: 9,
-      event: { id: "e", type: "enrollment.created", time: "2026-01-01T00:00:00Z", enrollment_id: `E${sequence}`, course_id: "C1", learner_id: "L1", price: sequence },
+      event: { id: `e${sequence}`, type: "enrollment.created", time: "2026-01-01T00:00:00Z", enrollment_id: `E${sequence}`, course_id: "C1", learner_id: "L1", price: sequence },
     });
     const store = fold([enroll(1), upsert(2, "T1"), enroll(3), upsert(4, "T2"), enroll(5), enroll(6)], none, defaultCacheLimits);
     const revenue = (id: string): number | undefined => new EntityReader(store).read("teacher", id, 9)?.values[entityFeatureNames.teacher.indexOf("revenue_tokens")];
@@ -183,7 +183,7 @@ describe("the fold", () => {
         const partial = new MemoryStore();
         const writer = new FeatureWriter(partial, { entities: ["course", "category"] });
         for (const event of events) writer.apply(event);
-        writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0 });
+        writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0, message_hash: "" });
         const kept = dump(fold(events, none, defaultCacheLimits)).filter((entry) => !/^events\.(learner|learner_course|teacher|platform) /.test(entry));
         expect(dump(partial)).toEqual(kept);
       }),
@@ -205,7 +205,7 @@ describe("the fold", () => {
       broker_time_ms: 9,
       event_time_ms,
       known_at_ms: 9,
-      event: { id: "u", type: "course.upserted", time: "2026-01-01T00:00:00Z", course_id: "C1", teacher_id: "T1", category, difficulty_level: "expert", quality_tier: "premium", base_price: 10, launched_at: "2026-01-01T00:00:00Z", title, prerequisites: ["C9"] },
+      event: { id: `u${sequence}`, type: "course.upserted", time: "2026-01-01T00:00:00Z", course_id: "C1", teacher_id: "T1", category, difficulty_level: "expert", quality_tier: "premium", base_price: 10, launched_at: "2026-01-01T00:00:00Z", title, prerequisites: ["C9"] },
     });
     const store = fold([upsert(1, 20, "music", "New"), upsert(2, 10, "data", "Old")], new Set([0]), defaultCacheLimits);
     expect(store.profile("C1")).toEqual({ title: "New", prerequisites: ["C9"], time_ms: 20 });

@@ -5,6 +5,7 @@ import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryListPrices } from "./category-features.ts";
 import { courseBasePrice, courseCategory, courseDemand, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
 import { DayKeys } from "./day-keys.ts";
+import { Deduplication, type DeduplicationLimits, defaultDeduplication } from "./deduplication.ts";
 import type { FoldContext } from "./definition.ts";
 import { type EventPlan, type FoldStep, type PerEntity, eventPlans, layoutIdentity, offsetOf, perEntity, recordWidths, stateNames } from "./feature-set.ts";
 import { NameDictionary } from "./name-dictionary.ts";
@@ -16,6 +17,8 @@ import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, ty
 export interface FoldCounters {
   /** Events folded. */
   readonly events: number;
+  /** Events left out because they had been folded before. */
+  readonly duplicates: number;
   /** Updates of a state that came too late for its window and were left out. */
   readonly late: number;
   /** Course events whose category or teacher was not known yet, so that its side was skipped. */
@@ -30,6 +33,7 @@ export interface FoldOptions {
   readonly limits?: CacheLimits;
   /** Only these are folded, for replays that read no others. Courses are always among them: they hold the catalogue. */
   readonly entities?: readonly EntityName[];
+  readonly deduplication?: DeduplicationLimits;
 }
 
 /** Decoded records that stay in memory between batches. */
@@ -81,6 +85,7 @@ function catalogueListPrice(slots: Float64Array): number {
 export class FeatureWriter {
   readonly #store: FeatureStore;
   readonly #names: NameDictionary;
+  readonly #deduplication: Deduplication;
   readonly #context: FoldContext;
   readonly #plans: ReadonlyMap<Event["type"], EventPlan>;
   readonly #caches: PerEntity<RecordCache>;
@@ -90,6 +95,7 @@ export class FeatureWriter {
   readonly #profiles = new Map<string, CourseProfile>();
   readonly #entities: readonly EntityName[];
   #events = 0;
+  #duplicates = 0;
   #lateUpdates = 0;
   #uncategorised = 0;
   #unenrolled = 0;
@@ -97,7 +103,7 @@ export class FeatureWriter {
   readonly #bytes = new Uint8Array(Math.max(...entityNames.map((entity) => recordBytesMax(recordWidths[entity]))));
   #layoutStored: boolean;
 
-  constructor(store: FeatureStore, { limits = defaultCacheLimits, entities = entityNames }: FoldOptions = {}) {
+  constructor(store: FeatureStore, { limits = defaultCacheLimits, entities = entityNames, deduplication = defaultDeduplication }: FoldOptions = {}) {
     assert(entities.includes("course"), "no entity is folded without courses");
     const layout = store.layout();
     if (layout !== undefined && layout !== layoutIdentity) {
@@ -108,6 +114,7 @@ export class FeatureWriter {
     this.#entities = entities;
     const names = new NameDictionary(store);
     this.#names = names;
+    this.#deduplication = new Deduplication(store, deduplication);
     this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
     this.#plans = eventPlans(entities);
     this.#caches = perEntity((entity) => new RecordCache(entity, store, recordWidths[entity], limits[entity]));
@@ -116,11 +123,25 @@ export class FeatureWriter {
 
   /** Since this writer began. */
   get counters(): FoldCounters {
-    return { events: this.#events, late: this.#lateUpdates, uncategorised: this.#uncategorised, unenrolled: this.#unenrolled, unnamed: this.#names.refused };
+    return { events: this.#events, duplicates: this.#duplicates, late: this.#lateUpdates, uncategorised: this.#uncategorised, unenrolled: this.#unenrolled, unnamed: this.#names.refused };
   }
 
-  /** Folds one event in memory. Events come in sequence order, each once. */
-  apply(stream: StreamEvent): void {
+  /** Folds one event in memory, unless it is a duplicate: then false. Events come in sequence order. */
+  apply(stream: StreamEvent): boolean {
+    if (!this.accept(stream)) return false;
+    this.fold(stream);
+    return true;
+  }
+
+  /** The first half of `apply`: whether the event is to be folded. From here on it counts as seen. */
+  accept({ event, sequence }: StreamEvent): boolean {
+    const accepted = this.#deduplication.accept(event, sequence);
+    if (!accepted) this.#duplicates++;
+    return accepted;
+  }
+
+  /** The second half of `apply`, for an event that was accepted. */
+  fold(stream: StreamEvent): void {
     const { event } = stream;
     const keys: EventKeys = event;
     const plan = must(this.#plans.get(event.type), "event of an unknown type");
@@ -149,6 +170,7 @@ export class FeatureWriter {
       for (const entity of entityNames) this.#write(batch, entity);
       for (const [course_id, profile] of this.#profiles) batch.putProfile(course_id, profile);
       this.#names.write(batch);
+      this.#deduplication.write(batch);
       if (!this.#layoutStored) batch.putLayout(layoutIdentity);
       batch.putCursor(STREAM_EVENTS, cursor);
     });
@@ -156,6 +178,7 @@ export class FeatureWriter {
     this.#profiles.clear();
     this.#names.written();
     this.#pairs.trim(this.#pairs_max);
+    this.#deduplication.committed();
     this.#layoutStored = true;
   }
 

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, type RootDatabase, open } from "lmdb";
+import { must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
 import type { FeatureStore, FeatureStoreReader, StoreBatch } from "./store.ts";
@@ -8,7 +9,8 @@ import type { FeatureStore, FeatureStoreReader, StoreBatch } from "./store.ts";
 /** lmdb's own default of 12 would be too few. */
 const DATABASES_MAX = 32;
 
-type Databases = Readonly<Record<DatabaseName, Database<Uint8Array, string>>>;
+/** Read-only, databases that a store of an older version lacks are missing. */
+type Databases = Readonly<Partial<Record<DatabaseName, Database<Uint8Array, string>>>>;
 
 /**
  * `overlappingSync: false` makes a synchronous transaction flush its pages, then its meta page, before it returns: what
@@ -26,13 +28,15 @@ function missing(path: string): TidemarkError {
 }
 
 function openDatabases(root: RootDatabase<Uint8Array, string>, path: string): Databases {
-  const entries = databaseNames.map((name) => {
+  const entries = databaseNames.flatMap((name) => {
     // Read-only, a database that does not exist opens as undefined, which lmdb's own types leave out.
     const database = root.openDB<Uint8Array, string>(name, { encoding: "binary" }) as Database<Uint8Array, string> | undefined;
-    if (database === undefined) throw missing(path);
-    return [name, database] as const;
+    return database === undefined ? [] : [[name, database] as const];
   });
-  return Object.fromEntries(entries) as Record<DatabaseName, Database<Uint8Array, string>>;
+  const databases: Databases = Object.fromEntries(entries);
+  // With the layout it can at least be said that it is another version's.
+  if (databases["events.meta"] === undefined) throw missing(path);
+  return databases;
 }
 
 class LmdbReader extends EncodedStoreReader {
@@ -50,11 +54,11 @@ class LmdbReader extends EncodedStoreReader {
   }
 
   protected read(database: DatabaseName, key: string): Uint8Array | undefined {
-    return this.databases[database].getBinaryFast(key);
+    return this.databases[database]?.getBinaryFast(key);
   }
 
   protected keys(database: DatabaseName, from?: string): Iterable<string> {
-    return this.databases[database].getKeys(from === undefined || from === "" ? {} : { start: from });
+    return this.databases[database]?.getKeys(from === undefined || from === "" ? {} : { start: from }) ?? [];
   }
 }
 
@@ -68,11 +72,15 @@ class LmdbBatch extends EncodedBatch {
 
   /** Inside a synchronous transaction lmdb copies the bytes before putSync returns. */
   set(database: DatabaseName, key: string, value: Uint8Array): void {
-    this.#databases[database].putSync(key, value);
+    this.#database(database).putSync(key, value);
   }
 
   unset(database: DatabaseName, key: string): void {
-    this.#databases[database].removeSync(key);
+    this.#database(database).removeSync(key);
+  }
+
+  #database(name: DatabaseName): Database<Uint8Array, string> {
+    return must(this.#databases[name], `database ${name} is not open`);
   }
 }
 

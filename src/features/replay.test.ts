@@ -15,10 +15,15 @@ const day = (n: number): number => START_MS + n * DAY_MS;
 /** Live events, known when they happened unless said otherwise. */
 class Script {
   readonly events: StreamEvent[] = [];
+  readonly #prefix: string;
+
+  constructor(prefix = "e") {
+    this.#prefix = prefix;
+  }
 
   add(event: Omit<EventOf<"course.upserted">, "id" | "time"> | Omit<EventOf<"course.repriced">, "id" | "time"> | Omit<EventOf<"exposure.viewed">, "id" | "time"> | Omit<EventOf<"enrollment.created">, "id" | "time">, time_ms: number, known_at_ms = time_ms): this {
     const sequence = this.events.length + 1;
-    const full: Event = { id: `e${sequence}`, time: formatTime(time_ms), ...event };
+    const full: Event = { id: `${this.#prefix}${sequence}`, time: formatTime(time_ms), ...event };
     this.events.push({ sequence, broker_time_ms: known_at_ms, event_time_ms: time_ms, known_at_ms, event: full });
     return this;
   }
@@ -36,7 +41,7 @@ class Script {
   }
 
   enroll(price: number, time_ms: number): this {
-    return this.add({ type: "enrollment.created", enrollment_id: "E1", course_id: "C1", learner_id: "L1", price }, time_ms);
+    return this.add({ type: "enrollment.created", enrollment_id: `E${this.events.length}`, course_id: "C1", learner_id: "L1", price }, time_ms);
   }
 
   rows(at_ms: readonly number[], gap_days = 0, horizon_days = 7): CourseRow[] {
@@ -65,7 +70,7 @@ describe("features of a dataset", () => {
           const writer = new FeatureWriter(store);
           // A cut-off that the stream never reached gives no rows.
           for (const event of events.slice(0, Math.max(0, reached))) writer.apply(event);
-          writer.commit({ stream_created: "s", sequence: 1 });
+          writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
           const reader = new FeatureReader(store);
           const served = [...store.ids("course")].map((id) => reader.course(id, at)).filter((view) => view !== undefined && view.category !== "");
           expect(ofPeriod.map((row) => [row.course_id, row.category, [...row.view]]).sort()).toEqual(served.map((view) => [view!.course_id, view!.category, [...view!.features]]).sort());
@@ -82,8 +87,8 @@ describe("features of a dataset", () => {
         const known = past.filter((event) => event.known_at_ms < at);
         const last = known.at(-1)?.sequence ?? 0;
         // The first one reaches the cut-off; then anything at all, of any event time.
-        const reaching = new Script().upsert("C9", at).events;
-        const later = future.map((event) => ({ ...event, sequence: event.sequence + last + 1, known_at_ms: Math.max(at, event.known_at_ms) }));
+        const reaching = new Script("reaching").upsert("C9", at).events;
+        const later = future.map((event) => ({ ...event, event: { ...event.event, id: `later-${event.event.id}` }, sequence: event.sequence + last + 1, known_at_ms: Math.max(at, event.known_at_ms) }));
         const features = (events: readonly StreamEvent[]): unknown => replay(events, [at]).map((row) => [row.course_id, [...row.view]]);
         expect(features([...known, ...reaching, ...later])).toEqual(features([...known, ...reaching]));
       }),

@@ -77,9 +77,11 @@ export class DatasetReplay {
     this.#labels = new CourseLabels(at_ms, gap_ms, horizon_ms);
   }
 
+  /** A duplicate counts in neither features nor labels, nor does it reach a cut-off. */
   apply(stream: StreamEvent): void {
+    if (!this.#writer.accept(stream)) return;
     while (this.#period < this.#at_ms.length && stream.known_at_ms >= this.#at_ms[this.#period]!) this.#emit(this.#period++);
-    this.#writer.apply(stream);
+    this.#writer.fold(stream);
     const { event, event_time_ms } = stream;
     if (event.type === "exposure.viewed") this.#labels.exposure(event.course_id, event_time_ms, event.price);
     else if (event.type === "enrollment.created") this.#labels.enrollment(event.course_id, event_time_ms, event.price);

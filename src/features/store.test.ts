@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
+import { open } from "lmdb";
 import { afterEach, describe, expect, test } from "vitest";
 import { FeatureReader } from "./feature-reader.ts";
 import { FeatureWriter } from "./feature-writer.ts";
@@ -63,8 +64,10 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
       batch.putName("teacher", 0, "Y");
       batch.putProfile("X", { title: "Ψ \"title\"", prerequisites: ["A"], time_ms: 3 });
       batch.putChampion("elasticity", { artifact: "a", digest: "d", version: "v", sequence: 4 });
-      batch.putCursor("EVENTS", { stream_created: "then", sequence: 8 });
-      batch.putCursor("CONTROL", { stream_created: "then", sequence: 2 });
+      batch.putIdBlock({ number: 3, ids: bytes(7, 7) });
+      batch.putEnrollment(new Uint8Array(16).fill(250), 2 ** 40);
+      batch.putCursor("EVENTS", { stream_created: "then", sequence: 8, message_hash: "ab" });
+      batch.putCursor("CONTROL", { stream_created: "then", sequence: 2, message_hash: "" });
       batch.putLayout("layout");
     });
     expect(copied(store.get("course", "X"))).toEqual([1, 5, 0]);
@@ -76,8 +79,11 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
     expect(store.name("teacher", 1)).toBeUndefined();
     expect(store.profile("X")).toEqual({ title: "Ψ \"title\"", prerequisites: ["A"], time_ms: 3 });
     expect(store.champion("elasticity")).toEqual({ artifact: "a", digest: "d", version: "v", sequence: 4 });
-    expect(store.cursor("EVENTS")).toEqual({ stream_created: "then", sequence: 8 });
-    expect(store.cursor("CONTROL")).toEqual({ stream_created: "then", sequence: 2 });
+    expect([...store.idBlocks()].map(({ number, ids }) => [number, [...ids]])).toEqual([[3, [7, 7]]]);
+    expect(store.enrollment(new Uint8Array(16).fill(250))).toBe(2 ** 40);
+    expect(store.enrollment(new Uint8Array(16).fill(251))).toBeUndefined();
+    expect(store.cursor("EVENTS")).toEqual({ stream_created: "then", sequence: 8, message_hash: "ab" });
+    expect(store.cursor("CONTROL")).toEqual({ stream_created: "then", sequence: 2, message_hash: "" });
     expect(store.layout()).toBe("layout");
   });
 
@@ -109,7 +115,7 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
       store.commit((batch) => {
         batch.put("course", "A", bytes(2));
         batch.put("course", "B", bytes(2));
-        batch.putCursor("EVENTS", { stream_created: "x", sequence: 1 });
+        batch.putCursor("EVENTS", { stream_created: "x", sequence: 1, message_hash: "" });
         throw new Error("half way");
       }),
     ).toThrow("half way");
@@ -146,6 +152,17 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
     expect(() => store.cursor("OTHER")).toThrow(/OTHER/);
   });
 
+  test("gives the blocks of ids in order of their numbers, and removes them", () => {
+    const store = open();
+    const numbers = (): number[] => [...store.idBlocks()].map((block) => block.number);
+    store.commit((batch) => {
+      for (const number of [10, 9, 1_000_000, 0]) batch.putIdBlock({ number, ids: bytes(number & 255) });
+    });
+    expect(numbers()).toEqual([0, 9, 10, 1_000_000]);
+    store.commit((batch) => batch.removeIdBlock(9));
+    expect(numbers()).toEqual([0, 10, 1_000_000]);
+  });
+
   test("holds records of every size", () => {
     const store = open();
     const sizes = [1, 100, 5_000, 100_000];
@@ -173,12 +190,12 @@ describe("LMDB", () => {
           inMemory.apply(event);
           writer.apply(event);
           if (!restarts.includes(i)) continue;
-          writer.commit({ stream_created: "s", sequence: event.sequence });
+          writer.commit({ stream_created: "s", sequence: event.sequence, message_hash: "" });
           await store.close();
           store = openLmdbStore(path, { readonly: false });
           writer = new FeatureWriter(store);
         }
-        const cursor = { stream_created: "s", sequence: 1 };
+        const cursor = { stream_created: "s", sequence: 1, message_hash: "" };
         inMemory.commit(cursor);
         writer.commit(cursor);
         const bytesThere = printed(store);
@@ -224,6 +241,19 @@ describe("LMDB", () => {
     expect(() => openLmdbStore(join(directory(), "absent"), { readonly: true })).toThrow(expect.objectContaining({ code: "features_missing" }));
   });
 
+  test("says of an older version's store, which lacks databases, that its layout is another", async () => {
+    const path = directory();
+    const root = open({ path, noSubdir: false });
+    root.openDB<Uint8Array, string>("events.meta", { encoding: "binary" }).putSync("layout", Buffer.from("1-older"));
+    await root.close();
+    const reader = openLmdbStore(path, { readonly: true });
+    expect(() => new FeatureReader(reader)).toThrow(expect.objectContaining({ code: "layout_mismatch" }));
+    expect([...reader.dump()]).toHaveLength(1);
+    await reader.close();
+    const store = openLmdb(path);
+    expect(() => new FeatureWriter(store)).toThrow(expect.objectContaining({ code: "layout_mismatch" }));
+  });
+
   test("serves views from what a writer committed", () => {
     const store = openLmdb(directory());
     const writer = new FeatureWriter(store);
@@ -234,7 +264,7 @@ describe("LMDB", () => {
       known_at_ms: 1_000,
       event: { id: "u", type: "course.upserted", time: "1970-01-01T00:00:01Z", course_id: "C1", teacher_id: "T1", category: "data", difficulty_level: "expert", quality_tier: "premium", base_price: 80, launched_at: "1970-01-01T00:00:01Z" },
     });
-    writer.commit({ stream_created: "s", sequence: 1 });
+    writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
     const view = new FeatureReader(store).course("C1", 2_000);
     expect(view).toMatchObject({ course_id: "C1", category: "data", sequence: 1, updated_at_ms: 1_000 });
   });

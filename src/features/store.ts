@@ -9,10 +9,23 @@ export type EntityName = (typeof entityNames)[number];
 export type NameKind = "category" | "teacher";
 export const nameKinds: readonly NameKind[] = ["category", "teacher"];
 
-/** How far a stream is folded. The creation time tells a stream from another of the same name. */
+/**
+ * How far a stream is folded. The creation time tells a stream from another of the same name; the hash of the last
+ * message tells it from a copy that went another way.
+ */
 export interface Cursor {
   readonly stream_created: string;
   readonly sequence: number;
+  /** hexHash of the bytes of the message at `sequence`; empty when no message of this stream was folded. */
+  readonly message_hash: string;
+}
+
+/** Ids of accepted events, hashed, in order of acceptance: a whole block, or the one still being filled. */
+export interface IdBlock {
+  /** From 0 on. */
+  readonly number: number;
+  /** 16 bytes an id, borrowed like a record. */
+  readonly ids: Uint8Array;
 }
 
 /** The promoted model of a family, as CONTROL last said; `sequence` is that message's. */
@@ -52,6 +65,10 @@ export interface FeatureStoreReader {
   /** Ids of the entity's records, in key order: all, or those that start with `prefix`. */
   ids(entity: EntityName, prefix?: string): Iterable<string>;
   profile(course_id: string): CourseProfile | undefined;
+  /** The blocks of event ids that are kept, in order of their numbers. */
+  idBlocks(): Iterable<IdBlock>;
+  /** EVENTS sequence of the `enrollment.created` that counted, by the hash of its enrollment_id (16 bytes). */
+  enrollment(hash: Uint8Array): number | undefined;
   cursor(stream: string): Cursor | undefined;
   champion(family: string): Champion | undefined;
   /** Identity of the record layout that the records were written with; undefined before the first commit. */
@@ -67,6 +84,9 @@ export interface StoreBatch {
   remove(entity: EntityName, id: string): void;
   putName(kind: NameKind, ordinal: number, name: string): void;
   putProfile(course_id: string, profile: CourseProfile): void;
+  putIdBlock(block: IdBlock): void;
+  removeIdBlock(number: number): void;
+  putEnrollment(hash: Uint8Array, sequence: number): void;
   putChampion(family: string, champion: Champion): void;
   putCursor(stream: string, cursor: Cursor): void;
   putLayout(layout: string): void;

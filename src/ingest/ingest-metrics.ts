@@ -22,7 +22,8 @@ export class IngestMetrics {
   #progress: IngestProgress | undefined;
 
   constructor({ store_path, clock }: IngestMetricsOptions) {
-    this.#counter("tidemark_ingest_events_total", "Messages of EVENTS folded, refused ones included", (progress) => progress.events);
+    this.#counter("tidemark_ingest_events_total", "Messages of EVENTS folded, refused ones and duplicates included", (progress) => progress.events);
+    this.#counter("tidemark_ingest_duplicates_total", "Messages of EVENTS left out because the event, or the enrollment, had been folded before", (progress) => progress.duplicates);
     this.#counter("tidemark_ingest_dead_letters_dropped_total", "Refused messages that the dead-letter stream had no room for", (progress) => progress.dead_letters_dropped);
     this.#labelled("tidemark_ingest_refused_total", "Messages of EVENTS refused, by reason", "reason", (progress) => progress.dead_letters_by_reason);
     this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.lateByState()));

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "nats";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type DeadLetter, deadLetterSchema } from "../contracts/dead-letter.ts";
 import { deadLetterSubject, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS } from "../contracts/subjects.ts";
@@ -11,6 +12,7 @@ import { openLmdbStore } from "../features/lmdb-store.ts";
 import { MemoryStore } from "../features/memory-store.ts";
 import type { FeatureStore, FeatureStoreReader } from "../features/store.ts";
 import { systemClock } from "../lib/clock.ts";
+import { hexHash } from "../lib/hash128.ts";
 import { silentLogger } from "../lib/log.ts";
 import { Prng } from "../lib/prng.ts";
 import { formatTime } from "../lib/time.ts";
@@ -51,6 +53,8 @@ async function publishAll(events: readonly SampleEvent[]): Promise<void> {
 }
 
 const lastSequence = async (): Promise<number> => (await broker.streamInfo(STREAM_EVENTS))?.last_sequence ?? 0;
+
+const hashAt = async (sequence: number): Promise<string> => hexHash((await broker.getMessage(STREAM_EVENTS, { sequence }))?.data ?? new Uint8Array(0));
 
 /** Runs ingest until both streams are folded to these sequences. */
 async function ingestUntil(store: FeatureStore, sequence: number, control_sequence = 0, batch_events_max = 300): Promise<IngestProgress | undefined> {
@@ -117,7 +121,7 @@ describe("ingest", () => {
     const clean = new MemoryStore();
     const writer = new FeatureWriter(clean);
     const range = await replayEvents(broker, {}, (event) => writer.apply(event));
-    writer.commit({ stream_created: range.stream_created, sequence: range.last_sequence });
+    writer.commit({ stream_created: range.stream_created, sequence: range.last_sequence, message_hash: await hashAt(range.last_sequence) });
     expect(contents(store)).toEqual(contents(clean));
     // A second fold of the same poison changes nothing in the dead-letter stream.
     const before = await broker.streamInfo(STREAM_DLQ);
@@ -168,11 +172,11 @@ describe("ingest", () => {
     const clock = { ...systemClock, now_ms: () => now_ms };
     const stop = new AbortController();
     const start = await lastSequence();
-    new FeatureWriter(store).commit({ stream_created: (await broker.streamInfo(STREAM_EVENTS))?.created ?? "", sequence: start });
+    new FeatureWriter(store).commit({ stream_created: (await broker.streamInfo(STREAM_EVENTS))?.created ?? "", sequence: start, message_hash: await hashAt(start) });
     const running = runIngest({ broker, store, logger, clock, signal: stop.signal });
     const view = async (at_ms: number): Promise<void> => {
       now_ms = at_ms;
-      const body = { id: "x", type: "exposure.viewed", time: formatTime(Date.now()), course_id: "nobodys", learner_id: "l1", price: 5 };
+      const body = { id: `x${at_ms}`, type: "exposure.viewed", time: formatTime(Date.now()), course_id: "nobodys", learner_id: "l1", price: 5 };
       const { sequence } = await broker.publish("events.exposure.nobodys", new TextEncoder().encode(JSON.stringify(body)));
       while ((store.cursor(STREAM_EVENTS)?.sequence ?? 0) < sequence) await systemClock.sleep(5);
     };
@@ -183,6 +187,27 @@ describe("ingest", () => {
     stop.abort();
     await running;
     expect(said).toMatchObject([{ uncategorised: 2, late: 0, dead_letters: 0 }, { uncategorised: 4 }]);
+  });
+
+  it("counts what was published again, and folds it once", async () => {
+    const path = storePath();
+    const first = openLmdbStore(path, { readonly: false });
+    const half = await lastSequence();
+    await ingestUntil(first, half);
+    const folded = (store: FeatureStoreReader): string[] => contents(store).filter((line) => !line.startsWith("events.meta cursor"));
+    const before = folded(first);
+    // By a producer that does not know whether it got through: within one run of ingest and across a restart of it.
+    const again = events.slice(700, 1400);
+    await publishAll(again);
+    expect(await ingestUntil(first, half + again.length)).toMatchObject({ events: again.length, duplicates: again.length, sequence: half + again.length });
+    expect(folded(first)).toEqual(before);
+    await first.close();
+    await publishAll(again);
+    const second = openLmdbStore(path, { readonly: false });
+    expect(await ingestUntil(second, half + 2 * again.length)).toMatchObject({ events: again.length, duplicates: again.length });
+    expect(folded(second)).toEqual(before);
+    expect(contents(second)).toEqual(await cleanReplay());
+    await second.close();
   });
 
   it("ends replay at a given sequence", async () => {
@@ -212,13 +237,14 @@ describe("boot checks", () => {
     const created = (await broker.streamInfo(STREAM_EVENTS))?.created ?? "";
     const failing = async (stream_created: string, sequence: number): Promise<unknown> => {
       const store = new MemoryStore();
-      new FeatureWriter(store).commit({ stream_created, sequence });
+      new FeatureWriter(store).commit({ stream_created, sequence, message_hash: "of another message" });
       const before = contents(store);
       const error: unknown = await ingestUntil(store, Number.MAX_SAFE_INTEGER).catch((reason: unknown) => reason);
       expect(contents(store)).toEqual(before);
       return error;
     };
     expect(await failing("1999-01-01T00:00:00Z", 100)).toMatchObject({ code: "stream_recreated", message: expect.stringContaining("delete its directory") });
+    expect(await failing(created, 200)).toMatchObject({ code: "cursor_mismatch", message: expect.stringContaining("delete its directory") });
     expect(await failing(created, 201)).toMatchObject({ code: "cursor_ahead", message: expect.stringContaining("delete its directory") });
     await broker.ensureStreams({ EVENTS: { bytes_max: 10_000, age_max_ms: 0 } });
     const state = await broker.streamInfo(STREAM_EVENTS);
@@ -226,9 +252,49 @@ describe("boot checks", () => {
     expect(await failing(created, (state?.first_sequence ?? 0) - 2)).toMatchObject({ code: "gap_below_first", message: expect.stringContaining("delete its directory") });
     // The last position that is still continued, and a store that has folded nothing, go on.
     const store = new MemoryStore();
-    new FeatureWriter(store).commit({ stream_created: created, sequence: (state?.first_sequence ?? 0) - 1 });
+    new FeatureWriter(store).commit({ stream_created: created, sequence: (state?.first_sequence ?? 0) - 1, message_hash: "of a message that is gone" });
     expect(await ingestUntil(store, 200)).toMatchObject({ events: state?.messages });
     expect(await ingestUntil(new MemoryStore(), 200)).toMatchObject({ events: state?.messages });
+  });
+
+  it("refuse a stream that was restored from a copy and written to since, and a message that is gone passes with a word", async () => {
+    const port = Number(new URL(server.url).port);
+    const copy = join(directory, "copy");
+    const whileStopped = async (work: () => Promise<void>): Promise<void> => {
+      await server.stop();
+      await work();
+      server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), port, logger: silentLogger });
+      while (!broker.connected) await systemClock.sleep(5);
+    };
+    await publishAll(sampleEvents("b", 100, Date.now()));
+    await whileStopped(() => cp(join(directory, "nats"), copy, { recursive: true }));
+    await publishAll(sampleEvents("c", 50, Date.now()));
+    const store = new MemoryStore();
+    await ingestUntil(store, 150);
+    // The same stream goes on as ever.
+    expect(await ingestUntil(store, 150)).toMatchObject({ events: 0, sequence: 150 });
+    await whileStopped(async () => {
+      await rm(join(directory, "nats"), { recursive: true });
+      await cp(copy, join(directory, "nats"), { recursive: true });
+    });
+    await publishAll(sampleEvents("d", 60, Date.now()));
+    const state = await broker.streamInfo(STREAM_EVENTS);
+    // Neither identity nor range tell.
+    expect(state).toMatchObject({ created: store.cursor(STREAM_EVENTS)?.stream_created, first_sequence: 1, last_sequence: 160 });
+    const before = contents(store);
+    await expect(ingestUntil(store, 160)).rejects.toMatchObject({ code: "cursor_mismatch", message: expect.stringContaining("sequence 150") });
+    expect(contents(store)).toEqual(before);
+
+    const connection = await connect({ servers: server.url });
+    await (await connection.jetstreamManager()).streams.deleteMessage(STREAM_EVENTS, 150);
+    await connection.close();
+    const warn = vi.fn<(fields: object, message: string) => void>();
+    const stop = new AbortController();
+    const onProgress = (progress: IngestProgress): void => {
+      if (progress.sequence === 160) stop.abort();
+    };
+    await runIngest({ broker, store, logger: { ...silentLogger, warn }, clock: systemClock, signal: stop.signal, onProgress });
+    expect(warn.mock.calls).toEqual([[{ stream: STREAM_EVENTS, sequence: 150 }, expect.stringContaining("cannot be compared")]]);
   });
 });
 

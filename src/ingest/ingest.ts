@@ -15,7 +15,7 @@ const BATCH_EVENTS_MAX = 8192;
 const HOUSEKEEPING_MS = MINUTE_MS;
 
 export interface IngestProgress {
-  /** Messages of EVENTS folded by this run, refused ones included. */
+  /** Messages of EVENTS folded by this run, refused ones and duplicates included. */
   readonly events: number;
   /** Commits of EVENTS, the messages of the last one and how long its transaction took; 0 before the first. */
   readonly batches: number;
@@ -25,6 +25,8 @@ export interface IngestProgress {
   readonly dead_letters: number;
   readonly dead_letters_by_reason: ReadonlyMap<DeadLetterReason, number>;
   readonly dead_letters_dropped: number;
+  /** Messages of EVENTS left out because the event, or the enrollment, had been folded before. */
+  readonly duplicates: number;
   /** Updates left out as too late for their state, by `<entity>.<state>`: counted up to the moment it is asked. */
   lateByState(): Readonly<Record<string, number>>;
   /** Messages of EVENTS that are stored but not folded yet, as last seen. */
@@ -49,7 +51,7 @@ export interface IngestOptions {
 /**
  * Folds EVENTS and CONTROL into the store until `signal`, each stream with its own cursor. Rejects, with a code and
  * what to do about it, when the store and a stream do not belong together (`stream_missing`, `stream_recreated`,
- * `cursor_ahead`, `gap_below_first`); while the broker is away it waits.
+ * `cursor_ahead`, `gap_below_first`, `cursor_mismatch`); while the broker is away it waits.
  */
 export async function runIngest(options: IngestOptions): Promise<void> {
   const { broker, store, logger, clock, signal } = options;
@@ -66,8 +68,8 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     kept_ms = now_ms;
     const released = store.releaseDeadReaders();
     if (released > 0) logger.warn({ released }, "readers of the feature store died and were let go");
-    const { late, uncategorised, unenrolled, unnamed } = features.counters;
-    const counts = { late, uncategorised, unenrolled, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
+    const { duplicates, late, uncategorised, unenrolled, unnamed } = features.counters;
+    const counts = { duplicates, late, uncategorised, unenrolled, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (total > told) logger.info({ ...counts, late_by_state: features.lateByState() }, "left out of the fold since the start");
     told = total;
@@ -82,6 +84,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       dead_letters: events.dead_letters,
       dead_letters_by_reason: events.dead_letters_by_reason,
       dead_letters_dropped: events.dead_letters_dropped,
+      duplicates: features.counters.duplicates,
       lateByState,
       lag: events.lag,
       sequence: events.sequence,

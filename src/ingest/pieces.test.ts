@@ -1,11 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TidemarkError } from "../lib/errors.ts";
+import { hexHash } from "../lib/hash128.ts";
 import { AckSubjectReader } from "./ack-subject.ts";
 import type { ConsumeOptions, StreamState } from "./broker-message.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
-import { checkPosition } from "./position.ts";
+import { PayloadCopy } from "./payload-copy.ts";
+import { checkMessage, checkPosition } from "./position.ts";
 import { PullWindow } from "./pull-window.ts";
 import { parseServerList } from "./server-list.ts";
 import type { ConsumerApi, Wire } from "./wire.ts";
@@ -99,6 +101,32 @@ describe("checkPosition", () => {
 
   it("accepts an empty stream at its beginning", () => {
     expect(() => checkPosition("EVENTS", { stream_created: "A", sequence: 0 }, { created: "A", first_sequence: 0, last_sequence: 0, messages: 0, bytes: 0 })).not.toThrow();
+  });
+});
+
+describe("checkMessage", () => {
+  const message = (...data: number[]) => ({ subject: "s", sequence: 7, time_ms: 1, data: Uint8Array.from(data) });
+
+  it("accepts the very bytes that were folded and nothing else, an empty message among them", () => {
+    for (const data of [[], [0], [1, 2, 3]]) {
+      const hash = hexHash(Uint8Array.from(data));
+      expect(() => checkMessage("EVENTS", hash, message(...data))).not.toThrow();
+      expect(() => checkMessage("EVENTS", hash, message(...data, 0))).toThrow(expect.objectContaining({ code: "cursor_mismatch", message: expect.stringMatching(/sequence 7.*delete its directory/s) }));
+    }
+    expect(() => checkMessage("EVENTS", "", message())).toThrow(expect.objectContaining({ code: "cursor_mismatch" }));
+  });
+});
+
+describe("PayloadCopy", () => {
+  it("keeps the last bytes, whatever becomes of the buffer they came in", () => {
+    const copy = new PayloadCopy();
+    expect(copy.bytes).toHaveLength(0);
+    for (const length of [10, 100_000, 3, 0, 4_096]) {
+      const data = new Uint8Array(length).fill(length);
+      copy.set(data);
+      data.fill(1);
+      expect(copy.bytes).toEqual(new Uint8Array(length).fill(length));
+    }
   });
 });
 

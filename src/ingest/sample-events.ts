@@ -22,7 +22,7 @@ export function sampleEvents(seed: string, count: number, end_ms: number): Sampl
   return Array.from({ length: count }, (_, index) => {
     const time_ms = end_ms - (count - index) * SECOND_MS;
     const envelope = { id: `${seed}-${index}`, time: formatTime(time_ms) };
-    const event = index < courses ? course(envelope, index, random, time_ms) : activity(envelope, index, courses, random);
+    const event = index < courses ? course(envelope, index, random, time_ms) : activity(envelope, courses, random);
     return { id: event.id, subject: eventSubject(event), data: encoder.encode(JSON.stringify(event)) };
   });
 }
@@ -42,15 +42,15 @@ function course(envelope: { id: string; time: string }, index: number, random: P
   };
 }
 
-function activity(envelope: { id: string; time: string }, index: number, courses: number, random: Prng): Event {
+function activity(envelope: { id: string; time: string }, courses: number, random: Prng): Event {
   const course_id = `c${random.integer(courses)}`;
   const learner_id = `l${random.integer(LEARNERS)}`;
   const price = 40 + random.integer(450);
   const draw = random.integer(100);
   if (draw < 70) return { ...envelope, type: "exposure.viewed", course_id, learner_id, price };
-  if (draw < 78) return { ...envelope, type: "enrollment.created", enrollment_id: `e${index}`, course_id, learner_id, price };
-  if (draw < 80) return { ...envelope, type: "enrollment.completed", enrollment_id: `e${index}`, course_id, learner_id };
-  if (draw < 81) return { ...envelope, type: "enrollment.refunded", enrollment_id: `e${index}`, course_id, learner_id };
+  if (draw < 78) return { ...envelope, type: "enrollment.created", enrollment_id: `e-${envelope.id}`, course_id, learner_id, price };
+  if (draw < 80) return { ...envelope, type: "enrollment.completed", enrollment_id: `e-${envelope.id}`, course_id, learner_id };
+  if (draw < 81) return { ...envelope, type: "enrollment.refunded", enrollment_id: `e-${envelope.id}`, course_id, learner_id };
   if (draw < 84) return { ...envelope, type: "token.purchased", learner_id, amount: price * 3 };
   if (draw < 90) return { ...envelope, type: "token.spent", learner_id, amount: price, course_id };
   if (draw < 94) return { ...envelope, type: "activity.session", learner_id, course_id, minutes: random.uniform() * 90 };

@@ -2,11 +2,13 @@ import type { DeadLetterReason } from "../contracts/dead-letter.ts";
 import type { Cursor } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
+import { hexHash } from "../lib/hash128.ts";
 import type { Logger } from "../lib/log.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Refusal } from "./decode.ts";
 import type { Broker, Consumption, DeliveredMessage, StreamState } from "./nats.ts";
-import { checkPosition } from "./position.ts";
+import { PayloadCopy } from "./payload-copy.ts";
+import { checkMessage, checkPosition } from "./position.ts";
 
 /** A batch that keeps growing is committed at this age, whatever more is on its way. */
 const BATCH_AGE_MAX_MS = 50;
@@ -36,6 +38,8 @@ export class StreamFold {
   readonly #options: StreamFoldOptions;
   readonly #letters: DeadLetters;
   readonly #abort = new AbortController();
+  /** Of the last message folded. */
+  readonly #payload = new PayloadCopy();
   #created = "";
   #consumption: Consumption | undefined;
   #uncommitted = 0;
@@ -79,7 +83,6 @@ export class StreamFold {
     const { broker, stream, cursor, onCommit } = this.#options;
     const state = await this.#boot(signal);
     if (state === undefined) return;
-    if (cursor !== undefined) checkPosition(stream, cursor, state);
     this.#created = state.created;
     this.sequence = cursor?.sequence ?? Math.max(0, state.first_sequence - 1);
     this.lag = state.last_sequence - this.sequence;
@@ -112,6 +115,7 @@ export class StreamFold {
       try {
         const state = await broker.streamInfo(stream);
         if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: run the set-up that creates the streams first`);
+        await this.#checkCursor(state);
         return state;
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code !== "broker_unreachable") throw error;
@@ -120,6 +124,19 @@ export class StreamFold {
       await Promise.race([clock.sleep(wait_ms), aborted(signal)]);
     }
     return undefined;
+  }
+
+  /** Identity, range, and the very message that the store's cursor stands on. */
+  async #checkCursor(state: StreamState): Promise<void> {
+    const { broker, stream, cursor, logger } = this.#options;
+    if (cursor === undefined) return;
+    checkPosition(stream, cursor, state);
+    const { sequence, message_hash } = cursor;
+    // Dropped by the stream's limits: the position is still continued, but nothing is left to compare.
+    if (sequence < state.first_sequence || sequence === 0) return;
+    const message = await broker.getMessage(stream, { sequence });
+    if (message !== undefined) checkMessage(stream, message_hash, message);
+    else logger.warn({ stream, sequence }, "the last message folded was deleted from the stream, so that it cannot be compared");
   }
 
   #onMessage(message: DeliveredMessage): void {
@@ -136,6 +153,7 @@ export class StreamFold {
     this.messages++;
     this.sequence = message.sequence;
     this.time_ms = message.time_ms;
+    this.#payload.set(message.data);
     this.lag = message.pending;
     if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), BATCH_AGE_MAX_MS);
     if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#flush();
@@ -167,7 +185,7 @@ export class StreamFold {
     if (this.#uncommitted === 0 || this.#failure !== undefined) return;
     const started_ms = performance.now();
     try {
-      this.#options.commit({ stream_created: this.#created, sequence: this.sequence });
+      this.#options.commit({ stream_created: this.#created, sequence: this.sequence, message_hash: hexHash(this.#payload.bytes) });
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
       return;

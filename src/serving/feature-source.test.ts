@@ -29,7 +29,7 @@ async function writeStore(course_id: string): Promise<void> {
   const time = new Date(START_MS).toISOString();
   const event = { id: "u", type: "course.upserted", time, course_id, teacher_id: "t", category: "art", difficulty_level: "expert", quality_tier: "elite", base_price: 10, launched_at: time } as const;
   writer.apply({ sequence: 1, broker_time_ms: START_MS, event_time_ms: START_MS, known_at_ms: START_MS, event });
-  writer.commit({ stream_created: "s", sequence: 1 });
+  writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
   await store.close();
 }
 
@@ -64,7 +64,7 @@ describe("LmdbFeatureSource", () => {
     const store = openLmdbStore(join(directory, "features"), { readonly: false });
     store.commit((batch) => {
       batch.putLayout("another");
-      batch.putCursor("EVENTS", { stream_created: "s", sequence: 1 });
+      batch.putCursor("EVENTS", { stream_created: "s", sequence: 1, message_hash: "" });
     });
     await store.close();
     for (let i = 0; i < 3; i++) await source.check();

@@ -205,7 +205,7 @@ export class TestEngine {
       const event_time_ms = parseTime(event.time);
       this.#writer.apply({ sequence: ++this.#sequence, broker_time_ms: event_time_ms, event_time_ms, known_at_ms: event_time_ms, event });
     }
-    this.#writer.commit({ stream_created: STREAM_CREATED, sequence: this.#sequence });
+    this.#writer.commit({ stream_created: STREAM_CREATED, sequence: this.#sequence, message_hash: "" });
     this.broker.stream = { created: STREAM_CREATED, first_sequence: 1, last_sequence: this.#sequence, messages: this.#sequence, bytes: 0 };
   }
 
@@ -243,7 +243,7 @@ export class TestEngine {
     this.broker.objects.set(name, bytes);
     const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: "elasticity", artifact: name, digest, version: artifact.version, reason: "test" };
     this.#control.apply(modelSubject("elasticity"), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
-    this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions });
+    this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions, message_hash: "" });
     return digest;
   }
 

@@ -67,6 +67,7 @@ export function randomStream(length_max: number): fc.Arbitrary<StreamEvent[]> {
       sequence += 1 + item.skipped;
       const event_time_ms = broker_time_ms - item.lateness_ms;
       const event: Event = { id: `e${sequence}`, time: formatTime(event_time_ms), ...item.body };
+      if (event.type === "enrollment.created") event.enrollment_id = `E${sequence}`;
       return { sequence, broker_time_ms, event_time_ms, known_at_ms: broker_time_ms, event };
     });
   });
