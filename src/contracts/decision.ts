@@ -1,6 +1,10 @@
 import { z } from "zod";
+import { decodeDoubles } from "../lib/doubles.ts";
 import { courseFeaturesSchema } from "./api.ts";
 import { policySchema } from "./policy.ts";
+
+/** Doubles as base64 of their bytes, little end first (src/lib/doubles.ts). */
+const doublesSchema = z.string().refine((text) => decodeDoubles(text) !== undefined, "must be base64 of 8-byte doubles");
 
 /**
  * Everything that a course-level price is a function of, and the price. Replaying `inputs` through the artifact and
@@ -12,9 +16,9 @@ export const decisionInputsSchema = z.object({
   course_features: courseFeaturesSchema.nullable(),
   /** Time that the features were read at, ms: the start of the course's current minute, so that calls within one share a decision. */
   now_ms: z.number(),
-  /** Course features in the order of the course view, then the occupied demand cells as x, exposures, enrollments. */
-  features: z.array(z.number()),
-  cells: z.array(z.number()),
+  /** Course features in the order of the course view, and the occupied demand cells as x, exposures, enrollments. */
+  features: doublesSchema,
+  cells: doublesSchema,
   category: z.string(),
   updated_at_ms: z.number(),
   current_price: z.int(),

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { decodeDoubles, encodeDoubles } from "./doubles.ts";
 import { exp, log } from "./exp-log.ts";
 import { choleskyInPlace, choleskySolveInPlace } from "./linear-algebra.ts";
 import { Prng } from "./prng.ts";
@@ -70,3 +71,14 @@ describe("cholesky", () => {
     expect(choleskyInPlace(Float64Array.of(1, 2, 2, 1), 2)).toBe(false);
   });
 });
+
+describe("doubles", () => {
+  test("come back bit for bit, and nothing else is taken for them", () => {
+    fc.assert(fc.property(fc.array(fc.double()), (values) => JSON.stringify(Array.from(decodeDoubles(encodeDoubles(values)) ?? [], bitsOf)) === JSON.stringify(values.map(bitsOf))));
+    for (const text of ["AAAA", "AAAAAAAAAAA", "not base64!!", "AAAAAAAAAAB="]) expect(decodeDoubles(text), text).toBeUndefined();
+  });
+});
+
+function bitsOf(value: number): string {
+  return Buffer.from(Float64Array.of(value).buffer).toString("hex");
+}

@@ -3,6 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decisionRecordSchema } from "../contracts/decision.ts";
 import { defaultPolicy } from "../contracts/policy.ts";
+import { encodeDoubles } from "../lib/doubles.ts";
 import { optimizeAnswer } from "./answer.ts";
 import { decide, decisionId, decisionRecordJson, replayDecision } from "./decision.ts";
 import type { PricingInputs } from "./inputs.ts";
@@ -82,7 +83,7 @@ describe("replayDecision", () => {
   test("a record that was tampered with is not identical", () => {
     const record = recorded(testInputs());
     expect(replayDecision(record, model).identical).toBe(true);
-    expect(replayDecision({ ...record, inputs: { ...record.inputs, cells: [0, 300, 60] } }, model).identical).toBe(false);
+    expect(replayDecision({ ...record, inputs: { ...record.inputs, cells: encodeDoubles([0, 300, 60]) } }, model).identical).toBe(false);
     expect(replayDecision({ ...record, inputs: { ...record.inputs, now_ms: 0 } }, model).identical).toBe(false);
     expect(replayDecision({ ...record, optimal_price: 92 }, model).identical).toBe(false);
     expect(replayDecision({ ...record, policy: { ...defaultPolicy, stale_after_ms: 1 } }, model).identical).toBe(true);
@@ -92,6 +93,7 @@ describe("replayDecision", () => {
   test("refuses what is no record, and another model", () => {
     const record = recorded(testInputs());
     expect(() => replayDecision({ ...record, inputs: { ...record.inputs, current_price: "100" } }, model)).toThrow(/current_price/);
+    expect(() => replayDecision({ ...record, inputs: { ...record.inputs, cells: "AAAA" } }, model)).toThrow(/8-byte doubles/);
     expect(() => replayDecision(record, null)).toThrow(expect.objectContaining({ code: "wrong_model" }));
   });
 });

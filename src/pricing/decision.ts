@@ -2,6 +2,8 @@ import { hash } from "node:crypto";
 import type { CourseFeatures, OptimizeAnswer } from "../contracts/api.ts";
 import { type DecisionInputs, decisionRecordSchema } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
+import { must } from "../lib/assert.ts";
+import { decodeDoubles, encodeDoubles } from "../lib/doubles.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
@@ -27,13 +29,13 @@ function canonicalFeatures(features: CourseFeatures | null): CourseFeatures | nu
 function canonicalInputs(inputs: PricingInputs): DecisionInputs {
   return {
     category: inputs.category,
-    cells: Array.from(inputs.cells),
+    cells: encodeDoubles(inputs.cells),
     course_features: canonicalFeatures(inputs.course_features),
     course_id: inputs.course_id,
     current_enrollments: inputs.current_enrollments,
     current_price: inputs.current_price,
     degraded: inputs.degraded,
-    features: Array.from(inputs.features),
+    features: encodeDoubles(inputs.features),
     model_digest: inputs.model_digest,
     now_ms: inputs.now_ms,
     objective: inputs.objective,
@@ -95,7 +97,8 @@ export function replayDecision(record: unknown, model: CompiledModel | null): { 
   const { id, inputs, policy, optimal_price, answer_digest } = decisionRecordSchema.parse(record);
   const digest = model === null ? null : model.digest;
   if (inputs.model_digest !== digest) throw new TidemarkError("wrong_model", `decision ${id} used model ${inputs.model_digest ?? "none"}, not ${digest ?? "none"}`);
-  const again = decide(inputs, model, policy);
+  const vector = (text: string): Float64Array => must(decodeDoubles(text), "the schema has checked it");
+  const again = decide({ ...inputs, features: vector(inputs.features), cells: vector(inputs.cells) }, model, policy);
   const identical = again.id === id && again.answer.optimal_price === optimal_price && sha256(again.answer_json) === answer_digest;
   return { identical, answer: again.answer };
 }
