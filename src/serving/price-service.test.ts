@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { decisionRecordSchema } from "../contracts/decision.ts";
 import type { DecisionRecord } from "../contracts/decision.ts";
-import { MINUTE_MS } from "../lib/time.ts";
+import { formatTime, MINUTE_MS } from "../lib/time.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { replayDecision } from "../pricing/decision.ts";
 import type { OptimizeAnswer, OptimizeBody } from "../contracts/api.ts";
@@ -64,6 +64,24 @@ describe("sharing answers", () => {
     const [, record] = await records();
     expect(record?.inputs.record_sequence).toBe(engine.sequence);
     expect(record?.cursor_sequence).toBe(engine.sequence);
+  });
+
+  test("a view alone is in the quotes two seconds later; anything else that happens then is at once", async () => {
+    const view = (i: number): void => engine.fold({ id: `view-${i}`, type: "exposure.viewed", time: formatTime(engine.clock.time_ms), course_id: "c1", learner_id: "l9", price: 100 });
+    const first = quote({ course_id: "c1" }).quote_id;
+    view(1);
+    expect(quote({ course_id: "c1" }).quote_id).toBe(first);
+    view(2);
+    engine.clock.time_ms += 1_999;
+    expect(quote({ course_id: "c1" }).quote_id).toBe(first);
+    engine.clock.time_ms += 1;
+    const second = quote({ course_id: "c1" }).quote_id;
+    expect(second).not.toBe(first);
+    view(3);
+    engine.enroll("c1", 100);
+    expect(quote({ course_id: "c1" }).quote_id).not.toBe(second);
+    const sequences = (await records()).map((record) => record.inputs.record_sequence);
+    expect(sequences).toEqual([engine.sequence - 4, engine.sequence - 2, engine.sequence]);
   });
 
   test("another course's enrollment reaches the category with the course's next minute, not at once", async () => {

@@ -1,7 +1,7 @@
 import type { DegradedReason, OptimizeBody, PredictBody } from "../contracts/api.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { courseFeatureIndex } from "../features/course-view.ts";
+import { courseFeatureIndex, courseFeatureNames } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
 import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
@@ -20,6 +20,11 @@ import type { ServedModel } from "./model-holder.ts";
 const PRICE = courseFeatureIndex("price_tokens");
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
+/**
+ * A view moves a course's evidence by one in hundreds, and most events are views: an answer may rest on a record that lacks
+ * the views of the last two seconds. Everything else that happens to a course is in its next price.
+ */
+const VIEWS_MS = 2_000;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
 
@@ -35,8 +40,13 @@ export interface PriceServiceDeps {
 
 /** An answer and what must still hold for it to be the answer: together, every input of the price. */
 interface CachedAnswer {
-  /** EVENTS sequence of the course record; 0 for a cold start. */
+  /** EVENTS sequence of the course record that was priced; 0 for a cold start. */
   readonly sequence: number;
+  /** The record that was last found to differ from it by views alone. */
+  seen_sequence: number;
+  /** The course's features as priced, and until when later views alone change nothing. */
+  readonly features: Float64Array;
+  readonly views_until_ms: number;
   readonly category: string;
   readonly model: ServedModel | undefined;
   /** End of the course's minute: the features' time, and with it the category's side, hold until then. */
@@ -46,6 +56,14 @@ interface CachedAnswer {
   readonly head: string;
   readonly updated_at_ms: number;
   readonly degraded: boolean;
+}
+
+/** Features that events other than views change. The category's side is read once a minute in any case. */
+const decisive = courseFeatureNames.flatMap((name, i) => (/^(exposures|conversion|category|price_over)_/.test(name) ? [] : [i]));
+
+function onlyViewsDiffer(before: Float64Array, after: Float64Array): boolean {
+  for (let k = 0; k < decisive.length; k++) if (before[decisive[k]!] !== after[decisive[k]!]) return false;
+  return true;
 }
 
 function age(now_ms: number, updated_at_ms: number): number {
@@ -69,8 +87,9 @@ function coldKeyOf(body: OptimizeBody): string {
 }
 
 /**
- * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record, minute (with
- * the category as it was read in that minute), model, policy, degradation and body. Everything else is computed again and recorded as a decision.
+ * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record (but for
+ * views of the last seconds), minute (with the category as it was read in that minute), model, policy, degradation and
+ * body. Everything else is computed again and recorded as a decision.
  */
 export class PriceService {
   readonly #deps: PriceServiceDeps;
@@ -114,16 +133,25 @@ export class PriceService {
     const cache = sequence === undefined ? this.#cold : this.#known;
     const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
     const cached = cache.get(key);
-    if (cached !== undefined && cached.sequence === (sequence ?? 0) && this.#holds(cached, now_ms)) {
-      this.#hits++;
-      if (cached.degraded) this.#degraded_answers++;
-      return withFreshness(cached.head, now_ms, cached.updated_at_ms);
+    const kept = cached !== undefined && this.#holds(cached, now_ms) ? cached : undefined;
+    const views_may_lack = kept !== undefined && now_ms < kept.views_until_ms;
+    if (kept !== undefined && (kept.sequence === (sequence ?? 0) || (views_may_lack && kept.seen_sequence === sequence))) return this.#hit(kept, now_ms);
+    const found = lookup.find(body, now_ms, minuteOf(key, now_ms), cached?.category);
+    if (views_may_lack && onlyViewsDiffer(kept.features, found.view.features)) {
+      kept.seen_sequence = found.view.sequence;
+      return this.#hit(kept, now_ms);
     }
     this.#misses++;
-    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(key, now_ms), cached?.category), now_ms);
+    const answer = this.#price(body, found, now_ms);
     cache.set(key, answer);
     if (answer.degraded) this.#degraded_answers++;
     return withFreshness(answer.head, now_ms, answer.updated_at_ms);
+  }
+
+  #hit(cached: CachedAnswer, now_ms: number): string {
+    this.#hits++;
+    if (cached.degraded) this.#degraded_answers++;
+    return withFreshness(cached.head, now_ms, cached.updated_at_ms);
   }
 
   /** The body of POST /predict_enrollments. Throws ProblemError. */
@@ -152,6 +180,9 @@ export class PriceService {
     decisions.record(decision, { decided_at_ms: now_ms, cursor_sequence });
     return {
       sequence: found.view.sequence,
+      seen_sequence: found.view.sequence,
+      features: found.view.features,
+      views_until_ms: now_ms + VIEWS_MS,
       category: found.view.category,
       model,
       until_ms: inputs.now_ms + MINUTE_MS,
