@@ -17,7 +17,7 @@ interface Rate {
 /** Raw consumption and the shipped fold of the same stream, in fresh processes, in turn. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const events = quick ? 200_000 : 2_000_000;
-  const rounds = quick ? 3 : 5;
+  const rounds = 3;
   const directory = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
   const embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
   try {

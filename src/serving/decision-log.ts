@@ -41,7 +41,6 @@ export class DecisionLog {
   readonly #decisions_max: number;
   /** Insertion order is age. Keyed by id: a decision that is waiting already is not queued twice. */
   readonly #queue = new Map<string, Waiting>();
-  readonly #encoder = new TextEncoder();
   #group: readonly Waiting[] = [];
   #publisher: BulkPublisher | undefined;
   #running = false;
@@ -144,7 +143,7 @@ export class DecisionLog {
     for (const { decision, moment } of this.#group) {
       const subject = decision.course_id === null ? COLD_SUBJECT : courseDecisionSubject(decision.course_id);
       // The window holds a whole group; what comes back is a refusal.
-      await publisher.publish(subject, this.#encoder.encode(decisionRecordJson(decision, moment)), decision.id);
+      await publisher.publish(subject, Buffer.from(decisionRecordJson(decision, moment)), decision.id);
       if (--burst > 0) continue;
       burst = BURST_MAX;
       await new Promise((resolve) => setImmediate(resolve));

@@ -22,9 +22,9 @@ const PRICE = courseFeatureIndex("price_tokens");
 const KNOWN_ANSWERS_MAX = 16_384;
 /**
  * A view moves a course's evidence by one in hundreds, and most events are views: an answer may rest on a record that lacks
- * the views of the last two seconds. Everything else that happens to a course is in its next price.
+ * the views of the last five seconds. Everything else that happens to a course is in its next price.
  */
-const VIEWS_MS = 2_000;
+const VIEWS_MS = 5_000;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
 
