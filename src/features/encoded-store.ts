@@ -1,7 +1,7 @@
 import { assert, must } from "../lib/assert.ts";
 import { recordSequence } from "./record.ts";
 import { SLOT_BYTES_MAX, readVarint, writeVarint } from "./sparse-slots.ts";
-import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, NameKind, StoreBatch } from "./store.ts";
+import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, StoreBatch, Watermark } from "./store.ts";
 
 /** The named databases. Each stream folds into its own. */
 export const databaseNames = [
@@ -11,6 +11,7 @@ export const databaseNames = [
   "events.course",
   "events.enrollment",
   "events.ids",
+  "events.late",
   "events.learner",
   "events.learner_course",
   "events.meta",
@@ -49,6 +50,9 @@ function enrollmentKey(hash: Uint8Array): string {
 function nameKey(kind: NameKind, ordinal: number): string {
   return `${kind}:${String(ordinal).padStart(10, "0")}`;
 }
+
+const LATE_COUNT = "count:";
+const LATE_UPDATE = "update:";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -100,6 +104,18 @@ export abstract class EncodedBatch implements StoreBatch {
     this.set(cursorDatabase(stream), "cursor", json({ stream_created, sequence, message_hash }));
   }
 
+  putWatermark({ event_time_ms, broker_time_ms }: Watermark): void {
+    this.set("events.meta", "watermark", json({ event_time_ms, broker_time_ms }));
+  }
+
+  putLateCount(state: string, updates: number): void {
+    this.set("events.late", LATE_COUNT + state, this.#varint.subarray(0, writeVarint(this.#varint, 0, updates)));
+  }
+
+  putLateUpdate(place: number, { ordinal, sequence, type, state, event_time_ms, broker_time_ms, behind_ms }: LateUpdate): void {
+    this.set("events.late", LATE_UPDATE + String(place).padStart(6, "0"), json({ ordinal, sequence, type, state, event_time_ms, broker_time_ms, behind_ms }));
+  }
+
   putLayout(layout: string): void {
     this.set("events.meta", "layout", encoder.encode(layout));
   }
@@ -136,11 +152,8 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     return known;
   }
 
-  *ids(entity: EntityName, prefix = ""): Iterable<string> {
-    for (const id of this.keys(recordDatabases[entity], prefix)) {
-      if (!id.startsWith(prefix)) return;
-      yield id;
-    }
+  ids(entity: EntityName, prefix = ""): Iterable<string> {
+    return this.#keysOf(recordDatabases[entity], prefix);
   }
 
   profile(course_id: string): CourseProfile | undefined {
@@ -163,6 +176,19 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     return this.#json<Cursor>(cursorDatabase(stream), "cursor");
   }
 
+  watermark(): Watermark | undefined {
+    return this.#json<Watermark>("events.meta", "watermark");
+  }
+
+  *lateCounts(): Iterable<readonly [string, number]> {
+    for (const key of this.#keysOf("events.late", LATE_COUNT)) yield [key.slice(LATE_COUNT.length), readVarint(must(this.read("events.late", key), "a count of late updates went while it was read"), 0)];
+  }
+
+  lateUpdates(): readonly LateUpdate[] {
+    const updates = [...this.#keysOf("events.late", LATE_UPDATE)].map((key) => must(this.#json<LateUpdate>("events.late", key), "a late update went while it was read"));
+    return updates.sort((a, b) => a.ordinal - b.ordinal);
+  }
+
   champion(family: string): Champion | undefined {
     return this.#json<Champion>("control.champion", family);
   }
@@ -178,6 +204,13 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
         assert(value !== undefined, `${database} lost ${key} while it was dumped`);
         yield { database, key, value: new Uint8Array(value.subarray(0, value.length)) };
       }
+    }
+  }
+
+  *#keysOf(database: DatabaseName, prefix: string): Iterable<string> {
+    for (const key of this.keys(database, prefix)) {
+      if (!key.startsWith(prefix)) return;
+      yield key;
     }
   }
 

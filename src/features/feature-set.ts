@@ -6,6 +6,7 @@ import { categoryFeatures, categoryStates } from "./category-features.ts";
 import { courseFeatures, courseStates } from "./course-features.ts";
 import { defaultDeduplication } from "./deduplication.ts";
 import type { FeatureDefinition, FoldContext, Input, StateDefinition } from "./definition.ts";
+import { LATE_LISTED_MAX } from "./late-ledger.ts";
 import { learnerCourseFeatures, learnerCourseStates } from "./learner-course-features.ts";
 import { learnerFeatures, learnerStates } from "./learner-features.ts";
 import { platformFeatures, platformStates } from "./platform-features.ts";
@@ -96,6 +97,7 @@ export const layoutIdentity: string = ((): string => {
     RECORD_FORMAT,
     FOLD_REVISION,
     [defaultDeduplication.block_ids, defaultDeduplication.blocks],
+    LATE_LISTED_MAX,
     entityNames.map((entity) => stateDefinitions[entity].map((state) => [entity, state.name, state.aggregator.kind, state.aggregator.width, Object.keys(state.folds)])),
   ]);
   return `${FOLD_REVISION}-${hash32(text).toString(16).padStart(8, "0")}`;

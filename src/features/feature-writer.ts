@@ -8,11 +8,12 @@ import { DayKeys } from "./day-keys.ts";
 import { Deduplication, type DeduplicationLimits, defaultDeduplication } from "./deduplication.ts";
 import type { FoldContext } from "./definition.ts";
 import { type EventPlan, type FoldStep, type PerEntity, eventPlans, layoutIdentity, offsetOf, perEntity, recordWidths, stateNames } from "./feature-set.ts";
+import { LateLedger } from "./late-ledger.ts";
 import { NameDictionary } from "./name-dictionary.ts";
 import { PairKeys } from "./pair-keys.ts";
 import { type CachedRecord, RecordCache } from "./record-cache.ts";
 import { encodeRecord, recordBytesMax } from "./record.ts";
-import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, type NameKind, type StoreBatch, entityNames } from "./store.ts";
+import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, type NameKind, type StoreBatch, type Watermark, entityNames } from "./store.ts";
 
 export interface FoldCounters {
   /** Events folded. */
@@ -96,10 +97,11 @@ export class FeatureWriter {
   readonly #entities: readonly EntityName[];
   #events = 0;
   #duplicates = 0;
-  #lateUpdates = 0;
   #uncategorised = 0;
   #unenrolled = 0;
-  readonly #late = new Float64Array(stateNames.length);
+  readonly #late: LateLedger;
+  #event_time_max_ms: number;
+  #broker_time_max_ms: number;
   readonly #bytes = new Uint8Array(Math.max(...entityNames.map((entity) => recordBytesMax(recordWidths[entity]))));
   #layoutStored: boolean;
 
@@ -115,6 +117,10 @@ export class FeatureWriter {
     const names = new NameDictionary(store);
     this.#names = names;
     this.#deduplication = new Deduplication(store, deduplication);
+    this.#late = new LateLedger(store, stateNames);
+    const watermark = store.watermark();
+    this.#event_time_max_ms = watermark?.event_time_ms ?? Number.NEGATIVE_INFINITY;
+    this.#broker_time_max_ms = watermark?.broker_time_ms ?? Number.NEGATIVE_INFINITY;
     this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
     this.#plans = eventPlans(entities);
     this.#caches = perEntity((entity) => new RecordCache(entity, store, recordWidths[entity], limits[entity]));
@@ -123,7 +129,13 @@ export class FeatureWriter {
 
   /** Since this writer began. */
   get counters(): FoldCounters {
-    return { events: this.#events, duplicates: this.#duplicates, late: this.#lateUpdates, uncategorised: this.#uncategorised, unenrolled: this.#unenrolled, unnamed: this.#names.refused };
+    return { events: this.#events, duplicates: this.#duplicates, late: this.#late.updates, uncategorised: this.#uncategorised, unenrolled: this.#unenrolled, unnamed: this.#names.refused };
+  }
+
+  /** What is folded, committed or not; undefined before the first event. */
+  get watermark(): Watermark | undefined {
+    if (this.#broker_time_max_ms === Number.NEGATIVE_INFINITY) return undefined;
+    return { event_time_ms: this.#event_time_max_ms, broker_time_ms: this.#broker_time_max_ms };
   }
 
   /** Folds one event in memory, unless it is a duplicate: then false. Events come in sequence order. */
@@ -147,6 +159,8 @@ export class FeatureWriter {
     const plan = must(this.#plans.get(event.type), "event of an unknown type");
     const context = this.#context;
     context.event_time_ms = stream.event_time_ms;
+    if (stream.event_time_ms > this.#event_time_max_ms) this.#event_time_max_ms = stream.event_time_ms;
+    if (stream.broker_time_ms > this.#broker_time_max_ms) this.#broker_time_max_ms = stream.broker_time_ms;
     context.category = 0;
     context.list_price_tokens = 0;
     this.#events++;
@@ -161,7 +175,7 @@ export class FeatureWriter {
       if (plan.learner_course.length > 0 && keys.course_id !== undefined) this.#foldLearnerCourse(plan, stream, keys.learner_id, keys.course_id, keys.enrollment_id !== undefined);
     }
 
-    if (plan.platform.length > 0) this.#fold(plan.platform, this.#caches.platform.touch(this.#days.key(stream.event_time_ms), stream.sequence, stream.event_time_ms).slots, event);
+    if (plan.platform.length > 0) this.#fold(plan.platform, this.#caches.platform.touch(this.#days.key(stream.event_time_ms), stream.sequence, stream.event_time_ms), stream);
   }
 
   /** Writes every touched record and the cursor in one transaction; durable when it returns. */
@@ -171,6 +185,8 @@ export class FeatureWriter {
       for (const [course_id, profile] of this.#profiles) batch.putProfile(course_id, profile);
       this.#names.write(batch);
       this.#deduplication.write(batch);
+      this.#late.write(batch);
+      if (this.watermark !== undefined) batch.putWatermark(this.watermark);
       if (!this.#layoutStored) batch.putLayout(layoutIdentity);
       batch.putCursor(STREAM_EVENTS, cursor);
     });
@@ -179,12 +195,13 @@ export class FeatureWriter {
     this.#names.written();
     this.#pairs.trim(this.#pairs_max);
     this.#deduplication.committed();
+    this.#late.committed();
     this.#layoutStored = true;
   }
 
-  /** Updates left out as too late, by `<entity>.<state>`; states without any are absent. */
+  /** Updates left out as too late since this writer began, by `<entity>.<state>`; states without any are absent. */
   lateByState(): Record<string, number> {
-    return Object.fromEntries(stateNames.map((name, i) => [name, this.#late[i]!] as const).filter(([, late]) => late > 0));
+    return this.#late.byState();
   }
 
   /**
@@ -200,32 +217,30 @@ export class FeatureWriter {
     return this.#names.name("category", ordinal);
   }
 
-  #fold(steps: readonly FoldStep[], slots: Float64Array, event: Event): void {
+  #fold(steps: readonly FoldStep[], { slots, updated_at_ms }: CachedRecord, stream: StreamEvent): void {
+    const { event } = stream;
     const context = this.#context;
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i]!;
       const value = step.value(event, context);
       if (Number.isNaN(value)) continue;
-      if (!step.update(slots, step.offset, value, context.event_time_ms, step.channel)) {
-        this.#lateUpdates++;
-        this.#late[step.state]!++;
-      }
+      if (!step.update(slots, step.offset, value, context.event_time_ms, step.channel)) this.#late.add(step.state, stream, updated_at_ms);
     }
   }
 
   #foldInto(entity: EntityName, id: string, plan: EventPlan, stream: StreamEvent): void {
-    this.#fold(plan[entity], this.#caches[entity].touch(id, stream.sequence, stream.event_time_ms).slots, stream.event);
+    this.#fold(plan[entity], this.#caches[entity].touch(id, stream.sequence, stream.event_time_ms), stream);
   }
 
   #foldCourse(plan: EventPlan, stream: StreamEvent, course_id: string): void {
     const { event } = stream;
     const course = this.#caches.course.touch(course_id, stream.sequence, stream.event_time_ms);
     if (event.type === "course.upserted") this.#upsertCourse(event, stream, course, plan.course);
-    else if (event.type === "course.repriced") this.#foldCatalogue(event, stream, course, plan.course);
+    else if (event.type === "course.repriced") this.#foldCatalogue(stream, course, plan.course);
     else {
       this.#context.category = course.slots[CATEGORY_SLOT]!;
       this.#context.list_price_tokens = catalogueListPrice(course.slots);
-      this.#fold(plan.course, course.slots, event);
+      this.#fold(plan.course, course, stream);
       if (plan.category.length > 0 || plan.teacher.length > 0) this.#foldGroups(plan, stream, course);
     }
   }
@@ -245,7 +260,7 @@ export class FeatureWriter {
     const id = this.#pairs.key(learner_id, course_id);
     const record = begins ? cache.touch(id, stream.sequence, stream.event_time_ms) : cache.touchExisting(id, stream.sequence, stream.event_time_ms);
     if (record === undefined) this.#unenrolled++;
-    else this.#fold(plan.learner_course, record.slots, stream.event);
+    else this.#fold(plan.learner_course, record, stream);
   }
 
   /** Removes what is kept of a learner alone; what was added to other entities stays. */
@@ -256,16 +271,16 @@ export class FeatureWriter {
 
   /** A course's attributes and profile come from its latest upsert by event time. */
   #upsertCourse(event: EventOf<"course.upserted">, stream: StreamEvent, course: CachedRecord, steps: readonly FoldStep[]): void {
-    this.#foldCatalogue(event, stream, course, steps);
+    this.#foldCatalogue(stream, course, steps);
     if (course.slots[CATEGORY_TIME_SLOT] !== stream.event_time_ms) return;
     this.#profiles.set(event.course_id, { title: event.title ?? "", prerequisites: event.prerequisites ?? [], time_ms: stream.event_time_ms });
   }
 
   /** Folds a change of a course's category or list price, and moves its share of the categories' sums along. */
-  #foldCatalogue(event: Event, stream: StreamEvent, course: CachedRecord, steps: readonly FoldStep[]): void {
+  #foldCatalogue(stream: StreamEvent, course: CachedRecord, steps: readonly FoldStep[]): void {
     const before = course.slots[CATEGORY_SLOT]! - 1;
     const price_before = before < 0 ? 0 : currentListPrice(course.slots);
-    this.#fold(steps, course.slots, event);
+    this.#fold(steps, course, stream);
     const after = course.slots[CATEGORY_SLOT]! - 1;
     if (after < 0) return;
     const price_after = currentListPrice(course.slots);

@@ -49,13 +49,16 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
     expect(store.sequence("course", "C1")).toBeUndefined();
     expect(store.cursor("EVENTS")).toBeUndefined();
     expect(store.champion("elasticity")).toBeUndefined();
+    expect(store.watermark()).toBeUndefined();
+    expect([...store.lateCounts(), ...store.lateUpdates()]).toEqual([]);
     expect(store.layout()).toBeUndefined();
     expect(store.names("category")).toEqual([]);
     expect([...store.ids("course")]).toEqual([]);
     expect([...store.dump()]).toEqual([]);
   });
 
-  test("keeps entities, names, profiles, champions and cursors apart", () => {
+  test("keeps entities, names, profiles, champions, cursors and late updates apart", () => {
+    const late = { ordinal: 0, sequence: 9, type: "exposure.viewed", state: "course.a", event_time_ms: 7, broker_time_ms: 8, behind_ms: 1 };
     const store = open();
     store.commit((batch) => {
       batch.put("course", "X", bytes(1, 5, 0));
@@ -68,8 +71,14 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
       batch.putEnrollment(new Uint8Array(16).fill(250), 2 ** 40);
       batch.putCursor("EVENTS", { stream_created: "then", sequence: 8, message_hash: "ab" });
       batch.putCursor("CONTROL", { stream_created: "then", sequence: 2, message_hash: "" });
+      batch.putWatermark({ event_time_ms: 5, broker_time_ms: 6 });
+      batch.putLateCount("course.a", 300);
+      for (const [place, ordinal] of [[0, 12], [1, 10], [10, 11]] as const) batch.putLateUpdate(place, { ...late, ordinal });
       batch.putLayout("layout");
     });
+    expect(store.watermark()).toEqual({ event_time_ms: 5, broker_time_ms: 6 });
+    expect([...store.lateCounts()]).toEqual([["course.a", 300]]);
+    expect(store.lateUpdates()).toEqual([10, 11, 12].map((ordinal) => expect.objectContaining({ ordinal, sequence: 9, state: "course.a", behind_ms: 1 })));
     expect(copied(store.get("course", "X"))).toEqual([1, 5, 0]);
     expect(copied(store.get("category", "X"))).toEqual([1, 6, 0, 9]);
     expect(store.get("learner", "X")).toBeUndefined();

@@ -36,6 +36,30 @@ export interface Champion {
   readonly sequence: number;
 }
 
+/**
+ * How far time has come in the fold: the greatest event time folded, and the greatest broker's timestamp of an event folded. Refused
+ * messages and duplicates do not move it.
+ */
+export interface Watermark {
+  readonly event_time_ms: number;
+  readonly broker_time_ms: number;
+}
+
+/** An update of one state that was left out because it came too late for it. */
+export interface LateUpdate {
+  /** Position among all late updates of this fold, from 0 on. */
+  readonly ordinal: number;
+  /** EVENTS sequence of the event. */
+  readonly sequence: number;
+  readonly type: string;
+  /** `<entity>.<state>` */
+  readonly state: string;
+  readonly event_time_ms: number;
+  readonly broker_time_ms: number;
+  /** How far the event's time lies behind the latest one folded into the same record. */
+  readonly behind_ms: number;
+}
+
 /** What people read about a course; never an input of a price. */
 export interface CourseProfile {
   readonly title: string;
@@ -70,6 +94,12 @@ export interface FeatureStoreReader {
   /** EVENTS sequence of the `enrollment.created` that counted, by the hash of its enrollment_id (16 bytes). */
   enrollment(hash: Uint8Array): number | undefined;
   cursor(stream: string): Cursor | undefined;
+  /** undefined before the first event. */
+  watermark(): Watermark | undefined;
+  /** How many updates came too late for a state, by `<entity>.<state>`, since the fold began. */
+  lateCounts(): Iterable<readonly [state: string, updates: number]>;
+  /** The newest late updates, in order of their ordinals. */
+  lateUpdates(): readonly LateUpdate[];
   champion(family: string): Champion | undefined;
   /** Identity of the record layout that the records were written with; undefined before the first commit. */
   layout(): string | undefined;
@@ -89,6 +119,10 @@ export interface StoreBatch {
   putEnrollment(hash: Uint8Array, sequence: number): void;
   putChampion(family: string, champion: Champion): void;
   putCursor(stream: string, cursor: Cursor): void;
+  putWatermark(watermark: Watermark): void;
+  putLateCount(state: string, updates: number): void;
+  /** `place` in the list of the newest. */
+  putLateUpdate(place: number, update: LateUpdate): void;
   putLayout(layout: string): void;
 }
 
