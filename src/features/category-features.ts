@@ -21,14 +21,22 @@ const competitorPrice: StateDefinition = {
 };
 const exposures: StateDefinition = { ...byDay, name: "exposures_by_day", folds: { "exposure.viewed": once } };
 const enrollments: StateDefinition = { ...byDay, name: "enrollments_by_day", folds: { "enrollment.created": once } };
+const revenue: StateDefinition = { ...byDay, name: "revenue_by_day", folds: { "enrollment.created": { value: (e) => e.price } } };
 
-export const categoryStates: readonly StateDefinition[] = [categoryListPrices, categoryCourses, competitorPrice, exposures, enrollments];
+export const categoryStates: readonly StateDefinition[] = [categoryListPrices, categoryCourses, competitorPrice, exposures, enrollments, revenue];
 
 const shared = { entity: "category", default: 0, personal: false, internal: false } as const;
 
 function counted(name: string, state: StateDefinition, days: number): FeatureDefinition {
   return { ...shared, name, unit: "count", description: `${name.split("_")[0]} of the last ${days} days`, source: { kind: "stored", state, reading: dayTiles.within, window_ms: days * DAY_MS } };
 }
+
+function earned(days: number): FeatureDefinition {
+  const description = `prices of the enrollments of the last ${days} days, refunds not taken off`;
+  return { ...shared, name: `revenue_${days}d_tokens`, unit: "tokens", description, source: { kind: "stored", state: revenue, reading: dayTiles.within, window_ms: days * DAY_MS } };
+}
+
+const over = (a: number, b: number): number => (b > 0 ? a / b : 0);
 
 function converted(days: number): FeatureDefinition {
   const from = [`enrollments_${days}d`, `exposures_${days}d`];
@@ -47,4 +55,17 @@ export const categoryFeatures: readonly FeatureDefinition[] = [
   counted("enrollments_90d", enrollments, 90),
   converted(30),
   converted(90),
+  earned(7),
+  earned(30),
+  earned(90),
+  { ...shared, name: "average_price_tokens", unit: "tokens", description: "mean list price of its courses; 0 without any", source: { kind: "derived", from: ["list_price_sum_tokens", "courses"], formula: over } },
+  { ...shared, name: "competitive_index", unit: "ratio", description: "mean list price over the competitor's; 0 = unknown", source: { kind: "derived", from: ["average_price_tokens", "competitor_price_tokens"], formula: over } },
+  { ...shared, name: "enrollments_previous_30d", unit: "count", description: "enrollments of the 30 days before the last 30", source: { kind: "stored", state: enrollments, reading: dayTiles.before, window_ms: 30 * DAY_MS } },
+  {
+    ...shared,
+    name: "enrollments_trend",
+    unit: "ratio",
+    description: "(a - b)/(a + b) of the enrollments of the last 30 days, a, and of the 30 before, b: -1 stopped, 1 started; 0 without any",
+    source: { kind: "derived", from: ["enrollments_30d", "enrollments_previous_30d"], formula: (recent, previous) => (recent + previous > 0 ? (recent - previous) / (recent + previous) : 0) },
+  },
 ];

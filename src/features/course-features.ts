@@ -7,7 +7,7 @@ import { featuresOf } from "./define.ts";
 import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
 import { ENROLLED, EXPOSED, LISTED, demandCells } from "./demand-cells.ts";
 import { outcomeQuality } from "./outcome-quality.ts";
-import { PART, WHOLE, ratio, ratioShare } from "./ratio.ts";
+import { PART, WHOLE, ratio, ratioShare, ratioWhole } from "./ratio.ts";
 import { last, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
 import { type TiledWindow, dayTiles, hourTiles } from "./tiled-window.ts";
 
@@ -151,4 +151,12 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   { ...stored({ name: "launched_at_ms", unit: "ms", description: "time of the launch" }, launchedAt, lastValue), internal: true },
   { ...stored({ name: "category_ordinal", unit: "ordinal", description: "1 + ordinal of the category; 0 = unknown" }, courseCategory, lastValue), internal: true },
   { ...stored({ name: "teacher_ordinal", unit: "ordinal", description: "1 + ordinal of the teacher; 0 = unknown" }, courseTeacher, lastValue), internal: true },
+];
+
+/** Features that people read and prices do not: not in the vector, and computed only when a course's features are asked for. */
+export const courseDetails: readonly FeatureDefinition[] = [
+  stored({ name: "total_enrollments", unit: "count", description: "all enrollments" }, completions, ratioWhole),
+  derived({ name: "teacher_quality_score", unit: "score", description: "quality score that the platform gave the teacher, 0 to 1; 0.5 while it gave none", default: 0.5 }, ["teacher.quality_given"], same),
+  derived({ name: "teacher_quality_from_outcomes", unit: "score", description: "quality of all the teacher's courses from outcomes, 0 to 1", default: quality.score.default }, ["teacher.quality_from_outcomes"], same),
+  derived({ name: "catalogue_price_tokens", unit: "tokens", description: "list price by the catalogue alone; 0 = unknown", internal: true }, ["repriced_tokens", "base_price_tokens"], (repriced, base) => listPrice(repriced, base, 0)),
 ];

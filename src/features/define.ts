@@ -11,6 +11,8 @@ export interface Definer {
   /** State that takes events as old as its ring of tiles or days. */
   readonly windowState: (name: string, aggregator: TiledWindow, folds: Folds) => StateDefinition;
   readonly stored: (details: Details, state: StateDefinition, reading: Reading, window_ms?: number) => FeatureDefinition;
+  /** Reads a state of the days from `from_days` before this one on, up to `to_days` before it. */
+  readonly days: (details: Details, state: StateDefinition, reading: Reading, from_days: number, to_days?: number) => FeatureDefinition;
   readonly derived: (details: Details, from: readonly string[], formula: DerivedFeature["formula"]) => FeatureDefinition;
 }
 
@@ -21,6 +23,7 @@ export function featuresOf(entity: EntityName, { personal }: { readonly personal
     state: (name, aggregator, folds) => ({ name, entity, aggregator, folds, lateness_ms: Number.POSITIVE_INFINITY }),
     windowState: (name, aggregator, folds) => ({ name, entity, aggregator, folds, lateness_ms: aggregator.tile_ms * (aggregator.tiles - 1) }),
     stored: (details, state, reading, window_ms = 0) => feature(details, { kind: "stored", state, reading, window_ms }),
+    days: (details, state, reading, from_days, to_days = 0) => feature(details, { kind: "days", state, reading, from_days, to_days }),
     derived: (details, from, formula) => feature(details, { kind: "derived", from, formula }),
   };
 }

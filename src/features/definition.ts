@@ -47,8 +47,20 @@ export interface StoredFeature {
 }
 
 /**
- * A feature computed from up to three others, read at the same time: of its own entity, or `category.<name>` for a
- * course's category.
+ * A feature of a platform's day that reads one state of several days, merged: of those from `from_days` to `to_days` before it, both
+ * included; Infinity = from the first day on.
+ */
+export interface DaysFeature {
+  readonly kind: "days";
+  readonly state: StateDefinition;
+  readonly reading: Reading;
+  readonly from_days: number;
+  readonly to_days: number;
+}
+
+/**
+ * A feature computed from up to three others, read at the same time: of its own entity, or `<entity>.<name>` of a record that goes
+ * with its own: a course's category and teacher, a learner × course's learner and course.
  */
 export interface DerivedFeature {
   readonly kind: "derived";
@@ -67,7 +79,7 @@ export interface FeatureDefinition {
   readonly personal: boolean;
   /** Read by other features and by the engine only: not in the entity's vector. */
   readonly internal: boolean;
-  readonly source: StoredFeature | DerivedFeature;
+  readonly source: StoredFeature | DaysFeature | DerivedFeature;
 }
 
 /** Every event counts as one. */

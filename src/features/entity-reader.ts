@@ -1,9 +1,9 @@
-import { must } from "../lib/assert.ts";
-import { CourseEvaluator } from "./course-evaluator.ts";
-import { courseCategory } from "./course-features.ts";
+import { courseCategory, courseTeacher } from "./course-features.ts";
 import { Evaluator } from "./evaluator.ts";
-import { publicFeatures } from "./feature-catalogue.ts";
+import { outsideFeature, publicFeatures } from "./feature-catalogue.ts";
+import type { FeatureDefinition } from "./definition.ts";
 import { featureDefinitions, offsetOf, perEntity, recordWidths } from "./feature-set.ts";
+import { PlatformDays } from "./platform-days.ts";
 import { type RecordHeader, decodeRecord } from "./record.ts";
 import type { EntityName, FeatureStoreReader } from "./store.ts";
 
@@ -23,16 +23,42 @@ export interface EntityFeatures {
 export const entityFeatureNames = perEntity((entity): readonly string[] => publicFeatures(entity).map((definition) => definition.name));
 
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
+const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
+
+/** What features of an entity read of a record that goes with its own. */
+interface Related {
+  readonly entity: EntityName;
+  readonly features: readonly { readonly name: string; readonly default: number; readonly into: number }[];
+}
+
+const evaluatorOf = (entity: EntityName): Evaluator => new Evaluator(featureDefinitions[entity], outsideNames(entity));
+
+/** Inputs from other records, each once. */
+function outsideNames(entity: EntityName): readonly string[] {
+  return [...new Set(featureDefinitions[entity].flatMap(({ source }) => (source.kind === "derived" ? source.from.filter((name) => outsideFeature(name) !== undefined) : [])))];
+}
+
+function relatedOf(entity: EntityName, evaluator: Evaluator): readonly Related[] {
+  const inputs = outsideNames(entity).map((name) => ({ definition: outsideFeature(name)!, into: evaluator.position(name) }));
+  const entities = [...new Set(inputs.map(({ definition }) => definition.entity))];
+  const feature = ({ definition, into }: { definition: FeatureDefinition; into: number }): Related["features"][number] => ({ name: definition.name, default: definition.default, into });
+  return entities.map((other) => ({ entity: other, features: inputs.filter(({ definition }) => definition.entity === other).map(feature) }));
+}
 
 /** Reads the features of any entity; what prices read goes through FeatureReader, which is made for speed. */
 export class EntityReader {
   readonly #store: FeatureStoreReader;
-  readonly #courses = new CourseEvaluator();
-  readonly #evaluators = perEntity((entity) => (entity === "course" ? undefined : new Evaluator(featureDefinitions[entity])));
+  readonly #evaluators = perEntity(evaluatorOf);
+  /** For records that go with another: what they read of others themselves is left out. */
+  readonly #others = perEntity(evaluatorOf);
+  readonly #related = perEntity((entity) => relatedOf(entity, this.#evaluators[entity]));
   readonly #positions = perEntity((entity) => featureDefinitions[entity].flatMap((definition, i) => (definition.internal ? [] : [i])));
+  readonly #days: PlatformDays;
 
   constructor(store: FeatureStoreReader) {
     this.#store = store;
+    const slots = (day: string): Float64Array | undefined => this.#decode("platform", day, { sequence: 0, updated_at_ms: 0 });
+    this.#days = new PlatformDays({ days: () => store.ids("platform"), sequence: (day) => store.sequence("platform", day), slots }, this.#evaluators.platform);
   }
 
   /** undefined when there is no such record. */
@@ -41,18 +67,26 @@ export class EntityReader {
     const slots = this.#decode(entity, id, header);
     if (slots === undefined) return undefined;
     const evaluator = this.#evaluators[entity];
-    const all = evaluator?.evaluate(slots, now_ms) ?? this.#course(slots, now_ms);
+    for (const other of this.#related[entity]) this.#readRelated(evaluator, other, this.#relatedId(other.entity, entity, id, slots), now_ms);
+    if (entity === "platform") this.#days.read(id, now_ms);
+    const all = evaluator.evaluate(slots, now_ms);
     const values = Float64Array.from(this.#positions[entity], (position) => all[position]!);
     return { entity, id, ...header, now_ms, values };
   }
 
-  /** A course is read with its category, as prices read it. Its internal features come last and are left out. */
-  #course(slots: Float64Array, now_ms: number): Float64Array {
-    const ordinal = slots[CATEGORY_SLOT]! - 1;
-    if (ordinal < 0) return this.#courses.features(slots, now_ms, undefined);
-    const name = must(this.#store.name("category", ordinal), "course of a category without a name");
-    const category = must(this.#decode("category", name, { sequence: 0, updated_at_ms: 0 }), `category ${name} has no record`);
-    return this.#courses.features(slots, now_ms, this.#courses.category(category, now_ms));
+  /** Without such a record, its features are at their defaults. */
+  #readRelated(evaluator: Evaluator, { entity, features }: Related, id: string | undefined, now_ms: number): void {
+    const slots = id === undefined ? undefined : this.#decode(entity, id, { sequence: 0, updated_at_ms: 0 });
+    const other = this.#others[entity];
+    const values = slots === undefined ? undefined : other.evaluate(slots, now_ms);
+    for (const { name, default: unknown, into } of features) evaluator.values[into] = values?.[other.position(name)] ?? unknown;
+  }
+
+  /** Id of the record that goes with an entity's own. */
+  #relatedId(other: EntityName, entity: EntityName, id: string, slots: Float64Array): string | undefined {
+    if (entity === "learner_course") return id.split("/")[other === "learner" ? 0 : 1];
+    const ordinal = slots[other === "category" ? CATEGORY_SLOT : TEACHER_SLOT]! - 1;
+    return ordinal < 0 ? undefined : this.#store.name(other === "category" ? "category" : "teacher", ordinal);
   }
 
   #decode(entity: EntityName, id: string, header: RecordHeader): Float64Array | undefined {

@@ -1,6 +1,6 @@
 import { assert, must } from "../lib/assert.ts";
 import type { Reading } from "./aggregator.ts";
-import type { DerivedFeature, FeatureDefinition, StoredFeature } from "./definition.ts";
+import type { DaysFeature, DerivedFeature, FeatureDefinition, StoredFeature } from "./definition.ts";
 import { offsetOf } from "./feature-set.ts";
 
 interface StoredStep {
@@ -15,6 +15,12 @@ interface DerivedStep {
   readonly a: number;
   readonly b: number;
   readonly c: number;
+  readonly into: number;
+}
+
+/** A feature of several days' records: the caller puts its value into `values`. */
+export interface DaysStep {
+  readonly source: DaysFeature;
   readonly into: number;
 }
 
@@ -38,6 +44,8 @@ export class Evaluator {
   readonly values: Float64Array;
   /** Position of the first feature given from outside. */
   readonly outside: number;
+  /** Features that the caller reads, from other records of the entity, before each evaluation. */
+  readonly days: readonly DaysStep[];
   readonly #stored: StoredStep[];
   readonly #derived: DerivedStep[];
   readonly #positions = new Map<string, number>();
@@ -58,6 +66,7 @@ export class Evaluator {
     };
     this.#stored = definitions.flatMap(({ source }, into) => (source.kind === "stored" ? [stored(source, into)] : []));
     this.#derived = definitions.flatMap(({ source }, into) => (source.kind === "derived" ? [derived(source, into)] : []));
+    this.days = definitions.flatMap(({ source }, into) => (source.kind === "days" ? [{ source, into }] : []));
     inOrderOfUse(this.#derived, definitions);
   }
 

@@ -3,7 +3,7 @@ import { eventTypes } from "../contracts/events.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import type { FeatureDefinition } from "./definition.ts";
 import { Evaluator } from "./evaluator.ts";
-import { type FeatureDescription, featureCatalogue } from "./feature-catalogue.ts";
+import { type FeatureDescription, featureCatalogue, outsideFeature } from "./feature-catalogue.ts";
 import { featureDefinitions, perEntity, recordWidths, stateDefinitions } from "./feature-set.ts";
 import { entityNames } from "./store.ts";
 
@@ -12,6 +12,20 @@ function described(entity: string, name: string): FeatureDescription | undefined
 }
 
 describe("the catalogue", () => {
+  test("has everything that the product description names", () => {
+    const named = {
+      course: "price_tokens total_enrollments teacher_quality_score price_over_category price_over_competitor category_price_loo_tokens quality_score days_since_launch difficulty_level quality_tier conversion_30d completion_rate refund_rate rating_mean",
+      category: "average_price_tokens competitor_price_tokens courses enrollments_30d revenue_30d_tokens conversion_30d enrollments_trend competitive_index",
+      learner:
+        "days_since_last_enrollment days_since_last_activity enrolled completion_rate rating_given_mean ratings_given streak_days forum_participation assignment_submission_rate session_minutes_14d session_minutes_previous_14d session_minutes_trend " +
+        "balance_tokens spent_tokens earned_tokens purchased_tokens affordability discount_uptake exposures_30d recency_score engagement_score financial_score success_score satisfaction_score inactivity_score engagement_decline",
+      teacher: "courses quality_given quality_from_outcomes revenue_tokens min_price_tokens max_price_tokens",
+      learner_course: "price_paid_tokens completed_at_ms minutes rating affordability",
+      platform: "actives enrollments tokens_sold tokens_spent tokens_outstanding revenue_tokens churned conversion",
+    };
+    for (const [entity, names] of Object.entries(named)) for (const name of names.split(" ")) expect(described(entity, name), `${entity}.${name}`).toBeDefined();
+  });
+
   test("names every public feature once, with the events that change it", () => {
     const names = featureCatalogue.map(({ entity, name }) => `${entity}.${name}`);
     expect(new Set(names).size).toBe(names.length);
@@ -32,19 +46,28 @@ describe("the catalogue", () => {
     expect(described("learner", "days_since_last_enrollment")).toMatchObject({ default: 3_650, lateness_ms: null });
     expect(described("learner", "streak_days")).toMatchObject({ lateness_ms: 63 * DAY_MS });
     expect(described("category", "courses")?.events).toEqual(["course.upserted"]);
+    expect(described("teacher", "courses")?.events).toEqual(["course.upserted"]);
+    expect(described("platform", "churned")).toMatchObject({ windows_ms: [60 * DAY_MS, 90 * DAY_MS], aggregators: ["distinct:11"], lateness_ms: null, personal: false });
+    expect(described("platform", "tokens_outstanding")).toMatchObject({ windows_ms: [], unit: "tokens" });
+    expect(described("learner", "affordability")).toMatchObject({ events: expect.arrayContaining(["exposure.viewed", "token.spent"]) as unknown, personal: true });
+    expect(described("learner_course", "affordability")).toMatchObject({ events: expect.arrayContaining(["course.repriced", "token.spent"]) as unknown, personal: true });
+    expect(described("course", "teacher_quality_score")).toMatchObject({ events: ["teacher.upserted"], default: 0.5 });
   });
 
   test("gives a feature's default where nothing is known", () => {
-    const categories = featureDefinitions.category.map((definition) => `category.${definition.name}`);
     for (const entity of entityNames) {
       const definitions = featureDefinitions[entity];
-      const values = new Evaluator(definitions, entity === "course" ? categories : []).evaluate(new Float64Array(recordWidths[entity]), Date.UTC(2026, 0, 1));
+      const others = definitions.flatMap(({ source }) => (source.kind === "derived" ? source.from.filter((name) => name.includes(".")) : []));
+      const outside = [...new Set(others)];
+      const evaluator = new Evaluator(definitions, outside);
+      outside.forEach((name, i) => (evaluator.values[evaluator.outside + i] = outsideFeature(name)!.default));
+      const values = evaluator.evaluate(new Float64Array(recordWidths[entity]), Date.UTC(2026, 0, 1));
       definitions.forEach((definition, i) => expect(values[i], `${entity}.${definition.name}`).toBeCloseTo(definition.default, 12));
     }
   });
 
   test("has no state that no feature reads, but those that the engine reads itself", () => {
-    const read = perEntity((entity) => new Set(featureDefinitions[entity].flatMap(({ source }) => (source.kind === "stored" ? [source.state] : []))));
+    const read = perEntity((entity) => new Set(featureDefinitions[entity].flatMap(({ source }) => (source.kind === "derived" ? [] : [source.state]))));
     const unread = entityNames.flatMap((entity) => stateDefinitions[entity].filter((state) => !read[entity].has(state)).map((state) => `${entity}.${state.name}`));
     expect(unread).toEqual([]);
   });

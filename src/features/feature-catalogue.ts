@@ -1,6 +1,7 @@
 import { eventTypes } from "../contracts/events.ts";
 import type { EventType } from "../contracts/events.ts";
 import { must } from "../lib/assert.ts";
+import { DAY_MS } from "../lib/time.ts";
 import type { FeatureDefinition, StateDefinition } from "./definition.ts";
 import { featureDefinitions } from "./feature-set.ts";
 import { type EntityName, entityNames } from "./store.ts";
@@ -28,13 +29,22 @@ interface Sources {
   readonly windows_ms: ReadonlySet<number>;
 }
 
+/** The feature that an input `<entity>.<name>` means; undefined for one of the own entity. */
+export function outsideFeature(input: string): FeatureDefinition | undefined {
+  const dot = input.indexOf(".");
+  if (dot < 0) return undefined;
+  const entity = entityNames.find((name) => name === input.slice(0, dot));
+  return must(entity === undefined ? undefined : featureDefinitions[entity].find(({ name }) => name === input.slice(dot + 1)), `no feature ${input}`);
+}
+
 /** States and windows that a feature reads, through everything that it is derived from. */
 function sourcesOf(definition: FeatureDefinition): Sources {
   const { source } = definition;
+  if (source.kind === "days") return { states: new Set([source.state]), windows_ms: new Set(Number.isFinite(source.from_days) ? [(source.from_days + 1) * DAY_MS] : []) };
   if (source.kind === "stored") return { states: new Set([source.state]), windows_ms: new Set(source.window_ms > 0 ? [source.window_ms] : []) };
   const inputs = source.from.map((name) => {
-    const [entity, own] = name.startsWith("category.") ? (["category", name.slice("category.".length)] as const) : ([definition.entity, name] as const);
-    return sourcesOf(must(featureDefinitions[entity].find((other) => other.name === own), `no feature ${name}`));
+    const outside = outsideFeature(name);
+    return sourcesOf(outside ?? must(featureDefinitions[definition.entity].find((other) => other.name === name), `no feature ${name}`));
   });
   return { states: new Set(inputs.flatMap(({ states }) => Array.from(states))), windows_ms: new Set(inputs.flatMap(({ windows_ms }) => Array.from(windows_ms))) };
 }

@@ -3,7 +3,7 @@ import { assert, must } from "../lib/assert.ts";
 import { hash32 } from "../lib/prng.ts";
 import type { Aggregator } from "./aggregator.ts";
 import { categoryFeatures, categoryStates } from "./category-features.ts";
-import { courseFeatures, courseStates } from "./course-features.ts";
+import { courseDetails, courseFeatures, courseStates } from "./course-features.ts";
 import { defaultDeduplication } from "./deduplication.ts";
 import type { FeatureDefinition, FoldContext, Input, StateDefinition } from "./definition.ts";
 import { LATE_LISTED_MAX } from "./late-ledger.ts";
@@ -15,7 +15,7 @@ import { type EntityName, entityNames } from "./store.ts";
 import { teacherFeatures, teacherStates } from "./teacher-features.ts";
 
 /** Raise it when what an event adds to a state changes: the layout alone does not show it. */
-const FOLD_REVISION = 2;
+const FOLD_REVISION = 3;
 
 /** One update that an event type causes in an entity's record. */
 export interface FoldStep {
@@ -46,7 +46,7 @@ export const stateDefinitions: PerEntity<readonly StateDefinition[]> = {
   platform: platformStates,
 };
 export const featureDefinitions: PerEntity<readonly FeatureDefinition[]> = {
-  course: courseFeatures,
+  course: [...courseFeatures, ...courseDetails],
   category: categoryFeatures,
   learner: learnerFeatures,
   teacher: teacherFeatures,

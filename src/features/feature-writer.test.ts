@@ -10,9 +10,9 @@ import { FeatureWriter, type CacheLimits, defaultCacheLimits } from "./feature-w
 import { MemoryStore } from "./memory-store.ts";
 import type { EntityName } from "./store.ts";
 import { STREAM_END_MS, randomStream } from "./testing/random-events.ts";
-import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse } from "./testing/naive-features.ts";
+import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naiveQuality } from "./testing/naive-features.ts";
 import { naiveLearner, naiveLearnerCourse } from "./testing/naive-learners.ts";
-import { naiveDays, naivePlatform, naiveTeacher } from "./testing/naive-platform.ts";
+import { naiveDays, naivePlatform, naiveTeacher, naiveTeacherOf } from "./testing/naive-platform.ts";
 
 const courses = ["C00001", "C00002", "C00003", "C00004"];
 const categories = ["data", "design", "music"];
@@ -83,11 +83,16 @@ describe("the fold", () => {
           const view = reader.course(id, now_ms);
           const known = expected["price_tokens"]! > 0;
           expectClose(view?.features, known ? courseFeatureNames.map((name) => expected[name]!) : undefined, id);
+          const teacher = naiveTeacherOf(events, id);
+          const taught = teacher === undefined ? undefined : naiveTeacher(events, teacher, now_ms);
+          const quality = { teacher_quality_score: taught?.["quality_given"] ?? 0.5, teacher_quality_from_outcomes: taught?.["quality_from_outcomes"] ?? naiveQuality(0, 0, 0, []) };
+          if (known) expectEntity("course", id, { ...expected, ...quality });
           expectClose(view?.cells, known ? naiveCells(events, id, now_ms).flat() : undefined, `${id} cells`);
           expect(view?.category).toBe(known ? (naiveCategoryOf(events, id) ?? "") : undefined);
         }
         for (const category of categories) {
           const expected = naiveCategory(events, category, now_ms);
+          if (reader.category(category) !== undefined) expectEntity("category", category, expected);
           const snapshot = reader.category(category);
           expect(snapshot?.courses ?? 0).toBe(expected["courses"]);
           expect(snapshot?.average_price_tokens ?? 0).toBe(expected["courses"]! > 0 ? expected["list_price_sum_tokens"]! / expected["courses"]! : 0);
@@ -122,8 +127,8 @@ describe("the fold", () => {
     at(2, STREAM_END_MS - 24 * HOUR_MS);
     at(3, STREAM_END_MS - 25 * HOUR_MS);
     at(4, STREAM_END_MS - 91 * DAY_MS);
-    expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1 });
-    expect(writer.counters).toEqual({ events: 4, duplicates: 0, late: 3, uncategorised: 4, unenrolled: 0, unnamed: 0 });
+    expect(writer.lateByState()).toEqual({ "course.exposures_by_hour": 2, "course.exposures_by_day": 1, "learner.exposures_by_day": 1 });
+    expect(writer.counters).toEqual({ events: 4, duplicates: 0, late: 4, uncategorised: 4, unenrolled: 0, unnamed: 0 });
   });
 
   describe("of a learner in a course", () => {

@@ -14,6 +14,7 @@ import { PairKeys } from "./pair-keys.ts";
 import { type CachedRecord, RecordCache } from "./record-cache.ts";
 import { encodeRecord, recordBytesMax } from "./record.ts";
 import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, type NameKind, type StoreBatch, type Watermark, entityNames } from "./store.ts";
+import { teacherCourses } from "./teacher-features.ts";
 
 export interface FoldCounters {
   /** Events folded. */
@@ -68,6 +69,7 @@ const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
 const REFERENCE_SLOT = offsetOf(courseDemand);
 const LIST_PRICES_SLOT = offsetOf(categoryListPrices);
 const COURSES_SLOT = offsetOf(categoryCourses);
+const TEACHER_COURSES_SLOT = offsetOf(teacherCourses);
 
 function currentListPrice(slots: Float64Array): number {
   return listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, slots[REFERENCE_SLOT]!);
@@ -95,6 +97,7 @@ export class FeatureWriter {
   readonly #days = new DayKeys();
   readonly #profiles = new Map<string, CourseProfile>();
   readonly #entities: readonly EntityName[];
+  readonly #teachers: boolean;
   #events = 0;
   #duplicates = 0;
   #uncategorised = 0;
@@ -114,6 +117,7 @@ export class FeatureWriter {
     this.#layoutStored = layout !== undefined;
     this.#store = store;
     this.#entities = entities;
+    this.#teachers = entities.includes("teacher");
     const names = new NameDictionary(store);
     this.#names = names;
     this.#deduplication = new Deduplication(store, deduplication);
@@ -276,11 +280,17 @@ export class FeatureWriter {
     this.#profiles.set(event.course_id, { title: event.title ?? "", prerequisites: event.prerequisites ?? [], time_ms: stream.event_time_ms });
   }
 
-  /** Folds a change of a course's category or list price, and moves its share of the categories' sums along. */
+  /** Folds a change of a course's category, teacher or list price, and moves its share of their sums along. */
   #foldCatalogue(stream: StreamEvent, course: CachedRecord, steps: readonly FoldStep[]): void {
     const before = course.slots[CATEGORY_SLOT]! - 1;
     const price_before = before < 0 ? 0 : currentListPrice(course.slots);
+    const teacher_before = course.slots[TEACHER_SLOT]! - 1;
     this.#fold(steps, course, stream);
+    const teacher = course.slots[TEACHER_SLOT]! - 1;
+    if (teacher !== teacher_before && this.#teachers) {
+      if (teacher_before >= 0) this.#shareTeacher(teacher_before, stream, -1);
+      this.#shareTeacher(teacher, stream, 1);
+    }
     const after = course.slots[CATEGORY_SLOT]! - 1;
     if (after < 0) return;
     const price_after = currentListPrice(course.slots);
@@ -294,6 +304,12 @@ export class FeatureWriter {
     const { slots } = this.#caches.category.touch(name, stream.sequence, stream.event_time_ms);
     slots[COURSES_SLOT] = slots[COURSES_SLOT]! + courses;
     slots[LIST_PRICES_SLOT] = slots[LIST_PRICES_SLOT]! + price_tokens;
+  }
+
+  #shareTeacher(teacher: number, stream: StreamEvent, courses: number): void {
+    const name = must(this.#names.name("teacher", teacher), "course of a teacher without a name");
+    const { slots } = this.#caches.teacher.touch(name, stream.sequence, stream.event_time_ms);
+    slots[TEACHER_COURSES_SLOT] = slots[TEACHER_COURSES_SLOT]! + courses;
   }
 
   #write(batch: StoreBatch, entity: EntityName): void {

@@ -1,6 +1,8 @@
+import { affordability } from "./affordability.ts";
 import { total } from "./aggregator.ts";
 import { featuresOf } from "./define.ts";
 import { type FeatureDefinition, type StateDefinition, atEventTime, daysSince, NEVER_DAYS, once } from "./definition.ts";
+import { ratio, ratioShare, ratioWhole } from "./ratio.ts";
 import { count, last, lastTime, lastValue, maximum, sum } from "./scalar-aggregators.ts";
 
 const { state, stored, derived } = featuresOf("learner_course", { personal: true });
@@ -16,8 +18,10 @@ const dropped = state("dropped", maximum, { "enrollment.dropped": atEventTime })
 const refunded = state("refunded", maximum, { "enrollment.refunded": atEventTime });
 const minutes = state("minutes", sum, { "activity.session": { value: (e) => e.minutes ?? Number.NaN } });
 const rating = state("rating", last, { "activity.rating": { value: (e) => e.rating } });
+const lastActivity = state("last_activity", maximum, { "activity.session": atEventTime, "activity.assignment": atEventTime, "activity.forum": atEventTime, "activity.rating": atEventTime });
+const assignments = state("assignments", ratio, { "activity.assignment": { value: (e) => (e.submitted === undefined ? Number.NaN : e.submitted ? 1 : 0) } });
 
-export const learnerCourseStates: readonly StateDefinition[] = [enrollment, enrollments, completed, dropped, refunded, minutes, rating];
+export const learnerCourseStates: readonly StateDefinition[] = [enrollment, enrollments, completed, dropped, refunded, minutes, rating, lastActivity, assignments];
 
 export const learnerCourseFeatures: readonly FeatureDefinition[] = [
   stored({ name: "enrolled_at_ms", unit: "ms", description: "time of the latest enrollment; 0 while only its outcome is known" }, enrollment, lastTime),
@@ -29,4 +33,13 @@ export const learnerCourseFeatures: readonly FeatureDefinition[] = [
   stored({ name: "refunded_at_ms", unit: "ms", description: "time of the latest refund; 0 = none" }, refunded, total),
   stored({ name: "minutes", unit: "minutes", description: "minutes of sessions in the course" }, minutes, total),
   stored({ name: "rating", unit: "stars", description: "latest rating given to the course, 1 to 5; 0 = none" }, rating, lastValue),
+  stored({ name: "last_activity_ms", unit: "ms", description: "time of the latest session, assignment, forum post or rating in the course; 0 = none" }, lastActivity, total),
+  derived({ name: "days_since_last_activity", unit: "days", description: `days since the latest activity in the course, at most ${NEVER_DAYS}, which also stands for none`, default: NEVER_DAYS }, ["last_activity_ms"], daysSince),
+  stored({ name: "assignments", unit: "count", description: "assignments of the course that were submitted or missed" }, assignments, ratioWhole),
+  stored({ name: "assignment_submission_rate", unit: "ratio", description: "submitted assignments per assignment of the course" }, assignments, ratioShare),
+  derived(
+    { name: "affordability", unit: "ratio", description: "share of the course's list price, as the catalogue has it, that the learner's balance covers, at most 1; 0 also while no price is known" },
+    ["learner.balance_tokens", "course.catalogue_price_tokens"],
+    affordability,
+  ),
 ];

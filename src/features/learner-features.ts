@@ -1,15 +1,19 @@
 import { hash32 } from "../lib/prng.ts";
 import { DAY_MS, parseTime } from "../lib/time.ts";
+import { affordability } from "./affordability.ts";
 import { total } from "./aggregator.ts";
+import { conversion } from "./conversion.ts";
 import { featuresOf } from "./define.ts";
 import { type FeatureDefinition, type StateDefinition, atEventTime, daysSince, NEVER_DAYS, once } from "./definition.ts";
 import { distinct, mix32 } from "./distinct.ts";
+import { handScoreFeatures } from "./hand-score-features.ts";
 import { PART, WHOLE, ratio, ratioPart, ratioShare, ratioWhole } from "./ratio.ts";
-import { count, extremes, highest, last, lastValue, lowest, maximum, sum, welford, welfordMean } from "./scalar-aggregators.ts";
+import { count, extremes, highest, last, lastTime, lastValue, lowest, maximum, mean, meanValue, sum, welford, welfordMean } from "./scalar-aggregators.ts";
 import { streak } from "./streak.ts";
-import { dayTiles, monthTiles } from "./tiled-window.ts";
+import { dayTiles, monthTiles, weekTiles } from "./tiled-window.ts";
 
-const { state, windowState, stored, derived } = featuresOf("learner", { personal: true });
+const definer = featuresOf("learner", { personal: true });
+const { state, windowState, stored, derived } = definer;
 
 /** 64 registers: 13 % for many, exact in nearly every case for the few that a learner tries. */
 const tried = distinct(6);
@@ -27,7 +31,13 @@ const purchased = state("purchased", sum, { "token.purchased": { value: (e) => e
 const completions = state("completions", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.completed": { ...once, channel: PART } });
 const dropped = state("dropped", count, { "enrollment.dropped": once });
 const refunded = state("refunded", count, { "enrollment.refunded": once });
-const lastEnrollment = state("last_enrollment", maximum, { "enrollment.created": atEventTime });
+const lastEnrollment = state("last_enrollment", last, { "enrollment.created": { value: (e) => e.price } });
+const enrollmentsByWeek = windowState("enrollments_by_week", weekTiles, { "enrollment.created": once });
+const spentByWeek = windowState("spent_by_week", weekTiles, { "token.spent": { value: (e) => e.amount } });
+const meanPaid = state("mean_paid", mean, { "enrollment.created": { value: (e) => e.price } });
+/** Views are the most frequent events: a count by day and one mean are all that they cost a learner's record. */
+const exposuresByDay = windowState("exposures_by_day", monthTiles, { "exposure.viewed": once });
+const pricesViewed = state("prices_viewed", mean, { "exposure.viewed": { value: (e) => e.price } });
 const pricesPaid = state("prices_paid", extremes, { "enrollment.created": { value: (e) => e.price } });
 /** The list price is the catalogue's as it is known when the event is folded; without one, the enrollment says nothing. */
 const discounted = state("discounted", ratio, {
@@ -44,6 +54,7 @@ const ratingsGiven = state("ratings_given", welford, { "activity.rating": { valu
 const assignments = state("assignments", ratio, {
   "activity.assignment": { value: (e) => (e.submitted === undefined ? Number.NaN : e.submitted ? 1 : 0) },
 });
+const assignmentScores = state("assignment_scores", mean, { "activity.assignment": { value: (e) => e.score ?? Number.NaN } });
 const active = { "activity.session": atEventTime, "activity.assignment": atEventTime, "activity.forum": atEventTime, "activity.rating": atEventTime };
 const lastActivity = state("last_activity", maximum, active);
 const activeDays: StateDefinition = { ...state("active_days", streak, active), lateness_ms: streak.lateness_ms };
@@ -60,21 +71,39 @@ export const learnerStates: readonly StateDefinition[] = [
   dropped,
   refunded,
   lastEnrollment,
+  meanPaid,
+  pricesViewed,
   pricesPaid,
   discounted,
   coursesTried,
   categoriesTried,
   ratingsGiven,
   assignments,
+  assignmentScores,
   lastActivity,
   activeDays,
   registered,
   sessionMinutes,
   forumPosts,
+  exposuresByDay,
+  enrollmentsByWeek,
+  spentByWeek,
 ];
 
 function minutes(days: number): FeatureDefinition {
   return stored({ name: `session_minutes_${days}d`, unit: "minutes", description: `minutes of sessions, last ${days} days` }, sessionMinutes, dayTiles.within, days * DAY_MS);
+}
+
+function viewed(days: number): FeatureDefinition {
+  return stored({ name: `exposures_${days}d`, unit: "count", description: `courses viewed with their price, last ${days} days` }, exposuresByDay, monthTiles.within, days * DAY_MS);
+}
+
+function enrolledWithin(days: number): FeatureDefinition {
+  return stored({ name: `enrollments_${days}d`, unit: "count", description: `enrollments, last ${days} days, from the week that the window starts in` }, enrollmentsByWeek, weekTiles.within, days * DAY_MS);
+}
+
+function spentWithin(days: number): FeatureDefinition {
+  return stored({ name: `spent_${days}d_tokens`, unit: "tokens", description: `tokens spent, last ${days} days, from the week that the window starts in` }, spentByWeek, weekTiles.within, days * DAY_MS);
 }
 
 /** Posts at which forum participation is one half. */
@@ -122,5 +151,20 @@ export const learnerFeatures: readonly FeatureDefinition[] = [
     (posts) => posts / (posts + FORUM_HALF_POSTS),
   ),
   stored({ name: "registered_at_ms", unit: "ms", description: "time of registration; 0 = unknown" }, registered, lastValue),
-  stored({ name: "last_enrollment_ms", unit: "ms", description: "time of the latest enrollment; 0 = never", internal: true }, lastEnrollment, total),
+  viewed(1),
+  viewed(7),
+  viewed(30),
+  stored({ name: "exposures", unit: "count", description: "courses viewed with their price" }, pricesViewed, total),
+  stored({ name: "price_viewed_mean_tokens", unit: "tokens", description: "mean of the prices viewed; 0 = none" }, pricesViewed, meanValue),
+  derived({ name: "affordability", unit: "ratio", description: "share of the mean price viewed that the balance covers, at most 1; 0 also while no price was viewed" }, ["balance_tokens", "price_viewed_mean_tokens"], affordability),
+  derived({ name: "conversion", unit: "ratio", description: "enrollments per course viewed, at most 1" }, ["enrolled", "exposures"], conversion),
+  enrolledWithin(30),
+  enrolledWithin(90),
+  spentWithin(30),
+  spentWithin(90),
+  stored({ name: "price_paid_mean_tokens", unit: "tokens", description: "mean price of an enrollment; 0 without one" }, meanPaid, meanValue),
+  stored({ name: "last_price_paid_tokens", unit: "tokens", description: "price of the latest enrollment; 0 without one" }, lastEnrollment, lastValue),
+  stored({ name: "assignment_score_mean", unit: "score", description: "mean score of assignments that have one, 0 to 1; 0 = none" }, assignmentScores, meanValue),
+  ...handScoreFeatures(definer),
+  stored({ name: "last_enrollment_ms", unit: "ms", description: "time of the latest enrollment; 0 = never", internal: true }, lastEnrollment, lastTime),
 ];

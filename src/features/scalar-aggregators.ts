@@ -26,6 +26,24 @@ export const sum: Aggregator = {
   merge: mergeBySum,
 };
 
+/** How many values there were and their sum: a mean that merges exactly while the values are whole. Slots: count, sum. */
+export const mean: Aggregator = {
+  kind: "mean",
+  width: 2,
+  update(record, offset, value) {
+    record[offset] = record[offset]! + 1;
+    record[offset + 1] = record[offset + 1]! + value;
+    return true;
+  },
+  merge(into, into_offset, from, from_offset) {
+    into[into_offset] = into[into_offset]! + from[from_offset]!;
+    into[into_offset + 1] = into[into_offset + 1]! + from[from_offset + 1]!;
+  },
+};
+
+/** 0 without any. */
+export const meanValue: Reading = (record, offset) => (record[offset]! > 0 ? record[offset + 1]! / record[offset]! : 0);
+
 /** Largest value, and at least 0. */
 export const maximum: Aggregator = {
   kind: "maximum",

@@ -19,8 +19,12 @@ const revenue = state("revenue", sum, { "enrollment.created": { value: (e) => e.
 const revenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
 const enrollmentsByDay = windowState("enrollments_by_day", dayTiles, { "enrollment.created": once });
 const qualityGiven = state("quality_given", last, { "teacher.upserted": { value: (e) => e.quality_score ?? Number.NaN } });
+const minPrice = state("min_price", last, { "teacher.upserted": { value: (e) => e.min_price ?? Number.NaN } });
+const maxPrice = state("max_price", last, { "teacher.upserted": { value: (e) => e.max_price ?? Number.NaN } });
+/** Rolled up by the writer from the courses' own teachers, as they change: no event feeds it directly. */
+export const teacherCourses: StateDefinition = { ...state("courses", sum, {}), rolled_up_from: ["course.upserted"] };
 
-export const teacherStates: readonly StateDefinition[] = [completions, drops, refunds, ratings, revenue, qualityGiven, revenueByDay, enrollmentsByDay];
+export const teacherStates: readonly StateDefinition[] = [completions, drops, refunds, ratings, revenue, teacherCourses, qualityGiven, minPrice, maxPrice, revenueByDay, enrollmentsByDay];
 
 const quality = outcomeQuality(definer, "quality_from_outcomes", completions, ratings, refunds);
 
@@ -36,6 +40,7 @@ function earned(days: number): FeatureDefinition {
 }
 
 export const teacherFeatures: readonly FeatureDefinition[] = [
+  stored({ name: "courses", unit: "count", description: "courses that are the teacher's now" }, teacherCourses, total),
   stored({ name: "enrollments", unit: "count", description: "enrollments in the teacher's courses" }, completions, ratioWhole),
   enrolled(30),
   enrolled(90),
@@ -53,6 +58,8 @@ export const teacherFeatures: readonly FeatureDefinition[] = [
     at_ms > 0 ? score : QUALITY_UNKNOWN,
   ),
   quality.score,
+  stored({ name: "min_price_tokens", unit: "tokens", description: "lowest price that the teacher allows; 0 = none given" }, minPrice, lastValue),
+  stored({ name: "max_price_tokens", unit: "tokens", description: "highest price that the teacher allows; 0 = none given" }, maxPrice, lastValue),
   ...quality.parts,
   stored({ name: "quality_score", unit: "score", description: "last quality score given; 0 also without one", internal: true }, qualityGiven, lastValue),
   stored({ name: "quality_score_at_ms", unit: "ms", description: "when it was given; 0 = never", internal: true }, qualityGiven, lastTime),

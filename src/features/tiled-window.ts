@@ -82,3 +82,5 @@ export const hourTiles = tiledWindow(HOUR_MS, 25);
 export const dayTiles = tiledWindow(DAY_MS, 91);
 /** 1 to 30 day windows, for what there is one of for every learner. */
 export const monthTiles = tiledWindow(DAY_MS, 31);
+/** 30 and 90 day windows, for what happens to a learner now and then: a window reaches back up to a week further. */
+export const weekTiles = tiledWindow(7 * DAY_MS, 14);

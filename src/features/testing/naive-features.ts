@@ -28,16 +28,16 @@ function windowCount(times_ms: readonly number[], tile_ms: number, tiles: number
   return accepted.filter((tile) => tile > newest - tiles && tile >= Math.floor((now_ms - window_ms) / tile_ms)).length;
 }
 
-/** Sum of a state's values over such a window. */
-export function windowSum(values: readonly (readonly [time_ms: number, value: number])[], tiles: number, window_d: number, now_ms: number): number {
+/** Sum of a state's values over such a window, of tiles of a day or more. */
+export function windowSum(values: readonly (readonly [time_ms: number, value: number])[], tiles: number, window_d: number, now_ms: number, tile_d = 1): number {
   let newest = Number.NEGATIVE_INFINITY;
   const accepted: (readonly [tile: number, value: number])[] = [];
   for (const [time_ms, value] of values) {
-    const tile = Math.floor(time_ms / DAY_MS);
+    const tile = Math.floor(time_ms / DAY_MS / tile_d);
     if (tile > newest - tiles) accepted.push([tile, value]);
     newest = Math.max(newest, tile);
   }
-  return accepted.filter(([tile]) => tile > newest - tiles && tile >= Math.floor(now_ms / DAY_MS - window_d)).reduce((sum, [, value]) => sum + value, 0);
+  return accepted.filter(([tile]) => tile > newest - tiles && tile >= Math.floor((now_ms / DAY_MS - window_d) / tile_d)).reduce((sum, [, value]) => sum + value, 0);
 }
 
 /** Quality from outcomes, from plain counts. */
@@ -76,18 +76,24 @@ export function naiveListPrice(events: readonly StreamEvent[], course_id: string
 }
 
 /** Events of a category's courses, each by the category that the course was known to be in when the event came. */
-function courseEventsOfCategory(events: readonly StreamEvent[], category: string, type: "exposure.viewed" | "enrollment.created"): number[] {
-  return events.flatMap(({ event, event_time_ms }, i) => (event.type === type && naiveCategoryOf(events.slice(0, i), event.course_id) === category ? [event_time_ms] : []));
+function courseEventsOfCategory<Type extends "exposure.viewed" | "enrollment.created">(events: readonly StreamEvent[], category: string, type: Type): Of<Type>[] {
+  return ofType(events, type).filter(({ event, sequence }) => naiveCategoryOf(events.filter((other) => other.sequence < sequence), event.course_id) === category);
 }
 
 export function naiveCategory(events: readonly StreamEvent[], category: string, now_ms: number): Record<string, number> {
   const ids = [...new Set(ofType(events, "course.upserted").map((stream) => stream.event.course_id))];
   const members = ids.filter((id) => naiveCategoryOf(events, id) === category);
-  const exposures = courseEventsOfCategory(events, category, "exposure.viewed");
-  const enrollments = courseEventsOfCategory(events, category, "enrollment.created");
+  const exposures = times(courseEventsOfCategory(events, category, "exposure.viewed"));
+  const enrolled = courseEventsOfCategory(events, category, "enrollment.created");
+  const enrollments = times(enrolled);
+  const paid = enrolled.map(({ event, event_time_ms }) => [event_time_ms, event.price] as const);
+  const prices = members.map((id) => naiveListPrice(events, id));
+  const average = prices.length === 0 ? 0 : prices.reduce((sum, price) => sum + price, 0) / prices.length;
+  const recent = days(enrollments, 30, now_ms);
+  const previous = days(enrollments, 60, now_ms) - recent;
   const competitor = latest(ofType(events, "market.competitor_price").filter(({ event }) => event.course_id === undefined && event.category === category));
   return {
-    list_price_sum_tokens: members.reduce((sum, id) => sum + naiveListPrice(events, id), 0),
+    list_price_sum_tokens: prices.reduce((sum, price) => sum + price, 0),
     courses: members.length,
     competitor_price_tokens: competitor?.event.price ?? 0,
     exposures_7d: days(exposures, 7, now_ms),
@@ -98,6 +104,13 @@ export function naiveCategory(events: readonly StreamEvent[], category: string, 
     enrollments_90d: days(enrollments, 90, now_ms),
     conversion_30d: ratio(days(enrollments, 30, now_ms), days(exposures, 30, now_ms)),
     conversion_90d: ratio(days(enrollments, 90, now_ms), days(exposures, 90, now_ms)),
+    revenue_7d_tokens: windowSum(paid, 91, 7, now_ms),
+    revenue_30d_tokens: windowSum(paid, 91, 30, now_ms),
+    revenue_90d_tokens: windowSum(paid, 91, 90, now_ms),
+    average_price_tokens: average,
+    competitive_index: competitor === undefined ? 0 : average / competitor.event.price,
+    enrollments_previous_30d: previous,
+    enrollments_trend: recent + previous > 0 ? (recent - previous) / (recent + previous) : 0,
   };
 }
 
@@ -152,6 +165,7 @@ export function naiveCourse(events: readonly StreamEvent[], course_id: string, n
     revenue_7d_tokens: windowSum(paid, 91, 7, now_ms),
     revenue_30d_tokens: windowSum(paid, 91, 30, now_ms),
     revenue_90d_tokens: windowSum(paid, 91, 90, now_ms),
+    total_enrollments: enrollments.length,
     quality_score: naiveQuality(enrollments.length, count("enrollment.completed"), count("enrollment.refunded"), ratings),
     price_over_category: others > 0 ? price / others : 0,
     price_over_competitor: competitor > 0 ? price / competitor : 0,

@@ -35,10 +35,13 @@ function streaks(times_ms: readonly number[], now_ms: number): { current: number
   return { current: newest >= Math.floor(now_ms / DAY_MS) - 1 ? runFrom(newest) : 0, longest: Math.max(0, ...[...days].map(runFrom)) };
 }
 
+const clip = (value: number): number => Math.min(1, Math.max(0, value));
+const mean = (values: readonly number[]): number => (values.length === 0 ? 0 : values.reduce((a, b) => a + b, 0) / values.length);
+
 /** undefined when nothing is known of the learner since the last erasure. */
 export function naiveLearner(events: readonly StreamEvent[], learner_id: string, now_ms: number): Record<string, number> | undefined {
   const own = since(events, learner_id);
-  if (own.every(({ event }) => event.type === "exposure.viewed")) return undefined;
+  if (own.length === 0) return undefined;
   const amounts = (...types: TokenType[]): number => types.flatMap((type) => ofType(own, type)).reduce((sum, { event }) => sum + event.amount, 0);
   const active = own.filter(({ event }) => event.type.startsWith("activity.")).map((stream) => stream.event_time_ms);
   const enrollments = ofType(own, "enrollment.created");
@@ -46,6 +49,14 @@ export function naiveLearner(events: readonly StreamEvent[], learner_id: string,
   const prices = enrollments.map(({ event }) => event.price);
   const offers = enrollments.map((stream) => ({ price: stream.event.price, ...catalogueAt(events, stream, stream.event.course_id) }));
   const listed = offers.filter(({ list_price }) => list_price > 0);
+  const viewed = ofType(own, "exposure.viewed");
+  const views = (days: number): number => windowSum(viewed.map(({ event_time_ms }) => [event_time_ms, 1] as const), 31, days, now_ms);
+  const byWeek = (values: readonly (readonly [number, number])[], days: number): number => windowSum(values, 14, days, now_ms, 7);
+  const enrolledAt = enrollments.map(({ event_time_ms }) => [event_time_ms, 1] as const);
+  const spentAt = ofType(own, "token.spent").map(({ event, event_time_ms }) => [event_time_ms, event.amount] as const);
+  const balance = amounts("token.purchased", "token.earned", "token.refunded") - amounts("token.spent", "token.expired");
+  const price_viewed = mean(viewed.map(({ event }) => event.price));
+  const scores = ofType(own, "activity.assignment").flatMap(({ event }) => (event.score === undefined ? [] : [event.score]));
   const studied = ofType(own, "activity.session").flatMap(({ event }) => (event.course_id === undefined ? [] : [event.course_id]));
   const ratings = ofType(own, "activity.rating").map(({ event }) => event.rating);
   const assignments = ofType(own, "activity.assignment").flatMap(({ event }) => (event.submitted === undefined ? [] : [event.submitted]));
@@ -58,7 +69,7 @@ export function naiveLearner(events: readonly StreamEvent[], learner_id: string,
   const registered = latest(ofType(own, "learner.upserted"));
   const streak = streaks(active, now_ms);
   return {
-    balance_tokens: amounts("token.purchased", "token.earned", "token.refunded") - amounts("token.spent", "token.expired"),
+    balance_tokens: balance,
     spent_tokens: amounts("token.spent"),
     earned_tokens: amounts("token.earned"),
     purchased_tokens: amounts("token.purchased"),
@@ -73,7 +84,7 @@ export function naiveLearner(events: readonly StreamEvent[], learner_id: string,
     discount_uptake: ratio(listed.filter(({ price, list_price }) => price < list_price).length, listed.length),
     courses_tried: naiveDistinct([...enrollments.map(({ event }) => event.course_id), ...studied].map(hash32), 6),
     categories_tried: naiveDistinct(offers.filter(({ category }) => category > 0).map(({ category }) => mix32(category)), 6),
-    rating_given_mean: ratings.length === 0 ? 0 : ratings.reduce((a, b) => a + b, 0) / ratings.length,
+    rating_given_mean: mean(ratings),
     ratings_given: ratings.length,
     assignments: assignments.length,
     assignment_submission_rate: ratio(submitted, assignments.length),
@@ -91,6 +102,27 @@ export function naiveLearner(events: readonly StreamEvent[], learner_id: string,
     forum_posts_30d: posts,
     forum_participation: posts / (posts + 4),
     registered_at_ms: registered === undefined ? 0 : parseTime(registered.event.registered_at),
+    exposures_1d: views(1),
+    exposures_7d: views(7),
+    exposures_30d: views(30),
+    exposures: viewed.length,
+    price_viewed_mean_tokens: price_viewed,
+    affordability: price_viewed > 0 ? clip(balance / price_viewed) : 0,
+    conversion: ratio(enrollments.length, viewed.length),
+    enrollments_30d: byWeek(enrolledAt, 30),
+    enrollments_90d: byWeek(enrolledAt, 90),
+    spent_30d_tokens: byWeek(spentAt, 30),
+    spent_90d_tokens: byWeek(spentAt, 90),
+    price_paid_mean_tokens: mean(prices),
+    last_price_paid_tokens: latest(enrollments)?.event.price ?? 0,
+    assignment_score_mean: mean(scores),
+    recency_score: clip(1 - daysSince(enrollments.map((stream) => stream.event_time_ms), now_ms) / 90),
+    engagement_score: 0.4 * Math.min(streak.current / 30, 1) + (0.3 * posts) / (posts + 4) + 0.3 * ratio(submitted, assignments.length),
+    financial_score: clip(balance / 200),
+    success_score: ratio(completed, enrollments.length),
+    satisfaction_score: ratings.length === 0 ? 0.5 : mean(ratings) / 5,
+    inactivity_score: clip(daysSince(active, now_ms) / 60),
+    engagement_decline: previous > 0 ? clip(1 - recent / previous) : 0,
   };
 }
 
@@ -102,6 +134,10 @@ export function naiveLearnerCourse(events: readonly StreamEvent[], learner_id: s
   const kept = own.slice(begin);
   const newest = (type: "enrollment.completed" | "enrollment.dropped" | "enrollment.refunded"): number => Math.max(0, ...ofType(kept, type).map((stream) => stream.event_time_ms));
   const enrolled = latest(ofType(kept, "enrollment.created"));
+  const active = kept.filter(({ event }) => event.type.startsWith("activity.")).map((stream) => stream.event_time_ms);
+  const assignments = ofType(kept, "activity.assignment").flatMap(({ event }) => (event.submitted === undefined ? [] : [event.submitted]));
+  const end = { ...events.at(-1)!, sequence: Number.POSITIVE_INFINITY };
+  const price = catalogueAt(events, end, course_id).list_price;
   return {
     enrolled_at_ms: enrolled?.event_time_ms ?? 0,
     price_paid_tokens: enrolled?.event.price ?? 0,
@@ -112,5 +148,10 @@ export function naiveLearnerCourse(events: readonly StreamEvent[], learner_id: s
     refunded_at_ms: newest("enrollment.refunded"),
     minutes: ofType(kept, "activity.session").reduce((sum, { event }) => sum + (event.minutes ?? 0), 0),
     rating: latest(ofType(kept, "activity.rating"))?.event.rating ?? 0,
+    last_activity_ms: Math.max(0, ...active),
+    days_since_last_activity: daysSince(active, now_ms),
+    assignments: assignments.length,
+    assignment_submission_rate: ratio(assignments.filter((done) => done).length, assignments.length),
+    affordability: price > 0 ? clip(naiveLearner(events, learner_id, now_ms)!["balance_tokens"]! / price) : 0,
   };
 }

@@ -39,13 +39,13 @@ const body: fc.Arbitrary<Body> = fc.oneof(
   fc.record({ type: fc.constantFrom("enrollment.completed" as const, "enrollment.refunded" as const, "enrollment.dropped" as const), enrollment_id: fc.constant("E1"), course_id, learner_id }),
   fc.record({ type: fc.constantFrom("token.purchased" as const, "token.earned" as const, "token.spent" as const, "token.refunded" as const, "token.expired" as const), learner_id, amount, course_id: optionalCourse }),
   { weight: 3, arbitrary: fc.record({ type: fc.constant("activity.session" as const), learner_id, course_id: optionalCourse, minutes: fc.option(fc.oneof(fc.integer({ min: 0, max: 1_440 }), fc.constantFrom(0.1, 12.5)), { nil: undefined }) }) },
-  fc.record({ type: fc.constant("activity.assignment" as const), learner_id, course_id: optionalCourse, submitted: fc.option(fc.boolean(), { nil: undefined }) }),
+  fc.record({ type: fc.constant("activity.assignment" as const), learner_id, course_id: optionalCourse, submitted: fc.option(fc.boolean(), { nil: undefined }), score: fc.option(fc.constantFrom(0, 0.25, 1), { nil: undefined }) }),
   fc.record({ type: fc.constant("activity.forum" as const), learner_id, course_id: optionalCourse }),
   fc.record({ type: fc.constant("activity.rating" as const), learner_id, course_id: optionalCourse, rating: fc.integer({ min: 1, max: 5 }) }),
   fc.record({ type: fc.constant("market.competitor_price" as const), category, price: paid, course_id: optionalCourse }),
   fc.record({ type: fc.constant("learner.upserted" as const), learner_id, registered_at: time }),
   fc.record({ type: fc.constant("learner.erased" as const), learner_id }),
-  fc.record({ type: fc.constant("teacher.upserted" as const), teacher_id: fc.constantFrom("T1", "T2"), quality_score: fc.option(fc.constantFrom(0, 0.3, 1), { nil: undefined }) }),
+  fc.record({ type: fc.constant("teacher.upserted" as const), teacher_id: fc.constantFrom("T1", "T2"), quality_score: fc.option(fc.constantFrom(0, 0.3, 1), { nil: undefined }), min_price: fc.option(amount, { nil: undefined }), max_price: fc.option(amount, { nil: undefined }) }),
 );
 
 /** Mostly in order of time, with hours, weeks or months of lateness mixed in, and equal times. */
