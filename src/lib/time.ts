@@ -58,6 +58,43 @@ export function parseTime(text: string): number {
   return daysFromCivil(year, month, day) * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + millisecond;
 }
 
+/** "YYYY-MM-DDTHH:MM:SS.mmmZ", as formatTime writes it. */
+const FORMATTED_LENGTH = 24;
+const separators = Buffer.from("____-__-__T__:__:__.___Z", "latin1");
+const FILLER = 95;
+
+let last_date = -1;
+let last_days = 0;
+
+/** parseTime of bytes [from, to), where they are as formatTime writes times; NaN for any other, which may be a time all the same. */
+export function parseFormattedTime(bytes: Uint8Array, from: number, to: number): number {
+  if (to - from !== FORMATTED_LENGTH) return Number.NaN;
+  for (let i = 0; i < FORMATTED_LENGTH; i++) {
+    const byte = bytes[from + i]!;
+    const separator = separators[i]!;
+    if (separator === FILLER ? byte < ZERO || byte > ZERO + 9 : byte !== separator) return Number.NaN;
+  }
+  const year = pair(bytes, from) * 100 + pair(bytes, from + 2);
+  const month = pair(bytes, from + 5);
+  const day = pair(bytes, from + 8);
+  const hour = pair(bytes, from + 11);
+  const minute = pair(bytes, from + 14);
+  const second = pair(bytes, from + 17);
+  const date = (year * 100 + month) * 100 + day;
+  if (date !== last_date) {
+    if (!(month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month))) return Number.NaN;
+    last_days = daysFromCivil(year, month, day);
+    last_date = date;
+  }
+  if (hour > 23 || minute > 59 || second > 59) return Number.NaN;
+  const millisecond = (bytes[from + 20]! - ZERO) * 100 + pair(bytes, from + 21);
+  return last_days * DAY_MS + (hour * 3_600 + minute * 60 + second) * SECOND_MS + millisecond;
+}
+
+function pair(bytes: Uint8Array, at: number): number {
+  return bytes[at]! * 10 + bytes[at + 1]! - ZERO * 11;
+}
+
 /** RFC 3339 in UTC with milliseconds. */
 export function formatTime(time_ms: number): string {
   return new Date(time_ms).toISOString();
