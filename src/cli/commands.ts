@@ -93,17 +93,23 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   },
   {
     name: "late",
-    summary: "What the running ingest left out because it came too late, by the state that it was for.",
-    settings: ["ingest_metrics_port"],
-    options: [["--json", "as JSON"]],
-    examples: ["tidemark late --ingest-metrics-port 9101"],
+    summary: "What this host's feature store left out because it came too late: by the state that it was for, and the newest one by one.",
+    settings: ["data_dir"],
+    options: [
+      ["--limit <count>", "list at most so many, the newest (default: 20)"],
+      ["--json", "as JSON"],
+    ],
+    examples: ["tidemark late", "tidemark late --json --limit 1000"],
     run: async (context) => (await import("./late-command.ts")).runLateCommand(context),
   },
   {
     name: "features",
     summary: "Print every feature as Markdown: unit, meaning, events, window, lateness, default, whether it is personal.",
     settings: [],
-    options: [["--json", "as JSON"]],
+    options: [
+      ["--markdown", "as Markdown, which is the default"],
+      ["--json", "as JSON"],
+    ],
     examples: ["tidemark features > FEATURES.md", "tidemark features --json"],
     run: async (context) => (await import("./features-command.ts")).runFeaturesCommand(context),
   },

@@ -8,6 +8,7 @@ import { formatTime } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { brokerUrl } from "./nats-url.ts";
+import { wholeOption } from "./whole-option.ts";
 
 const LIST_LIMIT = 20;
 const LIST_LIMIT_MAX = 10_000;
@@ -20,13 +21,7 @@ function oneOf<Value extends string>(flag: string, value: unknown, allowed: read
   return found;
 }
 
-function whole(name: string, value: unknown, max: number): number {
-  const number = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : 0;
-  if (number < 1 || number > max) throw new TidemarkError("bad_usage", `${name} is ${JSON.stringify(value)}\n  allowed: whole number from 1 to ${max}`);
-  return number;
-}
-
-const sequenceOf = (text: string): number => whole("the sequence", text, Number.MAX_SAFE_INTEGER);
+const sequenceOf = (text: string): number => wholeOption("the sequence", text, Number.MAX_SAFE_INTEGER);
 
 /** What a producer wrote may hold anything: nothing of it may steer the terminal. */
 function printable(text: string): string {
@@ -45,7 +40,7 @@ async function withBroker<T>({ read: { config }, signal }: CommandContext, work:
 /** `tidemark dlq list`: one line a letter, newest last. */
 export async function runDlqList(context: CommandContext): Promise<number> {
   const { options } = context;
-  const limit = options["limit"] === undefined ? LIST_LIMIT : whole("--limit", options["limit"], LIST_LIMIT_MAX);
+  const limit = options["limit"] === undefined ? LIST_LIMIT : wholeOption("--limit", options["limit"], LIST_LIMIT_MAX);
   const stream = oneOf("--stream", options["stream"], FOLDED_STREAMS);
   const reason = oneOf<DeadLetterReason>("--reason", options["reason"], deadLetterReasons);
   const { letters, matching, unreadable } = await withBroker(context, (broker) => listDeadLetters(broker, { stream, reason, limit }));

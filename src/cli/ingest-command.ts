@@ -58,6 +58,7 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const server = await serveMetrics(metrics, config.ingest_metrics_port, logger);
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-ingest", signal });
   const store = openLmdbStore(store_path, { readonly: false });
+  metrics.watchStore(store);
   try {
     await runIngest({ broker, store, logger, clock: systemClock, signal, onProgress });
   } finally {

@@ -1,32 +1,72 @@
-import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import { join } from "node:path";
+import { openLmdbStore } from "../features/lmdb-store.ts";
+import type { FeatureStoreReader, LateUpdate } from "../features/store.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, formatTime } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { wholeOption } from "./whole-option.ts";
 
-const ANSWER_MS = 5_000;
-const LATE_LINE = /^tidemark_ingest_late_total\{state="([^"]+)"\} (\d+)$/gm;
+const LIST_LIMIT = 20;
+const LIST_LIMIT_MAX = 10_000;
 
-async function metricsText(port: number): Promise<string> {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    const text = await response.text();
-    if (response.ok && text.includes("tidemark_ingest_late_total")) return text;
-    throw new Error("something else listens there");
-  } catch (error) {
-    throw new TidemarkError("ingest_unreachable", `no ingest tells its figures on 127.0.0.1:${port}: ${errorMessage(error)}`, { cause: error });
-  }
+interface LateReport {
+  /** Most first. */
+  readonly states: readonly (readonly [state: string, updates: number])[];
+  /** By sequence, newest last. */
+  readonly updates: readonly LateUpdate[];
+  /** How many there are in the store's list. */
+  readonly listed: number;
 }
 
-/** `tidemark late`: counts since that ingest started, most first. */
+export function lateReport(store: FeatureStoreReader, limit: number): LateReport {
+  const states = [...store.lateCounts()].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  const updates = store.lateUpdates();
+  return { states, updates: updates.slice(-limit), listed: updates.length };
+}
+
+/** The largest unit that there is at least one of. */
+function duration(duration_ms: number): string {
+  const units = [[DAY_MS, "d"], [HOUR_MS, "h"], [MINUTE_MS, "min"]] as const;
+  const [unit_ms, unit] = units.find(([one_ms]) => duration_ms >= one_ms) ?? [SECOND_MS, "s"];
+  return `${(duration_ms / unit_ms).toFixed(1)} ${unit}`;
+}
+
+function lateText({ states, updates, listed }: LateReport): string {
+  if (states.length === 0) return "Nothing came too late.";
+  const total = states.reduce((sum, [, count]) => sum + count, 0);
+  const rows = updates.map(({ sequence, event_time_ms, behind_ms, type, state }) => `${String(sequence).padStart(12)}  ${formatTime(event_time_ms)}  ${duration(behind_ms).padStart(10)}  ${type.padEnd(23)} ${state}`);
+  const counts = states.map(([state, count]) => `${String(count).padStart(12)}  ${state}`);
+  return [
+    `${"updates".padStart(12)}  left out as too late for the state`,
+    ...counts,
+    "",
+    `${"sequence".padStart(12)}  ${"event time".padEnd(24)}  ${"behind by".padStart(10)}  ${"event".padEnd(23)} state`,
+    ...rows,
+    `The newest ${updates.length} of ${listed} listed, of ${total} in all.`,
+  ].join("\n");
+}
+
+function lateJson({ states, updates, listed }: LateReport): string {
+  const rows = updates.map(({ sequence, type, state, event_time_ms, broker_time_ms, behind_ms }) => ({
+    sequence,
+    type,
+    state,
+    event_time: formatTime(event_time_ms),
+    broker_time: formatTime(broker_time_ms),
+    behind_ms,
+  }));
+  return JSON.stringify({ states: Object.fromEntries(states), listed, updates: rows }, null, 2);
+}
+
+/** `tidemark late`: what the fold of this host's store left out, by state, and the newest updates of it. */
 export async function runLateCommand({ read: { config }, options }: CommandContext): Promise<number> {
-  const port = config.ingest_metrics_port;
-  if (port === 0) throw new TidemarkError("bad_usage", "the running ingest counts what comes too late: start it with TIDEMARK_INGEST_METRICS_PORT set, and set the same here");
-  const text = await metricsText(port);
-  const states = [...text.matchAll(LATE_LINE)].map((match) => ({ state: match[1] ?? "", updates: Number(match[2]) })).sort((a, b) => b.updates - a.updates);
-  if (options["json"] === true) {
-    console.log(JSON.stringify(Object.fromEntries(states.map(({ state, updates }) => [state, updates])), null, 2));
-    return EXIT_OK;
+  const limit = options["limit"] === undefined ? LIST_LIMIT : wholeOption("--limit", options["limit"], LIST_LIMIT_MAX);
+  const store = openLmdbStore(join(config.data_dir, "features"), { readonly: true });
+  try {
+    const report = lateReport(store, limit);
+    console.log(options["json"] === true ? lateJson(report) : lateText(report));
+  } finally {
+    await store.close();
   }
-  for (const { state, updates } of states) console.log(`${String(updates).padStart(12)}  ${state}`);
-  console.log(states.length === 0 ? "Nothing came too late since ingest started." : "Updates left out as too late since ingest started, by state.");
   return EXIT_OK;
 }

@@ -85,13 +85,24 @@ test("ingest says how large its records are and tells its figures; late lists wh
   const layout = log.split("\n").find((line) => line.includes('"record layout"')) ?? "{}";
   expect(JSON.parse(layout)).toMatchObject({ records: { course: { slots: expect.any(Number), bytes_max: expect.any(Number) }, learner: { slots: expect.any(Number) } } });
 
+  expect(told).toContain("tidemark_ingest_folded_total 2\n");
+  expect(told).toContain(`tidemark_ingest_watermark_seconds ${now_ms / 1000}\n`);
+  expect(told).toMatch(/tidemark_ingest_store_pages [1-9]/);
+  expect(told).toMatch(/tidemark_ingest_store_free_pages [1-9]/);
+
+  // From the store, beside the ingest that writes it.
   const late = await tidemark("late");
-  expect(late.code).toBe(0);
-  expect(late.out).toMatch(/^ +1 {2}course\./m);
-  const json = JSON.parse((await tidemark("late", "--json")).out) as Record<string, number>;
-  expect(Object.values(json)).toContain(1);
-  const nobody = await tidemark("late", "--ingest-metrics-port", String(await freePort()));
-  expect([nobody.code, nobody.err]).toEqual([1, expect.stringContaining("no ingest tells its figures")]);
+  expect(late).toMatchObject({ code: 0, err: "" });
+  expect(late.out).toMatch(/^ +1 {2}course\.exposures_by_hour$/m);
+  expect(late.out).toMatch(/^ +2 {2}\S+ +300\.0 d {2}exposure\.viewed +learner\.exposures_by_day$/m);
+  const json = JSON.parse((await tidemark("late", "--json", "--limit", "2")).out) as unknown;
+  const update = { sequence: 2, type: "exposure.viewed", behind_ms: 300 * DAY_MS, event_time: formatTime(now_ms - 300 * DAY_MS), broker_time: expect.any(String) as unknown };
+  expect(json).toEqual({
+    states: { "course.exposures_by_day": 1, "course.exposures_by_hour": 1, "learner.exposures_by_day": 1 },
+    listed: 3,
+    updates: ["course.exposures_by_day", "learner.exposures_by_day"].map((state) => Object.assign({ state }, update)),
+  });
+  expect(await tidemark("late", "--data-dir", join(directory, "nowhere"))).toMatchObject({ code: 2, err: expect.stringContaining("no feature store") });
 });
 
 test("dlq list, show and retry", { timeout: 30_000 }, async () => {

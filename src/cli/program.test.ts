@@ -55,7 +55,7 @@ describe("command line", () => {
     [["dlq", "show", "5", "--stream", "*"], {}, '--stream is "*"'],
     [["dlq", "retry"], {}, "or give --all"],
     [["dlq", "retry", "5", "--all"], {}, "or give --all"],
-    [["late"], {}, "TIDEMARK_INGEST_METRICS_PORT"],
+    [["late", "--limit", "none"], {}, '--limit is "none"'],
   ];
 
   test.each(misuse)("%j with %j ends with 2 and says why, without a stack", async (args, environment, says) => {

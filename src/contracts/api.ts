@@ -204,7 +204,13 @@ export const healthAnswerSchema = z.object({
   version: z.string(),
   model: z.string().nullable(),
   broker: z.enum(["connected", "disconnected"]),
-  features: z.object({ available: z.boolean(), sequence: z.int(), lag_events: z.int().nullable() }),
+  features: z.object({
+    available: z.boolean(),
+    sequence: z.int(),
+    lag_events: z.int().nullable(),
+    /** The greatest event time folded, and the greatest broker's timestamp of an event folded; null before the first event. */
+    watermark: z.object({ event_time: z.string(), broker_time: z.string() }).nullable(),
+  }),
   decisions: z.object({ recorded: z.int(), pending: z.int(), dropped: z.int() }),
   degraded: z.array(z.enum(degradedReasons)),
 });

@@ -4,10 +4,27 @@ import { type Database, type RootDatabase, open } from "lmdb";
 import { must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
-import type { FeatureStore, FeatureStoreReader, StoreBatch } from "./store.ts";
+import type { FeatureStore, FeatureStoreReader, PageUse, StoreBatch } from "./store.ts";
 
 /** lmdb's own default of 12 would be too few. */
 const DATABASES_MAX = 32;
+
+const META_PAGES = 2;
+
+/** What lmdb tells of a tree of pages; its own types leave it out. */
+interface TreeStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface EnvironmentStats extends TreeStats {
+  readonly lastPageNumber: number;
+  /** The tree of the named databases, and that of the free pages. */
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+}
 
 /** Read-only, databases that a store of an older version lacks are missing. */
 type Databases = Readonly<Partial<Record<DatabaseName, Database<Uint8Array, string>>>>;
@@ -100,6 +117,15 @@ class LmdbStore extends LmdbReader implements FeatureStore {
 
   releaseDeadReaders(): number {
     return this.root.readerCheck();
+  }
+
+  /** LMDB does not tell how many pages its list of free ones names: they are what its trees do not consist of. */
+  pageUse(): PageUse {
+    const environment = this.root.getStats() as EnvironmentStats;
+    const trees = [environment.root, environment.free, ...Object.values(this.databases).map((database) => database.getStats() as TreeStats)];
+    const used = trees.reduce((sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages, META_PAGES);
+    const pages = environment.lastPageNumber + 1;
+    return { page_bytes: environment.pageSize, pages, free_pages: pages - used };
   }
 }
 

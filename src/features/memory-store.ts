@@ -1,5 +1,5 @@
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
-import type { FeatureStore, StoreBatch } from "./store.ts";
+import type { FeatureStore, PageUse, StoreBatch } from "./store.ts";
 
 /** Collects writes, so that a batch that throws leaves nothing behind. */
 class MemoryBatch extends EncodedBatch {
@@ -30,6 +30,11 @@ export class MemoryStore extends EncodedStoreReader implements FeatureStore {
   /** Nobody else reads it. */
   releaseDeadReaders(): number {
     return 0;
+  }
+
+  /** It has no file. */
+  pageUse(): PageUse {
+    return { page_bytes: 0, pages: 0, free_pages: 0 };
   }
 
   close(): Promise<void> {

@@ -246,6 +246,27 @@ describe("LMDB", () => {
     expect(store.releaseDeadReaders()).toBe(0);
   });
 
+  test("tells pages that hold nothing, and uses them again", async () => {
+    const store = openLmdb(directory());
+    const value = bytes(1, ...new Array<number>(999).fill(7));
+    const fill = (): void => store.commit((batch) => Array.from({ length: 3_000 }, (_, i) => batch.put("learner", `L${i}`, value)));
+    fill();
+    const full = store.pageUse();
+    expect(full.page_bytes).toBeGreaterThanOrEqual(4_096);
+    expect(full.free_pages).toBeLessThan(20);
+    expect((full.pages - full.free_pages) * full.page_bytes).toBeGreaterThan(3_000 * value.length);
+    store.commit((batch) => Array.from({ length: 3_000 }, (_, i) => batch.remove("learner", `L${i}`)));
+    const empty = store.pageUse();
+    expect(empty.pages - empty.free_pages).toBeLessThan(40);
+    // The trees of the last two commits stay whole; beyond them, freed pages are used again.
+    for (let i = 0; i < 8; i++) {
+      // A read snapshot, which holds pages back, lasts until the end of the event loop's turn.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      fill();
+    }
+    expect(store.pageUse().pages).toBeLessThan(full.pages * 4);
+  });
+
   test("says what to do when there is nothing to read", () => {
     expect(() => openLmdbStore(join(directory(), "absent"), { readonly: true })).toThrow(expect.objectContaining({ code: "features_missing" }));
   });

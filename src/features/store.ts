@@ -126,6 +126,14 @@ export interface StoreBatch {
   putLayout(layout: string): void;
 }
 
+/** What the store's file consists of. */
+export interface PageUse {
+  readonly page_bytes: number;
+  readonly pages: number;
+  /** Of them, those that hold nothing: later commits use them, once no reader and neither of the last two commits needs what they held. */
+  readonly free_pages: number;
+}
+
 /** The one writer's store. */
 export interface FeatureStore extends FeatureStoreReader {
   /** Applies what `write` puts, all of it or, when it throws, nothing. Durable when it returns. */
@@ -135,4 +143,5 @@ export interface FeatureStore extends FeatureStoreReader {
    * slots for so many readers only. How many there were.
    */
   releaseDeadReaders(): number;
+  pageUse(): PageUse;
 }

@@ -22,7 +22,9 @@ const boot: IngestProgress = {
   dead_letters: 0,
   dead_letters_by_reason: new Map(),
   dead_letters_dropped: 0,
-  duplicates: 0,
+  fold: { events: 0, duplicates: 0, late: 0, uncategorised: 0, unenrolled: 0, unnamed: 0 },
+  promotions_refused: 0,
+  watermark: undefined,
   lateByState: () => ({}),
   lag: 12,
   sequence: 40,
@@ -41,6 +43,8 @@ it("tells what the last progress said, each commit once, and the store's size", 
   // Nothing folded yet: no message whose age would say anything.
   expect(await text()).toContain("tidemark_ingest_lag_seconds 0\n");
   expect(await text()).toContain("tidemark_ingest_store_bytes 0\n");
+  expect(await text()).toContain("tidemark_ingest_watermark_seconds 0\n");
+  metrics.watchStore({ pageUse: () => ({ page_bytes: 4_096, pages: 40, free_pages: 15 }) });
 
   await writeFile(join(store_path, "data.mdb"), new Uint8Array(4_096));
   const first: IngestProgress = {
@@ -55,7 +59,9 @@ it("tells what the last progress said, each commit once, and the store's size", 
       ["too_large", 1],
     ]),
     dead_letters_dropped: 1,
-    duplicates: 5,
+    fold: { events: 2, duplicates: 5, late: 7, uncategorised: 3, unenrolled: 4, unnamed: 6 },
+    promotions_refused: 8,
+    watermark: { event_time_ms: 998_000, broker_time_ms: 997_500 },
     lateByState: () => ({ "course.exposures_hours": 7 }),
     lag: 2,
     sequence: 50,
@@ -75,6 +81,15 @@ it("tells what the last progress said, each commit once, and the store's size", 
     'tidemark_ingest_refused_total{reason="too_large"} 1',
     "tidemark_ingest_dead_letters_dropped_total 1",
     "tidemark_ingest_duplicates_total 5",
+    "tidemark_ingest_folded_total 2",
+    "tidemark_ingest_uncategorised_total 3",
+    "tidemark_ingest_unenrolled_total 4",
+    "tidemark_ingest_unnamed_total 6",
+    "tidemark_ingest_promotions_refused_total 8",
+    "tidemark_ingest_watermark_seconds 998",
+    "tidemark_ingest_broker_time_seconds 997.5",
+    "tidemark_ingest_store_pages 40",
+    "tidemark_ingest_store_free_pages 15",
     'tidemark_ingest_late_total{state="course.exposures_hours"} 7',
     "tidemark_ingest_sequence 50",
     "tidemark_ingest_lag_events 2",

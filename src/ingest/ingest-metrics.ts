@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { FeatureStore } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IngestProgress } from "./ingest.ts";
 
@@ -23,7 +24,12 @@ export class IngestMetrics {
 
   constructor({ store_path, clock }: IngestMetricsOptions) {
     this.#counter("tidemark_ingest_events_total", "Messages of EVENTS folded, refused ones and duplicates included", (progress) => progress.events);
-    this.#counter("tidemark_ingest_duplicates_total", "Messages of EVENTS left out because the event, or the enrollment, had been folded before", (progress) => progress.duplicates);
+    this.#counter("tidemark_ingest_duplicates_total", "Messages of EVENTS left out because the event, or the enrollment, had been folded before", ({ fold }) => fold.duplicates);
+    this.#counter("tidemark_ingest_folded_total", "Events folded: messages less those refused and the duplicates", ({ fold }) => fold.events);
+    this.#counter("tidemark_ingest_uncategorised_total", "Events of courses whose category or teacher was not known yet: not in the records of those", ({ fold }) => fold.uncategorised);
+    this.#counter("tidemark_ingest_unenrolled_total", "What learners did in courses that no enrollment of theirs is known of: not in the record of learner and course", ({ fold }) => fold.unenrolled);
+    this.#counter("tidemark_ingest_unnamed_total", "Categories and teachers left unknown because there are too many", ({ fold }) => fold.unnamed);
+    this.#counter("tidemark_ingest_promotions_refused_total", "Promotions of CONTROL left out because they say nothing that could be served", (progress) => progress.promotions_refused);
     this.#counter("tidemark_ingest_dead_letters_dropped_total", "Refused messages that the dead-letter stream had no room for", (progress) => progress.dead_letters_dropped);
     this.#labelled("tidemark_ingest_refused_total", "Messages of EVENTS refused, by reason", "reason", (progress) => progress.dead_letters_by_reason);
     this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.lateByState()));
@@ -32,6 +38,8 @@ export class IngestMetrics {
     this.#gauge("tidemark_ingest_lag_seconds", "Age of the last message folded while there are more; 0 when there are none", ({ lag, time_ms }) =>
       lag === 0 || time_ms === 0 ? 0 : Math.max(0, clock.now_ms() - time_ms) / 1000,
     );
+    this.#gauge("tidemark_ingest_watermark_seconds", "Watermark: the greatest event time folded, in seconds since 1970; 0 before the first event", ({ watermark }) => (watermark?.event_time_ms ?? 0) / 1000);
+    this.#gauge("tidemark_ingest_broker_time_seconds", "The greatest broker's timestamp of an event folded, in seconds since 1970; 0 before the first event", ({ watermark }) => (watermark?.broker_time_ms ?? 0) / 1000);
     const size = new Gauge({
       name: "tidemark_ingest_store_bytes",
       help: "Size of the feature store's file",
@@ -44,6 +52,12 @@ export class IngestMetrics {
         ));
       },
     });
+  }
+
+  /** From now on also how full the store's file is. Not to be asked for once the store is closed. */
+  watchStore(store: Pick<FeatureStore, "pageUse">): void {
+    this.#sampled("tidemark_ingest_store_pages", "Pages of the feature store's file", () => store.pageUse().pages);
+    this.#sampled("tidemark_ingest_store_free_pages", "Pages of the feature store's file that hold nothing, for later commits to use", () => store.pageUse().free_pages);
   }
 
   /** Takes in what `onProgress` of ingest is called with. */
@@ -86,14 +100,16 @@ export class IngestMetrics {
   }
 
   #gauge(name: string, help: string, read: (progress: IngestProgress) => number): void {
-    const current = (): IngestProgress | undefined => this.#progress;
+    this.#sampled(name, help, () => (this.#progress === undefined ? 0 : read(this.#progress)));
+  }
+
+  #sampled(name: string, help: string, read: () => number): void {
     const gauge = new Gauge({
       name,
       help,
       registers: [this.registry],
       collect(): void {
-        const progress = current();
-        if (progress !== undefined) gauge.set(read(progress));
+        gauge.set(read());
       },
     });
   }

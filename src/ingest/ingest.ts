@@ -1,8 +1,8 @@
 import type { DeadLetterReason } from "../contracts/dead-letter.ts";
 import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
-import { FeatureWriter } from "../features/feature-writer.ts";
-import type { FeatureStore } from "../features/store.ts";
+import { FeatureWriter, type FoldCounters } from "../features/feature-writer.ts";
+import type { FeatureStore, Watermark } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { MINUTE_MS } from "../lib/time.ts";
@@ -25,8 +25,12 @@ export interface IngestProgress {
   readonly dead_letters: number;
   readonly dead_letters_by_reason: ReadonlyMap<DeadLetterReason, number>;
   readonly dead_letters_dropped: number;
-  /** Messages of EVENTS left out because the event, or the enrollment, had been folded before. */
-  readonly duplicates: number;
+  /** What the fold counted: events folded, duplicates, late updates, and what was left out of single records. */
+  readonly fold: FoldCounters;
+  /** Promotions of CONTROL that say nothing that could be served. */
+  readonly promotions_refused: number;
+  /** How far time has come, as folded; undefined before the first event ever. */
+  readonly watermark: Watermark | undefined;
   /** Updates left out as too late for their state, by `<entity>.<state>`: counted up to the moment it is asked. */
   lateByState(): Readonly<Record<string, number>>;
   /** Messages of EVENTS that are stored but not folded yet, as last seen. */
@@ -84,7 +88,9 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       dead_letters: events.dead_letters,
       dead_letters_by_reason: events.dead_letters_by_reason,
       dead_letters_dropped: events.dead_letters_dropped,
-      duplicates: features.counters.duplicates,
+      fold: features.counters,
+      promotions_refused: control.refused,
+      watermark: features.watermark,
       lateByState,
       lag: events.lag,
       sequence: events.sequence,

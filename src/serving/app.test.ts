@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { BODY_BYTES_MAX, healthAnswerSchema, modelInfoAnswerSchema, optimizeAnswerSchema, predictAnswerSchema } from "../contracts/api.ts";
 import { problemSchema } from "../contracts/problem.ts";
 import type { Problem } from "../contracts/problem.ts";
+import { formatTime } from "../lib/time.ts";
 import { testArtifact, TestEngine } from "./testing.ts";
 
 let engine: TestEngine;
@@ -73,6 +74,8 @@ describe("answers", () => {
   test("health, liveness and readiness", async () => {
     const health = healthAnswerSchema.strict().parse(await (await engine.app.request("/health")).json());
     expect(health).toMatchObject({ status: "ok", model: "v1", broker: "connected", features: { available: true, sequence: engine.sequence, lag_events: 0 }, degraded: [] });
+    const watermark = engine.store.watermark()!;
+    expect(health.features.watermark).toEqual({ event_time: formatTime(watermark.event_time_ms), broker_time: formatTime(watermark.broker_time_ms) });
     expect((await engine.app.request("/livez")).status).toBe(200);
     expect(await (await engine.app.request("/readyz")).json()).toEqual({ status: "ready", model: "v1", degraded: [] });
     engine.health.drain();

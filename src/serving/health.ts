@@ -1,6 +1,7 @@
 import type { DegradedReason, HealthAnswer } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
+import { formatTime } from "../lib/time.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
@@ -59,6 +60,7 @@ export class HealthReport {
         available: features.current !== undefined,
         sequence: features.current?.store.cursor(STREAM_EVENTS)?.sequence ?? 0,
         lag_events: degradation.lag_events,
+        watermark: this.#watermark(),
       },
       decisions: { recorded: decisions.recorded, pending: decisions.pending, dropped: decisions.dropped },
       degraded,
@@ -70,6 +72,11 @@ export class HealthReport {
     if (this.#draining) throw new ProblemError("draining", "This process is stopping: send requests elsewhere.");
     mustFeatures(this.#deps.features);
     return { status: "ready", model: this.#model(), degraded: this.#degraded() };
+  }
+
+  #watermark(): HealthAnswer["features"]["watermark"] {
+    const watermark = this.#deps.features.current?.store.watermark();
+    return watermark === undefined ? null : { event_time: formatTime(watermark.event_time_ms), broker_time: formatTime(watermark.broker_time_ms) };
   }
 
   #model(): string | null {
