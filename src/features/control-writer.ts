@@ -1,6 +1,6 @@
 import { modelPromotedSchema } from "../contracts/control.ts";
 import { STREAM_CONTROL, modelSubject } from "../contracts/subjects.ts";
-import type { Champion, Cursor, FeatureStore } from "./store.ts";
+import type { Champion, Cursor, FeatureStore, StoreBatch } from "./store.ts";
 
 const MODEL_SUBJECTS = modelSubject("");
 
@@ -32,10 +32,17 @@ export class ControlWriter {
 
   /** Writes the champions and the cursor in one transaction; durable when it returns. */
   commit(cursor: Cursor): void {
-    this.#store.commit((batch) => {
-      for (const [family, champion] of this.#champions) batch.putChampion(family, champion);
-      batch.putCursor(STREAM_CONTROL, cursor);
-    });
+    this.#store.commit((batch) => this.#write(batch, cursor));
+  }
+
+  /** The same on the store's own thread; durable when the promise resolves. */
+  commitAsync(cursor: Cursor): Promise<void> {
+    return this.#store.commitAsync((batch) => this.#write(batch, cursor));
+  }
+
+  #write(batch: StoreBatch, cursor: Cursor): void {
+    for (const [family, champion] of this.#champions) batch.putChampion(family, champion);
+    batch.putCursor(STREAM_CONTROL, cursor);
     this.#champions.clear();
   }
 

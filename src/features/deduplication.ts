@@ -39,9 +39,9 @@ export class Deduplication {
   readonly #enrollments: EnrollmentLedger;
   readonly #hash = new Int32Array(HASH_WORDS);
   readonly #bytes: Uint8Array;
-  /** What the last commit stored: ids up to this ordinal, in blocks from this number on. */
-  #stored_end: number;
-  #stored_block: number;
+  /** What the last commit wrote: ids up to this ordinal, in blocks from this number on. */
+  #written_end: number;
+  #written_block: number;
 
   constructor(store: FeatureStore, limits: DeduplicationLimits) {
     this.#limits = limits;
@@ -53,8 +53,8 @@ export class Deduplication {
       ids.load(block.ids);
     }
     this.#ids = ids ?? this.#queue(0);
-    this.#stored_end = this.#ids.end;
-    this.#stored_block = this.#ids.first / limits.block_ids;
+    this.#written_end = this.#ids.end;
+    this.#written_block = this.#ids.first / limits.block_ids;
   }
 
   /** Whether the event is new. If so it is known from now on. */
@@ -69,24 +69,29 @@ export class Deduplication {
     return true;
   }
 
-  /** Puts the blocks that changed since the last commit, and removes those that left the window. */
+  /** Puts the blocks that changed since the last commit began, and removes those that left the window. */
   write(batch: StoreBatch): void {
     const { block_ids } = this.#limits;
     const first = this.#ids.first / block_ids;
-    const stored_blocks_end = Math.ceil(this.#stored_end / block_ids);
-    for (let number = this.#stored_block; number < Math.min(first, stored_blocks_end); number++) batch.removeIdBlock(number);
-    // A block that was full when it was stored has not changed since.
-    for (let number = Math.max(first, Math.floor(this.#stored_end / block_ids)); number * block_ids < this.#ids.end; number++) {
+    const written_blocks_end = Math.ceil(this.#written_end / block_ids);
+    for (let number = this.#written_block; number < Math.min(first, written_blocks_end); number++) batch.removeIdBlock(number);
+    // A block that was full when it was written has not changed since.
+    for (let number = Math.max(first, Math.floor(this.#written_end / block_ids)); number * block_ids < this.#ids.end; number++) {
       batch.putIdBlock({ number, ids: this.#block(number) });
     }
     this.#enrollments.write(batch);
   }
 
-  /** To be called once what `write` put is committed. */
-  committed(): void {
-    this.#stored_end = this.#ids.end;
-    this.#stored_block = this.#ids.first / this.#limits.block_ids;
-    this.#enrollments.committed();
+  /** To be called once `write` has put everything. */
+  written(): void {
+    this.#written_end = this.#ids.end;
+    this.#written_block = this.#ids.first / this.#limits.block_ids;
+    this.#enrollments.written();
+  }
+
+  /** To be called once that is stored. */
+  stored(): void {
+    this.#enrollments.stored();
   }
 
   get #ids_max(): number {

@@ -11,8 +11,8 @@ export class EnrollmentLedger {
   readonly #store: FeatureStoreReader;
   readonly #kept_max: number;
   readonly #known = new HashQueue(Number.POSITIVE_INFINITY);
-  /** Pairs of an ordinal in `known` and the sequence, since the last commit. */
-  #uncommitted: number[] = [];
+  /** Pairs of an ordinal in `known` and the sequence, since the last commit began. */
+  #unwritten: number[] = [];
   readonly #hash = new Int32Array(HASH_WORDS);
   readonly #bytes = new Uint8Array(HASH_BYTES);
 
@@ -28,21 +28,26 @@ export class EnrollmentLedger {
     if (this.#known.has(hash)) return false;
     writeHash(hash, this.#bytes, 0);
     if (this.#store.enrollment(this.#bytes) !== undefined) return false;
-    this.#uncommitted.push(this.#known.end, sequence);
+    this.#unwritten.push(this.#known.end, sequence);
     this.#known.add(hash);
     return true;
   }
 
   write(batch: StoreBatch): void {
-    for (let i = 0; i < this.#uncommitted.length; i += 2) {
-      this.#known.write(this.#uncommitted[i]!, this.#bytes, 0);
-      batch.putEnrollment(this.#bytes, this.#uncommitted[i + 1]!);
+    for (let i = 0; i < this.#unwritten.length; i += 2) {
+      this.#known.write(this.#unwritten[i]!, this.#bytes, 0);
+      batch.putEnrollment(this.#bytes, this.#unwritten[i + 1]!);
     }
   }
 
-  /** To be called once what `write` put is committed. */
-  committed(): void {
-    this.#uncommitted = [];
-    this.#known.drop(Math.max(0, this.#known.length - this.#kept_max));
+  /** To be called once `write` has put everything. */
+  written(): void {
+    this.#unwritten = [];
+  }
+
+  /** To be called once that is stored, so that the store can be asked; not yet about what came since. */
+  stored(): void {
+    const stored = (this.#unwritten[0] ?? this.#known.end) - this.#known.first;
+    this.#known.drop(Math.max(0, Math.min(stored, this.#known.length - this.#kept_max)));
   }
 }

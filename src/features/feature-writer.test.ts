@@ -8,7 +8,7 @@ import { FeatureReader } from "./feature-reader.ts";
 import { perEntity } from "./feature-set.ts";
 import { FeatureWriter, type CacheLimits, defaultCacheLimits } from "./feature-writer.ts";
 import { MemoryStore } from "./memory-store.ts";
-import type { EntityName } from "./store.ts";
+import type { EntityName, StoreBatch } from "./store.ts";
 import { STREAM_END_MS, randomStream } from "./testing/random-events.ts";
 import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naiveQuality } from "./testing/naive-features.ts";
 import { naiveLearner, naiveLearnerCourse } from "./testing/naive-learners.ts";
@@ -39,6 +39,57 @@ function dump(store: MemoryStore): string[] {
 
 const none = new Set<number>();
 
+/** A store whose asynchronous commits are there only once they are let through, as on a slow disk. */
+class SlowStore extends MemoryStore {
+  #land: (() => void) | undefined;
+
+  override commitAsync(write: (batch: StoreBatch) => void): Promise<void> {
+    const writes: [keyof StoreBatch, unknown[]][] = [];
+    const copied = (value: unknown): unknown => (value instanceof Uint8Array ? value.slice() : structuredClone(value));
+    const recorder = new Proxy({} as StoreBatch, { get: (_, method: keyof StoreBatch) => (...values: unknown[]) => void writes.push([method, values.map(copied)]) });
+    write(recorder);
+    return new Promise((resolve) => {
+      this.#land = (): void => {
+        this.commit((batch) => {
+          for (const [method, values] of writes) (batch[method] as (...values: unknown[]) => void)(...values);
+        });
+        resolve();
+      };
+    });
+  }
+
+  async land(): Promise<void> {
+    this.#land?.();
+    this.#land = undefined;
+    // What awaits the commit goes on in a microtask.
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+}
+
+/** At these events a commit begins, at those the one in flight is durable; a commit that finds one in flight waits for it. */
+async function foldSlowly(events: readonly StreamEvent[], begins: ReadonlySet<number>, lands: ReadonlySet<number>, limits: CacheLimits): Promise<MemoryStore> {
+  const store = new SlowStore();
+  const writer = new FeatureWriter(store, { limits, deduplication: { block_ids: 4, blocks: 2, enrollments_kept: 1 } });
+  let flight: Promise<void> | undefined;
+  const finish = async (): Promise<void> => {
+    await store.land();
+    await flight;
+    flight = undefined;
+  };
+  for (const [i, event] of events.entries()) {
+    writer.apply(event);
+    if (begins.has(i)) {
+      if (flight !== undefined) await finish();
+      flight = writer.commitAsync({ stream_created: "s", sequence: event.sequence, message_hash: "" });
+    }
+    if (lands.has(i) && flight !== undefined) await finish();
+  }
+  if (flight !== undefined) await finish();
+  writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0, message_hash: "" });
+  return store;
+}
+
 function expectClose(actual: ArrayLike<number> | undefined, expected: readonly number[] | undefined, what: string): void {
   expect(actual?.length, what).toBe(expected?.length);
   const wrong = (expected ?? []).flatMap((value, i) => (Math.abs((actual?.[i] ?? Number.NaN) - value) <= 1e-9 * Math.max(1, Math.abs(value)) ? [] : [{ what, i, actual: actual?.[i], expected: value }]));
@@ -57,6 +108,18 @@ describe("the fold", () => {
         expect(dump(fold(events, ends, defaultCacheLimits, true))).toEqual(whole);
       }),
       { numRuns: 100 },
+    );
+  });
+
+  test("stores the same bytes however long commits are in flight while it goes on", async () => {
+    const some = fc.array(fc.nat(80), { maxLength: 30 }).map((ends) => new Set(ends));
+    await fc.assert(
+      fc.asyncProperty(randomStream(80), some, some, async (events, begins, lands) => {
+        const whole = dump(await foldSlowly(events, none, none, defaultCacheLimits));
+        expect(dump(await foldSlowly(events, begins, lands, defaultCacheLimits))).toEqual(whole);
+        expect(dump(await foldSlowly(events, begins, lands, perEntity(() => 1)))).toEqual(whole);
+      }),
+      { numRuns: 150 },
     );
   });
 

@@ -82,7 +82,7 @@ function catalogueListPrice(slots: Float64Array): number {
 
 /**
  * The compiled fold of EVENTS into the records of every entity. The stored bytes are a function of the events
- * and their order alone: not of batches, of what was cached, or of the clock. After a commit that throws, the writer is
+ * and their order alone: not of batches, of what was cached, or of the clock. After a commit that fails, the writer is
  * ahead of its store: throw it away and start from the store's cursor.
  */
 export class FeatureWriter {
@@ -107,6 +107,7 @@ export class FeatureWriter {
   #broker_time_max_ms: number;
   readonly #bytes = new Uint8Array(Math.max(...entityNames.map((entity) => recordBytesMax(recordWidths[entity]))));
   #layoutStored: boolean;
+  #in_flight = false;
 
   constructor(store: FeatureStore, { limits = defaultCacheLimits, entities = entityNames, deduplication = defaultDeduplication }: FoldOptions = {}) {
     assert(entities.includes("course"), "no entity is folded without courses");
@@ -184,23 +185,52 @@ export class FeatureWriter {
 
   /** Writes every touched record and the cursor in one transaction; durable when it returns. */
   commit(cursor: Cursor): void {
-    this.#store.commit((batch) => {
-      for (const entity of entityNames) this.#write(batch, entity);
-      for (const [course_id, profile] of this.#profiles) batch.putProfile(course_id, profile);
-      this.#names.write(batch);
-      this.#deduplication.write(batch);
-      this.#late.write(batch);
-      if (this.watermark !== undefined) batch.putWatermark(this.watermark);
-      if (!this.#layoutStored) batch.putLayout(layoutIdentity);
-      batch.putCursor(STREAM_EVENTS, cursor);
-    });
-    for (const entity of entityNames) this.#caches[entity].committed();
+    assert(!this.#in_flight, "a commit is in flight");
+    this.#store.commit((batch) => this.#write(batch, cursor));
+    this.#written();
+    this.#stored();
+  }
+
+  /**
+   * The same on the store's own thread; durable when the promise resolves. Meanwhile events may be folded, into the next
+   * commit, which must wait for this one.
+   */
+  async commitAsync(cursor: Cursor): Promise<void> {
+    assert(!this.#in_flight, "a commit is in flight");
+    this.#in_flight = true;
+    const durable = this.#store.commitAsync((batch) => this.#write(batch, cursor));
+    this.#written();
+    await durable;
+    this.#stored();
+    this.#in_flight = false;
+  }
+
+  #write(batch: StoreBatch, cursor: Cursor): void {
+    for (const entity of entityNames) this.#writeRecords(batch, entity);
+    for (const [course_id, profile] of this.#profiles) batch.putProfile(course_id, profile);
+    this.#names.write(batch);
+    this.#deduplication.write(batch);
+    this.#late.write(batch);
+    if (this.watermark !== undefined) batch.putWatermark(this.watermark);
+    if (!this.#layoutStored) batch.putLayout(layoutIdentity);
+    batch.putCursor(STREAM_EVENTS, cursor);
+  }
+
+  /** What changes from here on belongs to the next commit. */
+  #written(): void {
+    for (const entity of entityNames) this.#caches[entity].written();
     this.#profiles.clear();
     this.#names.written();
     this.#pairs.trim(this.#pairs_max);
-    this.#deduplication.committed();
-    this.#late.committed();
+    this.#deduplication.written();
+    this.#late.written();
     this.#layoutStored = true;
+  }
+
+  /** From here on the store can be asked for what was written. */
+  #stored(): void {
+    for (const entity of entityNames) this.#caches[entity].stored();
+    this.#deduplication.stored();
   }
 
   /** Updates left out as too late since this writer began, by `<entity>.<state>`; states without any are absent. */
@@ -312,7 +342,7 @@ export class FeatureWriter {
     slots[TEACHER_COURSES_SLOT] = slots[TEACHER_COURSES_SLOT]! + courses;
   }
 
-  #write(batch: StoreBatch, entity: EntityName): void {
+  #writeRecords(batch: StoreBatch, entity: EntityName): void {
     const bytes = this.#bytes;
     for (const record of this.#caches[entity].changed) {
       if (record.sequence === 0) batch.remove(entity, record.id);

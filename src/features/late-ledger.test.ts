@@ -28,7 +28,7 @@ describe("the ledger of late updates", () => {
           let ledger = new LateLedger(store, states, listed_max);
           const commit = (): void => {
             store.commit((batch) => ledger.write(batch));
-            ledger.committed();
+            ledger.written();
           };
           list.forEach(({ state, behind_ms }, i) => {
             ledger.add(state, stream(i + 1, START_MS), START_MS + behind_ms);

@@ -55,8 +55,8 @@ export class LateLedger {
     for (const update of this.#waiting.slice(-this.#listed_max)) batch.putLateUpdate(update.ordinal % this.#listed_max, update);
   }
 
-  /** To be called once what `write` put is committed. */
-  committed(): void {
+  /** To be called once `write` has put everything. */
+  written(): void {
     this.#changed.clear();
     this.#waiting = [];
   }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Database, type RootDatabase, open } from "lmdb";
 import { must } from "../lib/assert.ts";
-import { TidemarkError } from "../lib/errors.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
 import type { FeatureStore, FeatureStoreReader, PageUse, StoreBatch } from "./store.ts";
 
@@ -26,6 +26,15 @@ interface EnvironmentStats extends TreeStats {
   readonly free: TreeStats;
 }
 
+/**
+ * An asynchronous batch goes to the writing thread when it is complete, never while it still grows, nor at the end of the event
+ * loop's turn: a transaction that waits for more could be committed in part when a synchronous one comes between.
+ */
+const WHOLE_BATCHES = { eventTurnBatching: false, batchStartThreshold: Number.MAX_SAFE_INTEGER } as const;
+
+/** Records of a full batch take a few of them. */
+const CHUNK_BYTES = 1024 * 1024;
+
 /** Read-only, databases that a store of an older version lacks are missing. */
 type Databases = Readonly<Partial<Record<DatabaseName, Database<Uint8Array, string>>>>;
 
@@ -36,7 +45,7 @@ type Databases = Readonly<Partial<Record<DatabaseName, Database<Uint8Array, stri
  */
 function openEnvironment(path: string, readonly: boolean): RootDatabase<Uint8Array, string> {
   // encoding "binary": values are the bytes that are given. No map size: the file grows as it must. (lmdb's types lack safeRestore.)
-  const options = { path, noSubdir: false, readOnly: readonly, encoding: "binary", maxDbs: DATABASES_MAX, overlappingSync: false, safeRestore: true } as const;
+  const options = { path, noSubdir: false, readOnly: readonly, encoding: "binary", maxDbs: DATABASES_MAX, overlappingSync: false, safeRestore: true, ...WHOLE_BATCHES } as const;
   return open<Uint8Array, string>(options);
 }
 
@@ -101,8 +110,61 @@ class LmdbBatch extends EncodedBatch {
   }
 }
 
+/**
+ * Collects a batch for the writing thread, which reads keys and values after this thread has gone on: values are copied into
+ * chunks that are used again once the batch is durable.
+ */
+class LmdbAsyncBatch extends EncodedBatch {
+  readonly #databases: Databases;
+  readonly #free: Uint8Array[];
+  readonly #chunks: Uint8Array[] = [];
+  readonly #writes: { readonly database: Database<Uint8Array, string>; readonly key: string; readonly value: Uint8Array | undefined }[] = [];
+  #room: Uint8Array = new Uint8Array(0);
+  #at = 0;
+
+  constructor(databases: Databases, free: Uint8Array[]) {
+    super();
+    this.#databases = databases;
+    this.#free = free;
+  }
+
+  set(name: DatabaseName, key: string, value: Uint8Array): void {
+    if (this.#at + value.length > this.#room.length) this.#extend(value.length);
+    const start = this.#at;
+    this.#at += value.length;
+    this.#room.set(value, start);
+    this.#writes.push({ database: this.#database(name), key, value: this.#room.subarray(start, this.#at) });
+  }
+
+  unset(name: DatabaseName, key: string): void {
+    this.#writes.push({ database: this.#database(name), key, value: undefined });
+  }
+
+  /** Queues everything for one transaction: all of it or, when it rejects, nothing. */
+  async commit(root: RootDatabase<Uint8Array, string>): Promise<void> {
+    // Nothing in here throws, since all keys and values are made: what an exception left queued would be written.
+    const durable = root.batch(() => {
+      for (const { database, key, value } of this.#writes) void (value === undefined ? database.remove(key) : database.put(key, value));
+    });
+    await durable;
+    this.#free.push(...this.#chunks);
+  }
+
+  #extend(bytes: number): void {
+    this.#room = (bytes <= CHUNK_BYTES ? this.#free.pop() : undefined) ?? new Uint8Array(Math.max(bytes, CHUNK_BYTES));
+    this.#at = 0;
+    if (this.#room.length === CHUNK_BYTES) this.#chunks.push(this.#room);
+  }
+
+  #database(name: DatabaseName): Database<Uint8Array, string> {
+    return must(this.#databases[name], `database ${name} is not open`);
+  }
+}
+
 class LmdbStore extends LmdbReader implements FeatureStore {
   readonly #batch: LmdbBatch;
+  /** For asynchronous batches: as many as were ever in flight at once. */
+  readonly #chunks: Uint8Array[] = [];
 
   constructor(root: RootDatabase<Uint8Array, string>, databases: Databases) {
     super(root, databases);
@@ -113,6 +175,16 @@ class LmdbStore extends LmdbReader implements FeatureStore {
     this.root.transactionSync(() => {
       write(this.#batch);
     });
+  }
+
+  async commitAsync(write: (batch: StoreBatch) => void): Promise<void> {
+    const batch = new LmdbAsyncBatch(this.databases, this.#chunks);
+    write(batch);
+    try {
+      await batch.commit(this.root);
+    } catch (error) {
+      throw await commitError(error);
+    }
   }
 
   releaseDeadReaders(): number {
@@ -127,6 +199,13 @@ class LmdbStore extends LmdbReader implements FeatureStore {
     const pages = environment.lastPageNumber + 1;
     return { page_bytes: environment.pageSize, pages, free_pages: pages - used };
   }
+}
+
+/** lmdb puts the cause into a promise beside the error, which nobody else awaits. */
+async function commitError(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && "commitError" in error)) return error;
+  const cause: unknown = await Promise.resolve(error.commitError).catch((reason: unknown) => reason);
+  return new TidemarkError("store_write_failed", `the feature store cannot be written: ${errorMessage(cause)}`, { cause });
 }
 
 /** Opens the store's directory. Read-only: it must exist (TidemarkError "features_missing" otherwise). */

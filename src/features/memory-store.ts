@@ -27,6 +27,13 @@ export class MemoryStore extends EncodedStoreReader implements FeatureStore {
     }
   }
 
+  commitAsync(write: (batch: StoreBatch) => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.commit(write);
+      resolve();
+    });
+  }
+
   /** Nobody else reads it. */
   releaseDeadReaders(): number {
     return 0;

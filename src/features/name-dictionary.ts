@@ -42,7 +42,7 @@ export class NameDictionary {
     }
   }
 
-  /** To be called once what `write` put is committed. */
+  /** To be called once `write` has put everything. */
   written(): void {
     for (const kind of nameKinds) this.#written[kind] = this.#names[kind].length;
   }

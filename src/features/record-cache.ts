@@ -5,7 +5,7 @@ import type { EntityName, FeatureStoreReader } from "./store.ts";
 export interface CachedRecord extends RecordHeader {
   readonly id: string;
   readonly slots: Float64Array;
-  /** Changed since the last commit. */
+  /** Changed since the last commit began. */
   changed: boolean;
   /** Used since the eviction hand last passed it. */
   used: boolean;
@@ -13,7 +13,7 @@ export interface CachedRecord extends RecordHeader {
 
 /**
  * Decoded records of one entity over a store: each is decoded when it is first touched, and stays for later batches.
- * Unchanged records beyond the limit go at a commit, by second chance (a clock over insertion order). What is kept
+ * Records that are stored, beyond the limit, go at a commit, by second chance (a clock over insertion order). What is kept
  * changes no stored byte: decoding is exact.
  */
 export class RecordCache {
@@ -64,7 +64,7 @@ export class RecordCache {
     for (const id of this.#store.ids(this.#entity, prefix)) this.erase(id);
   }
 
-  /** Changed since the last commit, in order of first change. */
+  /** Changed since the last commit began, in order of first change. */
   get changed(): readonly CachedRecord[] {
     return this.#changed;
   }
@@ -74,16 +74,23 @@ export class RecordCache {
     return this.#records;
   }
 
-  /** Marks everything as stored and brings the cache back within its limit. */
-  committed(): void {
+  /** To be called once `changed` is handed to the store. Nothing goes yet: the store may not have it. */
+  written(): void {
     for (const record of this.#changed) record.changed = false;
     this.#changed = [];
+  }
+
+  /** To be called once that is stored. Brings the cache back within its limit, but for what changed since. */
+  stored(): void {
     let excess = this.#records.size - this.#records_max;
+    // Twice round: a second chance is one round more.
+    let steps = 2 * this.#records.size;
     if (excess <= 0) return;
     for (const [id, record] of this.#records) {
+      if (--steps < 0) return;
       this.#records.delete(id);
-      if (record.used) {
-        // A second chance: to the end of the order, from where this loop reaches it again if it must.
+      if (record.used || record.changed) {
+        // To the end of the order, from where this loop reaches it again if it must.
         record.used = false;
         this.#records.set(id, record);
       } else if (--excess === 0) return;

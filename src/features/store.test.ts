@@ -116,6 +116,53 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
     expect(copied(store.get("course", "B"))).toEqual([3, 3, 3]);
   });
 
+  test("has asynchronous batches once they are durable, each whole and in order", async () => {
+    const store = open();
+    const reused = bytes(1, 1);
+    const first = store.commitAsync((batch) => {
+      for (let i = 0; i < 3_000; i++) batch.put("learner", `L${i}`, reused);
+      batch.put("course", "gone", reused);
+      batch.putCursor("EVENTS", { stream_created: "x", sequence: 1, message_hash: "" });
+    });
+    reused.fill(2);
+    const second = store.commitAsync((batch) => {
+      batch.put("learner", "L7", reused);
+      batch.put("course", "large", new Uint8Array(3 * 1024 * 1024).fill(7));
+      batch.remove("course", "gone");
+      batch.putCursor("CONTROL", { stream_created: "x", sequence: 2, message_hash: "" });
+    });
+    await first;
+    expect(store.cursor("EVENTS")?.sequence).toBe(1);
+    expect([...store.ids("learner")]).toHaveLength(3_000);
+    await second;
+    expect(copied(store.get("learner", "L7"))).toEqual([2, 2]);
+    expect(copied(store.get("learner", "L2999"))).toEqual([1, 1]);
+    expect(store.get("course", "gone")).toBeUndefined();
+    expect(copied(store.get("course", "large"))).toHaveLength(3 * 1024 * 1024);
+    // Chunks of the first are used again.
+    for (let round = 3; round < 6; round++) {
+      await store.commitAsync((batch) => batch.put("learner", "L7", bytes(round)));
+      expect(copied(store.get("learner", "L7"))).toEqual([round]);
+    }
+    expect(copied(store.get("learner", "L8"))).toEqual([1, 1]);
+    store.commit((batch) => batch.put("learner", "L8", bytes(9)));
+    expect(copied(store.get("learner", "L8"))).toEqual([9]);
+  });
+
+  test("leaves nothing of an asynchronous batch that throws", async () => {
+    const store = open();
+    await store.commitAsync((batch) => batch.put("course", "A", bytes(1)));
+    const before = printed(store);
+    const refused = store.commitAsync((batch) => {
+      batch.put("course", "A", bytes(2));
+      throw new Error("half way");
+    });
+    await expect(refused).rejects.toThrow("half way");
+    await store.commitAsync((batch) => batch.put("course", "B", bytes(3)));
+    store.commit((batch) => batch.remove("course", "B"));
+    expect(printed(store)).toEqual(before);
+  });
+
   test("leaves nothing of a batch that throws", () => {
     const store = open();
     store.commit((batch) => batch.put("course", "A", bytes(1)));

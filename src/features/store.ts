@@ -139,6 +139,11 @@ export interface FeatureStore extends FeatureStoreReader {
   /** Applies what `write` puts, all of it or, when it throws, nothing. Durable when it returns. */
   commit(write: (batch: StoreBatch) => void): void;
   /**
+   * The same, but written and made durable on a thread of the store's own: all of it durable when the promise resolves, and
+   * none of it when it rejects; then the store is to be closed. Later commits come after it. Until then reads may still give what was before.
+   */
+  commitAsync(write: (batch: StoreBatch) => void): Promise<void>;
+  /**
    * Frees what readers hold that ended without closing: the pages that they saw are not reused until then, and there are
    * slots for so many readers only. How many there were.
    */

@@ -10,7 +10,7 @@ import { decodeEvent, isRefusal } from "./decode.ts";
 import type { Broker } from "./nats.ts";
 import { StreamFold } from "./stream-fold.ts";
 
-const BATCH_EVENTS_MAX = 8192;
+const BATCH_EVENTS_MAX = 16_384;
 /** Between checks of the store's readers, and lines about what was left out. */
 const HOUSEKEEPING_MS = MINUTE_MS;
 
@@ -109,7 +109,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       features.apply(decoded);
       return undefined;
     },
-    commit: (cursor) => features.commit(cursor),
+    commit: (cursor) => features.commitAsync(cursor),
   });
   const controls = new StreamFold({
     ...common,
@@ -119,7 +119,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       control.apply(message.subject, message.data, message.sequence);
       return undefined;
     },
-    commit: (cursor) => control.commit(cursor),
+    commit: (cursor) => control.commitAsync(cursor),
   });
   keepHouse();
   const forgetStatus = broker.onStatus((connected) => {

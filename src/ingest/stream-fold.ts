@@ -10,8 +10,12 @@ import type { Broker, Consumption, DeliveredMessage, StreamState } from "./nats.
 import { PayloadCopy } from "./payload-copy.ts";
 import { checkMessage, checkPosition } from "./position.ts";
 
-/** A batch that keeps growing is committed at this age, whatever more is on its way. */
+/**
+ * A batch that keeps growing is committed at this age, whatever more is on its way. With more than a full batch on its way nothing is
+ * fresh anyway: then a fuller batch is worth more, in which each record that is touched often is written once.
+ */
 const BATCH_AGE_MAX_MS = 50;
+const BACKLOG_AGE_MAX_MS = 500;
 const BOOT_RETRY_MIN_MS = 100;
 const BOOT_RETRY_MAX_MS = 5_000;
 
@@ -24,15 +28,19 @@ export interface StreamFoldOptions {
   readonly clock: Clock;
   /** Folds one message in memory, or says why it cannot be. */
   fold(message: DeliveredMessage): Refusal | undefined;
-  /** Makes everything folded so far durable together with the cursor, in one transaction. */
-  commit(cursor: Cursor): void;
+  /**
+   * Begins to make everything folded so far durable together with the cursor, in one transaction; done when the promise resolves.
+   * What is folded meanwhile belongs to the next one.
+   */
+  commit(cursor: Cursor): Promise<void>;
   /** Called at boot and after every commit. */
   onCommit(fold: StreamFold): void;
 }
 
 /**
  * Folds one stream for as long as it is wanted. Group commit clocks itself: a commit takes everything that has arrived
- * while the one before it was written, so a quiet stream is committed message by message and a busy one in full batches.
+ * while the one before it was written, so a quiet stream is committed message by message and a busy one in full batches. One commit is in
+ * flight at a time, while the next batch is decoded and folded; when that one is full too, no more messages are asked for.
  */
 export class StreamFold {
   readonly #options: StreamFoldOptions;
@@ -44,19 +52,28 @@ export class StreamFold {
   #consumption: Consumption | undefined;
   #uncommitted = 0;
   #settling: Promise<void> | undefined;
+  #committing: Promise<void> | undefined;
+  /** The batch that is being folded is to be committed as soon as the one in flight is durable. */
+  #due = false;
+  /** It is full, and the one in flight is not durable yet. */
+  #held = false;
   /** A dead letter of this batch could not be stored: it must not be committed. */
   #unstored = false;
   #soon: NodeJS.Immediate | undefined;
   #latest: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
   #fail: (error: Error) => void = () => undefined;
-  /** Messages folded, refused ones included, and the commits that made them durable. */
+  /** The last message folded, committed or not. */
+  #sequence = 0;
+  #time_ms = 0;
+  #pending = 0;
+  /** Messages folded and committed, refused ones included, and the commits that made them durable. */
   messages = 0;
   batches = 0;
-  /** Messages of the last commit, and how long its transaction took. */
+  /** Messages of the last commit, and how long it took until they were durable. */
   batch_messages = 0;
   commit_ms = 0;
-  /** Sequence and broker's timestamp of the last message folded by this run, and how many the broker held after it. */
+  /** Sequence and broker's timestamp of the last message committed by this run, and how many the broker held after it. */
   sequence = 0;
   time_ms = 0;
   lag = 0;
@@ -102,7 +119,7 @@ export class StreamFold {
     const opening = broker.consume(stream, start, (message) => this.#onMessage(message));
     const consuming = opening.then((consumption) => {
       this.#consumption = consumption;
-      if (this.#settling !== undefined) consumption.pause();
+      if (this.#settling !== undefined || this.#held) consumption.pause();
       return consumption.closed;
     });
     const reason = await Promise.race([consuming, failed, stopped]).finally(() => this.#finish(opening));
@@ -150,12 +167,11 @@ export class StreamFold {
       return;
     }
     if (refusal !== undefined) this.#letters.add(message, refusal);
-    this.messages++;
-    this.sequence = message.sequence;
-    this.time_ms = message.time_ms;
+    this.#sequence = message.sequence;
+    this.#time_ms = message.time_ms;
+    this.#pending = message.pending;
     this.#payload.set(message.data);
-    this.lag = message.pending;
-    if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), BATCH_AGE_MAX_MS);
+    if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), message.pending > this.#options.batch_max ? BACKLOG_AGE_MAX_MS : BATCH_AGE_MAX_MS);
     if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#flush();
     // Caught up. Not at once: what lies in the socket already belongs to this batch.
     else if (message.pending === 0) this.#soon ??= setImmediate(() => this.#flush());
@@ -164,37 +180,66 @@ export class StreamFold {
   /** Commits, after the dead letters that the commit passes are stored. Messages may go on arriving meanwhile. */
   #flush(): void {
     if (this.#settling !== undefined || this.#unstored) return;
-    if (this.#letters.waiting === 0) {
-      this.#commit();
-      return;
-    }
+    clearImmediate(this.#soon);
+    this.#soon = undefined;
+    if (this.#committing !== undefined) {
+      this.#due = true;
+      if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#hold();
+    } else if (this.#letters.waiting === 0) this.#commit();
+    else this.#settle();
+  }
+
+  #settle(): void {
     this.#consumption?.pause();
     this.#settling = this.#letters.settle(this.#abort.signal).then((stored) => {
       this.#settling = undefined;
       this.#unstored ||= !stored;
       // Another one may have come in between.
       this.#flush();
-      if (this.#settling === undefined) this.#consumption?.resume();
+      this.#resume();
     });
   }
 
+  #hold(): void {
+    this.#held = true;
+    this.#consumption?.pause();
+  }
+
+  #resume(): void {
+    if (this.#settling === undefined && !this.#held) this.#consumption?.resume();
+  }
+
   #commit(): void {
-    clearImmediate(this.#soon);
     clearTimeout(this.#latest);
-    this.#soon = undefined;
     if (this.#uncommitted === 0 || this.#failure !== undefined) return;
+    this.#committing = this.#makeDurable().catch((error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+  }
+
+  async #makeDurable(): Promise<void> {
     const started_ms = performance.now();
-    try {
-      this.#options.commit({ stream_created: this.#created, sequence: this.sequence, message_hash: hexHash(this.#payload.bytes) });
-    } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
-      return;
-    }
-    this.commit_ms = performance.now() - started_ms;
-    this.batch_messages = this.#uncommitted;
+    const messages = this.#uncommitted;
+    const sequence = this.#sequence;
+    const time_ms = this.#time_ms;
+    const lag = this.#pending;
     this.#uncommitted = 0;
+    await this.#options.commit({ stream_created: this.#created, sequence, message_hash: hexHash(this.#payload.bytes) });
+    this.#committing = undefined;
+    this.commit_ms = performance.now() - started_ms;
+    this.batch_messages = messages;
+    this.messages += messages;
     this.batches++;
+    this.sequence = sequence;
+    this.time_ms = time_ms;
+    this.lag = lag;
     this.#options.onCommit(this);
+    if (this.#due) {
+      this.#due = false;
+      this.#flush();
+    }
+    if (this.#held) {
+      this.#held = false;
+      this.#resume();
+    }
   }
 
   /** Ends the consumption and commits what it brought, unless dead letters of it could not be stored. */
@@ -204,7 +249,11 @@ export class StreamFold {
     if (this.#consumption === undefined) void opening.then((consumption) => consumption.stop()).catch(() => undefined);
     else await this.#consumption.stop();
     this.#flush();
-    while (this.#settling !== undefined) await this.#settling;
+    // A commit in flight may be followed by one of what was folded meanwhile.
+    while (this.#settling !== undefined || this.#committing !== undefined) {
+      await (this.#settling ?? this.#committing);
+      if (this.#failure !== undefined) break;
+    }
     clearTimeout(this.#latest);
   }
 }
