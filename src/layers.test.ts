@@ -14,6 +14,7 @@ const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^@tensorflow\//, home: /^training\// },
   { package: /^piscina$/, home: /^training\// },
   { package: /^(hono|@hono\/)/, home: /^serving\// },
+  { package: /^(csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
 ];
 
 interface Import {

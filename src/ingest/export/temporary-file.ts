@@ -1,0 +1,64 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { TidemarkError } from "../../lib/errors.ts";
+
+function refuseExisting(path: string, force: boolean): void {
+  if (!existsSync(path)) return;
+  if (statSync(path).isDirectory()) throw new TidemarkError("file_exists", `${path} is a directory: name a file`);
+  if (!force) throw new TidemarkError("file_exists", `${path} exists: name another file, or say --force to replace it`);
+}
+
+/**
+ * A file that is written beside the one that it is to become, and takes its name in one step when it is whole. Whatever ends the process
+ * before, the name never stands for half a file; all but a kill also removes what was written.
+ */
+export class TemporaryFile {
+  readonly path: string;
+  readonly #final: string;
+  readonly #force: boolean;
+  readonly #onExit = (): void => this.#remove();
+
+  constructor(final: string, force: boolean) {
+    refuseExisting(final, force);
+    const directory = dirname(final);
+    if (!existsSync(directory)) throw new TidemarkError("no_directory", `there is no directory ${directory} for ${basename(final)}`);
+    this.path = join(directory, `.${basename(final)}.${randomBytes(6).toString("hex")}.partial`);
+    this.#final = final;
+    this.#force = force;
+    process.once("exit", this.#onExit);
+  }
+
+  /** To be called once all of it is written: on disk when it returns, and still without its name. */
+  async sync(): Promise<void> {
+    const file = await open(this.path, "r+");
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Whether the name is still to be had. */
+  check(): void {
+    refuseExisting(this.#final, this.#force);
+  }
+
+  /** Gives it its name. */
+  commit(): void {
+    renameSync(this.path, this.#final);
+    process.removeListener("exit", this.#onExit);
+  }
+
+  discard(): void {
+    this.#remove();
+    process.removeListener("exit", this.#onExit);
+  }
+
+  #remove(): void {
+    rmSync(this.path, { force: true });
+    // SQLite's lock, of a process that ends in the middle of a write.
+    rmSync(`${this.path}.lock`, { force: true, recursive: true });
+  }
+}
