@@ -6,6 +6,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   serve: () => import("./serve.ts"),
   ingest: () => import("./ingest.ts"),
   freshness: () => import("./freshness.ts"),
+  scale: () => import("./scale.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]\n  NAME is one of: ${Object.keys(benches).join(", ")}`;

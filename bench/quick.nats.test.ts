@@ -9,13 +9,14 @@ const main = join(import.meta.dirname, "../dist/bench/main.js");
 const expected = {
   ingest: ["raw_consume_per_s", "fold_per_s", "ratio", "publish_per_s", "rss_mb"],
   freshness: ["p50_ms", "p99_ms", "rate_per_s"],
+  scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb"],
   serve: ["bare_hono_rps", "optimize_rps", "optimize_ratio", "optimize_p50_ms", "optimize_p99_ms", "predict_ratio", "predict_unique_ratio", "errors", "quotes_logged_share"],
 };
 
 for (const [name, keys] of Object.entries(expected)) {
   test(`${name} --quick`, { timeout: 240_000 }, async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [main, name, "--quick"], { timeout: 230_000 });
-    const last: { bench: string; metrics: Record<string, number | null>; reasons?: Record<string, string> } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+    const last: { bench: string; metrics: Record<string, number | object | null>; reasons?: Record<string, string> } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
     expect(last.bench).toBe(name);
     for (const key of keys) expect(last.metrics[key], key).toBeTypeOf("number");
     for (const [key, value] of Object.entries(last.metrics)) expect(value ?? last.reasons?.[key], key).not.toBeUndefined();

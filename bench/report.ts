@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 
 /** A figure, or the reason why it could not be taken. */
-export type Metric = number | string | { readonly unavailable: string };
+export type Metric = number | string | { readonly unavailable: string } | readonly Readonly<Record<string, number>>[];
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -20,7 +20,12 @@ export interface BenchResult {
   readonly failure?: string;
 }
 
+function isTable(value: Metric): value is readonly Readonly<Record<string, number>>[] {
+  return Array.isArray(value);
+}
+
 function display(value: Metric): string {
+  if (isTable(value)) return value.map((row) => `\n    ${Object.entries(row).map(([key, cell]) => `${key} ${display(cell)}`).join(", ")}`).join("");
   if (typeof value === "object") return `not taken: ${value.unavailable}`;
   if (typeof value === "string") return value;
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(4)));
@@ -44,11 +49,14 @@ export function printResult(name: string, options: BenchOptions, result: BenchRe
   console.log(`  result hash ${createHash("sha256").update(result.check).digest("hex").slice(0, 16)}`);
   if (result.failure !== undefined) console.log(`  FAILED: ${result.failure}`);
 
-  const metrics: Record<string, number | string | null> = {};
+  const metrics: Record<string, Exclude<Metric, { unavailable: string }> | null> = {};
   const reasons: Record<string, string> = {};
   for (const [key, value] of Object.entries(result.metrics)) {
-    metrics[key] = typeof value === "object" ? null : value;
-    if (typeof value === "object") reasons[key] = value.unavailable;
+    if (typeof value !== "object" || isTable(value)) metrics[key] = value;
+    else {
+      metrics[key] = null;
+      reasons[key] = value.unavailable;
+    }
   }
   console.log(JSON.stringify({ bench: name, quick: options.quick, machine, metrics, ...(Object.keys(reasons).length > 0 ? { reasons } : {}) }));
 }
