@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   ingest: () => import("./ingest.ts"),
   freshness: () => import("./freshness.ts"),
   scale: () => import("./scale.ts"),
+  failover: () => import("./failover.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]\n  NAME is one of: ${Object.keys(benches).join(", ")}`;

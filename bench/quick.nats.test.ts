@@ -10,6 +10,7 @@ const expected = {
   ingest: ["raw_consume_per_s", "fold_per_s", "ratio", "publish_per_s", "rss_mb"],
   freshness: ["p50_ms", "p99_ms", "rate_per_s"],
   scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb"],
+  failover: ["acknowledged", "lost", "duplicated", "recovery_ms"],
   serve: ["bare_hono_rps", "optimize_rps", "optimize_ratio", "optimize_p50_ms", "optimize_p99_ms", "predict_ratio", "predict_unique_ratio", "errors", "quotes_logged_share"],
 };
 
@@ -20,7 +21,7 @@ for (const [name, keys] of Object.entries(expected)) {
     expect(last.bench).toBe(name);
     for (const key of keys) expect(last.metrics[key], key).toBeTypeOf("number");
     for (const [key, value] of Object.entries(last.metrics)) expect(value ?? last.reasons?.[key], key).not.toBeUndefined();
-    expect(last.metrics["errors"] ?? 0).toBe(0);
+    for (const none of ["errors", "lost", "duplicated"]) expect(last.metrics[none] ?? 0, none).toBe(0);
     expect(last.metrics["quotes_logged_share"] ?? 1).toBe(1);
   });
 }
