@@ -83,18 +83,20 @@ function subjectOf(event: Record<string, unknown>, stream: "events" | "backfill"
   }
 }
 
+const elsewhere = fc.oneof({ weight: 12, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anySubject });
+
 /** Every type; of its fields, `spoilt` are of another kind, missing, or unknown. Bytes may be cut short, and subjects wrong. */
 export const sentMessage: fc.Arbitrary<Sent> = fc.constantFrom(...eventTypes).chain((type) => {
   const { shape } = eventSchemas[type];
   const names = Object.keys(shape);
   const fields = fc.record(Object.fromEntries(Object.entries(shape).map(([name, schema]) => [name, name === "id" ? fc.integer({ min: 0, max: 400 }).map((n) => `e${n}`) : ordinary(schema as z.ZodType, name)])));
-  const spoilt = fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 4, arbitrary: fc.array(fc.tuple(fc.constantFrom(...names, "more", "__proto__"), fc.option(foreign, { nil: undefined })), { minLength: 1, maxLength: 2 }) });
-  const damage = fc.oneof({ weight: 20, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.tuple(fc.nat(400), fc.nat(255)) });
-  return fc.tuple(fields, spoilt, damage, fc.constantFrom("events" as const, "backfill" as const), fc.option(anySubject, { freq: 12, nil: undefined })).map(([event, changes, broken, stream, elsewhere]) => {
+  const spoilt = fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 4, arbitrary: fc.array(fc.tuple(fc.constantFrom(...names, "more", "__proto__"), fc.option(foreign, { nil: undefined })), { minLength: 1, maxLength: 2 }) });
+  const damage = fc.oneof({ weight: 30, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.tuple(fc.nat(400), fc.nat(255)) });
+  return fc.tuple(fields, spoilt, damage, fc.constantFrom("events" as const, "backfill" as const), elsewhere).map(([event, changes, broken, stream, astray]) => {
     const made: Record<string, unknown> = { ...event };
     for (const [name, value] of changes) Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
     const data = encoder.encode(JSON.stringify(made));
     if (broken !== undefined) data[broken[0] % data.length] = broken[1];
-    return { subject: elsewhere ?? subjectOf(made, stream), data };
+    return { subject: astray ?? subjectOf(made, stream), data };
   });
 });
