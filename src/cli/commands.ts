@@ -114,6 +114,20 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     run: async (context) => (await import("./features-command.ts")).runFeaturesCommand(context),
   },
   {
+    name: "export",
+    summary: "Write the platform's tables, rebuilt from the stream, as CSV, Parquet or SQLite.",
+    settings: ["nats_url", "data_dir"],
+    options: [
+      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions or platform_metrics"],
+      ["--all", "every table: a directory of files, or one SQLite file"],
+      ["--format <format>", "csv, parquet or sqlite (default: csv)"],
+      ["--out <path>", "the file, or with --all the directory; it appears once it is whole"],
+      ["--force", "replace what is there"],
+    ],
+    examples: ["tidemark export --all --format sqlite --out platform.sqlite", "tidemark export --table enrollments --format parquet --out enrollments.parquet"],
+    run: async (context) => (await import("./export-command.ts")).runExportCommand(context),
+  },
+  {
     name: "config",
     summary: "Print the effective configuration, secrets masked, with where each value comes from.",
     settings: settingNames,

@@ -8,18 +8,12 @@ import { formatTime } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { brokerUrl } from "./nats-url.ts";
+import { oneOf } from "./one-of-option.ts";
 import { wholeOption } from "./whole-option.ts";
 
 const LIST_LIMIT = 20;
 const LIST_LIMIT_MAX = 10_000;
 const FOLDED_STREAMS: readonly string[] = [STREAM_EVENTS, STREAM_CONTROL];
-
-function oneOf<Value extends string>(flag: string, value: unknown, allowed: readonly Value[]): Value | undefined {
-  if (value === undefined) return undefined;
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw new TidemarkError("bad_usage", `${flag} is ${JSON.stringify(value)}\n  allowed: one of ${allowed.join(", ")}`);
-  return found;
-}
 
 const sequenceOf = (text: string): number => wholeOption("the sequence", text, Number.MAX_SAFE_INTEGER);
 

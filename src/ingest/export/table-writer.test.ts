@@ -30,8 +30,8 @@ const columns: readonly Column[] = [
 
 const DAY_MS = 86_400_000;
 const nasty = fc.string({ unit: fc.oneof(fc.constantFrom(",", '"', "\n", "\r", "\0", " ", "'", "=", "\ufeff", "é", "日", "😀", "\\", "\t", ";"), fc.string({ unit: "binary", minLength: 1, maxLength: 1 })), maxLength: 12 });
-const time = fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 });
-const day = time.map((ms) => Math.floor(ms / DAY_MS) * DAY_MS).filter((ms) => ms >= -62_135_596_800_000);
+const time = fc.integer({ min: -62_167_219_200_000, max: 253_402_300_799_999 });
+const day = time.map((ms) => Math.floor(ms / DAY_MS) * DAY_MS).filter((ms) => ms >= -62_167_219_200_000);
 const whole = fc.oneof(fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }));
 // What has no sign in text has none in the other formats either.
 const double = fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0);

@@ -33,13 +33,18 @@ export interface TableSet {
  * `file_exists`, `no_directory`.
  */
 export function openTableWriter(format: TableFormat, path: string, table: string, columns: readonly Column[], options: WriterOptions = {}): TableWriter {
-  const set = format === "sqlite" ? new SqliteSet(path, options) : new FileSet(format, () => path, options);
+  const set = openSingleTable(format, path, options);
   const { sink } = discardingOnError(set, () => ({ sink: set.open(table, columns) }));
   return {
     write: (rows) => sink.write(rows),
     close: () => set.close(),
     discard: () => set.discard(),
   };
+}
+
+/** The same with the table still to be named, for who writes one table or several alike. */
+export function openSingleTable(format: TableFormat, path: string, options: WriterOptions = {}): TableSet {
+  return format === "sqlite" ? new SqliteSet(path, options) : new FileSet(format, () => path, options);
 }
 
 /** Opens several tables for writing: `path` is the SQLite file, or the directory of `<table>.<format>`, which is made if it is not there. */
@@ -99,7 +104,8 @@ class FileSet implements TableSet {
 
 class DirectorySet extends FileSet {
   readonly #path: string;
-  readonly #made: boolean;
+  /** By this set, and not in use yet. */
+  #made: boolean;
 
   constructor(format: "csv" | "parquet", path: string, options: WriterOptions) {
     super(format, (table) => join(path, `${table}.${format}`), options);
@@ -108,9 +114,15 @@ class DirectorySet extends FileSet {
     this.#made = mkdirSync(path, { recursive: true }) !== undefined;
   }
 
+  override async close(): Promise<void> {
+    await super.close();
+    this.#made = false;
+  }
+
   override discard(): void {
     super.discard();
     if (!this.#made) return;
+    this.#made = false;
     try {
       rmdirSync(this.#path);
     } catch {

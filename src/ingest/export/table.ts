@@ -31,8 +31,8 @@ export interface TableSink {
 
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
-/** Years 0001 to 9999, which every format and reader knows. */
-const TIME_MIN_MS = -62_135_596_800_000;
+/** Years 0000 to 9999, which are all that RFC 3339 has. */
+const TIME_MIN_MS = -62_167_219_200_000;
 const TIME_MAX_MS = 253_402_300_799_999;
 
 function fits(type: ColumnType, cell: Cell): boolean {

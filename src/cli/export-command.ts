@@ -1,0 +1,88 @@
+import { type Exported, type ExportTableName, exportTableNames, exportTables } from "../ingest/export/export-tables.ts";
+import { type TableFormat, tableFormats } from "../ingest/export/table.ts";
+import { Broker } from "../ingest/nats.ts";
+import { systemClock } from "../lib/clock.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import { formatTime } from "../lib/time.ts";
+import type { CommandContext } from "./command.ts";
+import { EXIT_OK } from "./exit-codes.ts";
+import { brokerUrl } from "./nats-url.ts";
+import { oneOf } from "./one-of-option.ts";
+import { type Phase, type Progress, createProgress, formatCount } from "./progress.ts";
+
+const FORMAT: TableFormat = "csv";
+
+interface Asked {
+  readonly table: ExportTableName | "all";
+  readonly format: TableFormat;
+  readonly path: string;
+  readonly force: boolean;
+}
+
+function asked(options: CommandContext["options"]): Asked {
+  const table = oneOf("--table", options["table"], exportTableNames);
+  const all = options["all"] === true;
+  if ((table === undefined) !== all) throw new TidemarkError("bad_usage", `give either --table or --all\n  allowed for --table: one of ${exportTableNames.join(", ")}`);
+  const format = oneOf("--format", options["format"], tableFormats) ?? FORMAT;
+  const path = options["out"];
+  if (typeof path !== "string" || path === "") throw new TidemarkError("bad_usage", "--out is missing: name the file, or with --all the directory (for sqlite: the one file of all tables)");
+  return { table: table ?? "all", format, path, force: options["force"] === true };
+}
+
+/** One phase a step, each ended by the next. */
+class Steps {
+  readonly #progress: Progress;
+  #step = "";
+  #phase: Phase | undefined;
+  #done = 0;
+
+  constructor(progress: Progress) {
+    this.#progress = progress;
+  }
+
+  update(step: string, done: number, total: number): void {
+    if (step !== this.#step) {
+      this.end();
+      this.#step = step;
+      this.#phase = this.#progress.phase(step);
+    }
+    this.#done = done;
+    this.#phase?.update(step, done, total);
+  }
+
+  end(): void {
+    this.#phase?.done(formatCount(this.#done));
+    this.#phase = undefined;
+  }
+
+  failed(detail: string): void {
+    (this.#phase ?? this.#progress.phase("export")).failed(detail);
+  }
+}
+
+function summary({ first_sequence, last_sequence, as_of_ms, duplicates, refused }: Exported): string {
+  if (last_sequence < first_sequence) return "the stream is empty";
+  const as_of = as_of_ms === undefined ? "" : `, as of ${formatTime(as_of_ms)}`;
+  const left_out = `${formatCount(duplicates)} duplicates and ${formatCount(refused)} refused messages left out`;
+  const late = first_sequence > 1 ? "; the stream no longer has its first messages: what they said is not in here" : "";
+  return `messages ${formatCount(first_sequence)} to ${formatCount(last_sequence)} of the stream${as_of}; ${left_out}${late}`;
+}
+
+/** `tidemark export`: tables rebuilt from the stream, as files that data scientists read. */
+export async function runExportCommand({ read: { config }, options, signal }: CommandContext): Promise<number> {
+  const { table, format, path, force } = asked(options);
+  const progress = createProgress(process.stdout, systemClock);
+  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-export", signal });
+  const steps = new Steps(progress);
+  try {
+    const exported = await exportTables({ source: broker, table, format, path, force, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
+    steps.end();
+    progress.line(`${path}: ${summary(exported)}`);
+  } catch (error) {
+    steps.failed(errorMessage(error).split("\n")[0] ?? "");
+    throw error;
+  } finally {
+    await broker.close();
+  }
+  return EXIT_OK;
+}

@@ -1,0 +1,88 @@
+import { join } from "node:path";
+import type { StreamEvent } from "../../contracts/events.ts";
+import { EntityReader } from "../../features/entity-reader.ts";
+import { FeatureWriter } from "../../features/feature-writer.ts";
+import { openLmdbStore } from "../../features/lmdb-store.ts";
+import type { EntityName, FeatureStore } from "../../features/store.ts";
+import { DetailLedger } from "./detail-ledger.ts";
+import { isTokenEvent } from "./event-tables.ts";
+import { SequenceSet } from "./sequence-set.ts";
+
+const BATCH_EVENTS = 16_384;
+
+/**
+ * The events of a stream folded for tables: by the writer that folds the live stream, into a store that nobody keeps, so that
+ * duplicates, lateness and erasure mean what they mean there. Memory: the writer's caches and its window of ids; a bit for every message
+ * from the first token event to the last; the ids of erased learners.
+ */
+export class EventFold {
+  readonly details: DetailLedger;
+  /** Token events that count. */
+  readonly tokens = new SequenceSet();
+  readonly #store: FeatureStore;
+  readonly #writer: FeatureWriter;
+  readonly #folds: boolean;
+  readonly #stream_created: string;
+  /** Sequence of each learner's last erasure. */
+  readonly #erased = new Map<string, number>();
+  #uncommitted = 0;
+  #sequence = 0;
+  duplicates = 0;
+
+  /** `entities`: those whose features will be read; none, if only events themselves will be. */
+  constructor(directory: string, stream_created: string, entities: readonly EntityName[]) {
+    this.#store = openLmdbStore(join(directory, "features"), { readonly: false });
+    this.#writer = new FeatureWriter(this.#store, { entities: [...new Set<EntityName>(["course", ...entities])] });
+    this.#folds = entities.length > 0;
+    this.#stream_created = stream_created;
+    this.details = new DetailLedger(join(directory, "details.sqlite"));
+  }
+
+  /** In sequence order. */
+  apply(stream: StreamEvent): void {
+    const { event, sequence } = stream;
+    if (!this.#writer.accept(stream)) this.duplicates++;
+    else {
+      if (this.#folds) this.#writer.fold(stream);
+      if (isTokenEvent(stream)) this.tokens.add(sequence);
+      if (event.type === "learner.erased") this.#erased.set(event.learner_id, sequence);
+      this.details.apply(stream);
+    }
+    this.#sequence = sequence;
+    if (++this.#uncommitted >= BATCH_EVENTS) this.#commit();
+  }
+
+  /** To be called after the last event, before anything is read. */
+  finish(): void {
+    this.#commit();
+  }
+
+  /** Whether an event before this sequence belongs to a learner who was erased since. */
+  isErased(learner_id: string, sequence: number): boolean {
+    return (this.#erased.get(learner_id) ?? 0) > sequence;
+  }
+
+  /** The latest event time: what derived features are read at. undefined before the first event, and where nothing is folded. */
+  get as_of_ms(): number | undefined {
+    return this.#writer.watermark?.event_time_ms;
+  }
+
+  ids(entity: EntityName): Iterable<string> {
+    return this.#store.ids(entity);
+  }
+
+  reader(): EntityReader {
+    return new EntityReader(this.#store);
+  }
+
+  async close(): Promise<void> {
+    this.details.close();
+    await this.#store.close();
+  }
+
+  #commit(): void {
+    // Nobody will continue from this cursor.
+    this.#writer.commit({ stream_created: this.#stream_created, sequence: this.#sequence, message_hash: "" });
+    this.#uncommitted = 0;
+  }
+}

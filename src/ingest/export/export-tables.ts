@@ -1,0 +1,208 @@
+import { dirname } from "node:path";
+import { STREAM_EVENTS } from "../../contracts/subjects.ts";
+import { must } from "../../lib/assert.ts";
+import { errorMessage, TidemarkError } from "../../lib/errors.ts";
+import { decodeEvent, isRefusal } from "../decode.ts";
+import { type ReadRange, type StreamSource, readStream } from "../read-stream.ts";
+import { type EntityTable, entityTables } from "./entity-tables.ts";
+import { EventFold } from "./event-fold.ts";
+import { enrollmentColumns, enrollmentRow, isTokenEvent, tokenColumns, tokenRow } from "./event-tables.ts";
+import { ScratchDirectory } from "./scratch-directory.ts";
+import type { Column, Row, TableFormat } from "./table.ts";
+import { type TableSet, openSingleTable, openTableSet } from "./table-writer.ts";
+
+/** The seed's six. */
+export const exportTableNames = ["learners", "teachers", "courses", "enrollments", "token_transactions", "platform_metrics"] as const;
+export type ExportTableName = (typeof exportTableNames)[number];
+
+export interface ExportOptions {
+  /** EVENTS from its beginning, archive included where there is one. */
+  readonly source: StreamSource;
+  /** One, which goes to a file of its own; or all, into a SQLite file or a directory. */
+  readonly table: ExportTableName | "all";
+  readonly format: TableFormat;
+  readonly path: string;
+  readonly force?: boolean;
+  readonly signal: AbortSignal;
+  /** `step` is "events", then each table by its name; at the end of each, `done` is how many messages or rows it had. */
+  readonly onProgress?: (step: "events" | ExportTableName, done: number, total: number) => void;
+}
+
+export interface Exported {
+  readonly rows: ReadonlyMap<ExportTableName, number>;
+  readonly first_sequence: number;
+  readonly last_sequence: number;
+  /** The latest event time: what features are read at. undefined without events. */
+  readonly as_of_ms: number | undefined;
+  readonly duplicates: number;
+  readonly refused: number;
+}
+
+/** Rows between two turns of the event loop. */
+const TURN_ROWS = 2_048;
+const PROGRESS_EVENTS = 4_096;
+
+export function exportColumns(table: ExportTableName): readonly Column[] {
+  if (table === "enrollments") return enrollmentColumns;
+  return table === "token_transactions" ? tokenColumns : entityTables[table].columns;
+}
+
+/**
+ * Rebuilds tables from EVENTS as it is now and writes them; their files have their names only once all are whole. What is a duplicate,
+ * refused, too late or erased is the same as for ingest, and so is every feature, as of the latest event time. Throws TidemarkError:
+ * `export_stopped` after the signal, `stream_changed` when messages were removed meanwhile, `output_failed`, those of `openTableWriter`
+ * and of reading a stream.
+ */
+export async function exportTables(options: ExportOptions): Promise<Exported> {
+  const { table, format, path, force = false, signal } = options;
+  const tables = table === "all" ? exportTableNames : [table];
+  try {
+    const set = table === "all" ? openTableSet(format, path, { force }) : openSingleTable(format, path, { force });
+    try {
+      const exported = await withAbort(signal, new Export(options, tables, set).run());
+      await set.close();
+      return exported;
+    } finally {
+      set.discard();
+    }
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error;
+    if (signal.aborted) throw new TidemarkError("export_stopped", "stopped: nothing was written");
+    // Of the file system or of SQLite, both of which say what went wrong; anything else is a bug.
+    const writing = error instanceof Error && ("syscall" in error || error.name === "SQLite3Error");
+    throw writing ? new TidemarkError("output_failed", `the tables could not be written: ${errorMessage(error)}`, { cause: error }) : error;
+  }
+}
+
+/** Rejects as soon as the signal aborts, even while the broker is away. */
+async function withAbort<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  // What it still does comes to an end by itself, at its next look at the signal.
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+class Export {
+  readonly #options: ExportOptions;
+  readonly #tables: readonly ExportTableName[];
+  readonly #set: TableSet;
+  readonly #rows = new Map<ExportTableName, number>();
+  #refused = 0;
+
+  constructor(options: ExportOptions, tables: readonly ExportTableName[], set: TableSet) {
+    this.#options = options;
+    this.#tables = tables;
+    this.#set = set;
+  }
+
+  async run(): Promise<Exported> {
+    const { source, path } = this.#options;
+    const sinks = this.#tables.map((table) => ({ table, sink: this.#set.open(table, exportColumns(table)) }));
+    const stream = await source.streamInfo(STREAM_EVENTS);
+    if (stream === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_EVENTS}`);
+    const scratch = new ScratchDirectory(dirname(path));
+    try {
+      const entities = this.#tables.flatMap((table) => (table === "enrollments" || table === "token_transactions" ? [] : [entityTables[table].entity, ...entityTables[table].folded]));
+      const fold = new EventFold(scratch.path, stream.created, entities);
+      try {
+        const range = await this.#fold(fold);
+        for (const { table, sink } of sinks) {
+          const count = (row: Row): void => {
+            sink.write([row]);
+            this.#rows.set(table, this.#rows.get(table)! + 1);
+          };
+          this.#rows.set(table, 0);
+          if (table === "token_transactions") await this.#tokens(fold, range, count);
+          else if (table === "enrollments") await this.#enrollments(fold, count);
+          else await this.#entities(fold, table, entityTables[table] as EntityTable, count);
+          await this.#turn(table, this.#rows.get(table)!, this.#rows.get(table)!);
+        }
+        return { rows: this.#rows, ...range, as_of_ms: fold.as_of_ms, duplicates: fold.duplicates, refused: this.#refused };
+      } finally {
+        await fold.close();
+      }
+    } finally {
+      scratch.remove();
+    }
+  }
+
+  async #fold(fold: EventFold): Promise<ReadRange> {
+    const range = await this.#read("events", undefined, (message) => {
+      const decoded = decodeEvent(message);
+      if (isRefusal(decoded)) this.#refused++;
+      else fold.apply(decoded);
+    });
+    fold.finish();
+    return range;
+  }
+
+  /** Straight through: of the second reading nothing is kept. */
+  async #tokens(fold: EventFold, first: ReadRange, write: (row: Row) => void): Promise<void> {
+    if (fold.tokens.size === 0) return;
+    let found = 0;
+    const second = await this.#read("token_transactions", first.last_sequence, (message) => {
+      if (!fold.tokens.has(message.sequence)) return;
+      const decoded = decodeEvent(message);
+      if (isRefusal(decoded) || !isTokenEvent(decoded)) return;
+      found++;
+      if (!fold.isErased(decoded.event.learner_id, decoded.sequence)) write(tokenRow(decoded));
+    });
+    if (found !== fold.tokens.size || second.stream_created !== first.stream_created) {
+      throw new TidemarkError("stream_changed", `messages of ${STREAM_EVENTS} were removed while it was read: run it again`);
+    }
+  }
+
+  async #enrollments(fold: EventFold, write: (row: Row) => void): Promise<void> {
+    const total = fold.details.enrollments_count;
+    let done = 0;
+    for (const detail of fold.details.enrollments()) {
+      write(enrollmentRow(detail));
+      if (++done % TURN_ROWS === 0) await this.#turn("enrollments", done, total);
+    }
+  }
+
+  async #entities(fold: EventFold, table: ExportTableName, { entity, columns, detail }: EntityTable, write: (row: Row) => void): Promise<void> {
+    let total = 0;
+    for (const _ of fold.ids(entity)) total++;
+    const reader = fold.reader();
+    const now_ms = fold.as_of_ms ?? 0;
+    let done = 0;
+    for (const id of fold.ids(entity)) {
+      const features = must(reader.read(entity, id, now_ms), `${entity} ${id} has no record`).values;
+      const known = detail(fold.details, id);
+      write(columns.map((column) => column.cell(id, features, known)));
+      if (++done % TURN_ROWS === 0) await this.#turn(table, done, total);
+    }
+  }
+
+  async #read(step: "events" | ExportTableName, last_sequence: number | undefined, onMessage: Parameters<typeof readStream>[3]): Promise<ReadRange> {
+    const { source, signal, onProgress } = this.#options;
+    const stream = await source.streamInfo(STREAM_EVENTS);
+    const first = Math.max(1, stream?.first_sequence ?? 1);
+    const last = last_sequence ?? stream?.last_sequence ?? 0;
+    let messages = 0;
+    const range = await readStream(source, STREAM_EVENTS, { last_sequence: last }, (message) => {
+      signal.throwIfAborted();
+      onMessage(message);
+      if (++messages % PROGRESS_EVENTS === 0) onProgress?.(step, message.sequence - first + 1, last - first + 1);
+    });
+    if (step === "events") onProgress?.(step, messages, messages);
+    return range;
+  }
+
+  /** Lets the process see a signal. */
+  async #turn(table: ExportTableName, done: number, total: number): Promise<void> {
+    this.#options.onProgress?.(table, done, total);
+    await new Promise(setImmediate);
+    this.#options.signal.throwIfAborted();
+  }
+}
