@@ -23,6 +23,15 @@ export function mix32(value: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
+/**
+ * Everything that a sketch of this precision, or a lower one, can know of a hash: its register and its rank. Hashes of one
+ * class change every such sketch alike.
+ */
+export function sketchClass(hash: number, precision: number): number {
+  const rank = Math.clz32((hash << precision) | (1 << (precision - 1))) + 1;
+  return (hash >>> (32 - precision)) * 32 + rank;
+}
+
 /** Σ over an infinite series; both converge in a few dozen steps (Ertl 2017, algorithm 6). */
 function sigma(x: number): number {
   if (x === 1) return Number.POSITIVE_INFINITY;

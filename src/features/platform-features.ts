@@ -8,8 +8,10 @@ import { count, sum } from "./scalar-aggregators.ts";
 
 const { state, stored, days, derived } = featuresOf("platform", { personal: false });
 
+/** The highest that any sketch of learners has: who is forgotten keeps their place in all of them. */
+export const LEARNER_SKETCH_PRECISION = 11;
 /** 2,048 registers: 2.3 %, about 2 KB a day. */
-const learners = distinct(11);
+const learners = distinct(LEARNER_SKETCH_PRECISION);
 const learner = { value: (e: { readonly learner_id: string }) => hash32(e.learner_id) };
 
 /** One record a UTC day of event time; late events amend their day, however late they come. */

@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FeatureStore } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { ArchiveKeeper } from "./archive-keeper.ts";
 import type { IngestProgress } from "./ingest.ts";
 
 /** A commit waits for the disk: some milliseconds on a good one. */
 const COMMIT_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 const BATCH_BUCKETS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+
+type ArchiveFigures = ArchiveKeeper["status"];
 
 export interface IngestMetricsOptions {
   /** Directory of the feature store, for its size. */
@@ -58,6 +61,17 @@ export class IngestMetrics {
   watchStore(store: Pick<FeatureStore, "pageUse">): void {
     this.#sampled("tidemark_ingest_store_pages", "Pages of the feature store's file", () => store.pageUse().pages);
     this.#sampled("tidemark_ingest_store_free_pages", "Pages of the feature store's file that hold nothing, for later commits to use", () => store.pageUse().free_pages);
+  }
+
+  /** From now on also how far the archive has come. */
+  watchArchive(status: () => ArchiveFigures): void {
+    this.#sampled("tidemark_archive_sequence", "Sequence of EVENTS up to which it is archived", () => status().sequence);
+    this.#sampled("tidemark_archive_lag_events", "Messages of EVENTS not archived yet, those of the open segment among them", () => status().lag);
+    this.#sampled("tidemark_archive_segments", "Segments written by this process", () => status().segments);
+    this.#sampled("tidemark_archive_written_bytes", "Bytes of messages in them, before compression", () => status().bytes);
+    this.#sampled("tidemark_archive_lost_events", "Messages that left the stream before they were archived", () => status().lost);
+    this.#sampled("tidemark_archive_failures", "Times that archiving stopped and began again", () => status().failures);
+    this.#sampled("tidemark_archive_forgotten_learners", "Erased learners made anonymous in the archive by this process", () => status().forgotten);
   }
 
   /** Takes in what `onProgress` of ingest is called with. */

@@ -8,6 +8,7 @@ import type { Logger } from "../lib/log.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import { decodeEvent, isRefusal } from "./decode.ts";
 import type { Broker } from "./nats.ts";
+import type { StreamSource } from "./read-stream.ts";
 import { StreamFold } from "./stream-fold.ts";
 
 const BATCH_EVENTS_MAX = 16_384;
@@ -43,6 +44,8 @@ export interface IngestProgress {
 
 export interface IngestOptions {
   readonly broker: Broker;
+  /** Where EVENTS is read from, such as EventHistory; the broker's stream alone unless given. */
+  readonly events?: StreamSource;
   readonly store: FeatureStore;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -55,7 +58,7 @@ export interface IngestOptions {
 /**
  * Folds EVENTS and CONTROL into the store until `signal`, each stream with its own cursor. Rejects, with a code and
  * what to do about it, when the store and a stream do not belong together (`stream_missing`, `stream_recreated`,
- * `cursor_ahead`, `gap_below_first`, `cursor_mismatch`); while the broker is away it waits.
+ * `cursor_ahead`, `gap_below_first`, `cursor_mismatch`; with an archive `erased_since`, `archive_ahead`, `archive_damaged`); while the broker is away it waits.
  */
 export async function runIngest(options: IngestOptions): Promise<void> {
   const { broker, store, logger, clock, signal } = options;
@@ -101,6 +104,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   const common = { broker, batch_max, logger, clock, onCommit };
   const events = new StreamFold({
     ...common,
+    source: options.events ?? broker,
     stream: STREAM_EVENTS,
     cursor: store.cursor(STREAM_EVENTS),
     fold: (message) => {
@@ -113,6 +117,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   });
   const controls = new StreamFold({
     ...common,
+    source: broker,
     stream: STREAM_CONTROL,
     cursor: store.cursor(STREAM_CONTROL),
     fold: (message) => {

@@ -41,6 +41,8 @@ const NANOS_PER_MS = 1_000_000;
 /** The broker forgets a consumer that nobody has asked for messages this long. */
 const CONSUMER_IDLE_MS = 60_000;
 const API_NOT_FOUND = 404;
+/** What the broker answers, beside 400, when it is to delete a message that it does not have. */
+const API_NO_MESSAGE = 10057;
 
 export interface ConnectOptions {
   readonly url: string;
@@ -163,6 +165,16 @@ export class Broker {
     const query = "sequence" in which ? { seq: which.sequence } : "from_sequence" in which ? { seq: which.from_sequence, next_by_subj: ">" } : { last_by_subj: which.last_by_subject };
     const stored = await this.#ask(() => this.#manager.streams.getMessage(stream, query));
     return stored === undefined ? undefined : { subject: stored.subject, sequence: stored.seq, time_ms: stored.time.getTime(), data: stored.data };
+  }
+
+  /** Overwrites a stored message and deletes it; whether it was there. */
+  async deleteMessage(stream: string, sequence: number): Promise<boolean> {
+    try {
+      return (await this.#ask(() => this.#manager.streams.deleteMessage(stream, sequence))) ?? false;
+    } catch (error) {
+      if (error instanceof TidemarkError && error.cause instanceof NatsError && error.cause.api_error?.err_code === API_NO_MESSAGE) return false;
+      throw error;
+    }
   }
 
   async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {

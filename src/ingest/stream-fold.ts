@@ -9,6 +9,7 @@ import type { Refusal } from "./decode.ts";
 import type { Broker, Consumption, DeliveredMessage, StreamState } from "./nats.ts";
 import { PayloadCopy } from "./payload-copy.ts";
 import { checkMessage, checkPosition } from "./position.ts";
+import type { StreamSource } from "./read-stream.ts";
 
 /**
  * A batch that keeps growing is committed at this age, whatever more is on its way. With more than a full batch on its way nothing is
@@ -21,6 +22,8 @@ const BOOT_RETRY_MAX_MS = 5_000;
 
 export interface StreamFoldOptions {
   readonly broker: Broker;
+  /** Where the stream is read from. */
+  readonly source: StreamSource;
   readonly stream: string;
   readonly cursor: Cursor | undefined;
   readonly batch_max: number;
@@ -97,7 +100,7 @@ export class StreamFold {
 
   /** Returns after `signal` once everything folded is committed; rejects when the stream cannot be folded further. */
   async run(signal: AbortSignal): Promise<void> {
-    const { broker, stream, cursor, onCommit } = this.#options;
+    const { source, stream, cursor, onCommit } = this.#options;
     const state = await this.#boot(signal);
     if (state === undefined) return;
     this.#created = state.created;
@@ -116,7 +119,7 @@ export class StreamFold {
     });
     // The identity goes along: while the broker is away before this opens, the stream could be replaced by another.
     const start = { start_sequence: cursor === undefined ? 1 : cursor.sequence + 1, stream_created: this.#created };
-    const opening = broker.consume(stream, start, (message) => this.#onMessage(message));
+    const opening = source.consume(stream, start, (message) => this.#onMessage(message));
     const consuming = opening.then((consumption) => {
       this.#consumption = consumption;
       if (this.#settling !== undefined || this.#held) consumption.pause();
@@ -127,10 +130,10 @@ export class StreamFold {
   }
 
   async #boot(signal: AbortSignal): Promise<StreamState | undefined> {
-    const { broker, stream, clock, logger } = this.#options;
+    const { source, stream, clock, logger } = this.#options;
     for (let wait_ms = BOOT_RETRY_MIN_MS; !signal.aborted; wait_ms = Math.min(BOOT_RETRY_MAX_MS, wait_ms * 2)) {
       try {
-        const state = await broker.streamInfo(stream);
+        const state = await source.streamInfo(stream);
         if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: run the set-up that creates the streams first`);
         await this.#checkCursor(state);
         return state;
@@ -145,13 +148,13 @@ export class StreamFold {
 
   /** Identity, range, and the very message that the store's cursor stands on. */
   async #checkCursor(state: StreamState): Promise<void> {
-    const { broker, stream, cursor, logger } = this.#options;
+    const { source, stream, cursor, logger } = this.#options;
     if (cursor === undefined) return;
     checkPosition(stream, cursor, state);
     const { sequence, message_hash } = cursor;
     // Dropped by the stream's limits: the position is still continued, but nothing is left to compare.
     if (sequence < state.first_sequence || sequence === 0) return;
-    const message = await broker.getMessage(stream, { sequence });
+    const message = await source.getMessage(stream, { sequence });
     if (message !== undefined) checkMessage(stream, message_hash, message);
     else logger.warn({ stream, sequence }, "the last message folded was deleted from the stream, so that it cannot be compared");
   }

@@ -1,0 +1,86 @@
+import { randomBytes } from "node:crypto";
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
+import type { Clock } from "../lib/clock.ts";
+import { errorMessage } from "../lib/errors.ts";
+import type { Logger } from "../lib/log.ts";
+import { DAY_MS, SECOND_MS } from "../lib/time.ts";
+import { compactArchive, type CompactionResult } from "./archive-compaction.ts";
+import { type ArchiverStatus, EventArchiver } from "./archiver.ts";
+import { purgeForgotten } from "./erasure-purge.ts";
+import type { EventArchive } from "./event-archive.ts";
+import type { Broker } from "./nats.ts";
+
+const COMPACTION_INTERVAL_MS = DAY_MS;
+/** How often it is looked whether a day is over. */
+const CHECK_MS = 30 * SECOND_MS;
+/** What the fold may be behind by before it needs the processor for itself. */
+const BUSY_LAG = 16_384;
+
+export interface ArchiveKeeperOptions {
+  readonly broker: Broker;
+  readonly archive: EventArchive;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long after a learner's erasure, by the broker's clock, the archive keeps their events as they were. */
+  readonly erasure_delay_ms: number;
+  /** Messages that the fold is behind. */
+  readonly lag: () => number;
+}
+
+/** Erased learners are forgotten: in the archive, then in the stream. How many messages the stream lost. */
+export async function forgetErased(
+  options: Pick<ArchiveKeeperOptions, "broker" | "archive" | "clock" | "logger" | "erasure_delay_ms">,
+  signal?: AbortSignal,
+): Promise<CompactionResult & { readonly purged: number }> {
+  const { broker, archive, clock, logger, erasure_delay_ms } = options;
+  const stream = await broker.streamInfo(STREAM_EVENTS);
+  if (stream === undefined) return { forgotten: 0, segments: 0, messages: 0, waiting: 0, purged: 0 };
+  const interruption = signal === undefined ? {} : { signal };
+  const result = await compactArchive({ archive, stream_created: stream.created, clock, random: randomBytes, logger, delay_ms: erasure_delay_ms, ...interruption });
+  return { ...result, purged: await purgeForgotten(broker, archive, signal) };
+}
+
+/** Beside the fold: writes what it folds to the archive, and once a day forgets who was erased. Nothing that fails in here stops the fold. */
+export class ArchiveKeeper {
+  readonly #options: ArchiveKeeperOptions;
+  readonly #archiver: EventArchiver;
+  #forgotten = 0;
+
+  constructor(options: ArchiveKeeperOptions) {
+    this.#options = options;
+    const { broker, archive, clock, logger, lag } = options;
+    this.#archiver = new EventArchiver({ broker, archive, clock, logger, busy: () => lag() > BUSY_LAG });
+  }
+
+  get status(): ArchiverStatus & { readonly forgotten: number } {
+    return { ...this.#archiver.status, forgotten: this.#forgotten };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#archiver.run(signal), this.#forgetDaily(signal)]);
+  }
+
+  async #forgetDaily(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options;
+    let next_ms = clock.now_ms() + CHECK_MS;
+    while (!signal.aborted) {
+      if (clock.now_ms() >= next_ms) {
+        next_ms = clock.now_ms() + COMPACTION_INTERVAL_MS;
+        try {
+          this.#forgotten += (await forgetErased(this.#options, signal)).forgotten;
+        } catch (error) {
+          if (!signal.aborted) logger.error({ error: errorMessage(error) }, "erased learners could not be forgotten in the archive; it will be tried again tomorrow");
+        }
+      }
+      await sleep(CHECK_MS, signal);
+    }
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

@@ -1,0 +1,159 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
+import { openLmdbStore } from "../features/lmdb-store.ts";
+import { MemoryStore } from "../features/memory-store.ts";
+import type { FeatureStoreReader } from "../features/store.ts";
+import { must } from "../lib/assert.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/log.ts";
+import { Prng } from "../lib/prng.ts";
+import { DAY_MS, formatTime } from "../lib/time.ts";
+import { forgetErased } from "./archive-keeper.ts";
+import { EventArchiver } from "./archiver.ts";
+import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
+import { EventArchive } from "./event-archive.ts";
+import { EventHistory } from "./event-history.ts";
+import { runIngest } from "./ingest.ts";
+import { Broker } from "./nats.ts";
+import type { StreamSource } from "./read-stream.ts";
+import { sampleEvents } from "./sample-events.ts";
+
+const processPath = join(import.meta.dirname, "../../dist/src/ingest/ingest-process.js");
+let directory: string;
+let server: EmbeddedBroker;
+let broker: Broker;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "tidemark-archive-"));
+  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
+  broker = await Broker.connect({ url: server.url, name: "test" });
+});
+afterEach(async () => {
+  await broker.close();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const stream = async (): Promise<{ created: string; first_sequence: number; last_sequence: number }> => must(await broker.streamInfo(STREAM_EVENTS), "EVENTS");
+
+async function publish(events: readonly { readonly subject: string; readonly data: Uint8Array }[]): Promise<void> {
+  const publisher = broker.bulkPublisher({ window: 500 });
+  for (const { subject, data } of events) await publisher.publish(subject, data);
+  await publisher.flush();
+}
+
+const contents = (store: FeatureStoreReader): string[] => [...store.dump()].map(({ database, key, value }) => `${database} ${key} ${Buffer.from(value).toString("hex")}`);
+
+async function fold(events: StreamSource): Promise<string[]> {
+  const { last_sequence } = await stream();
+  const store = new MemoryStore();
+  const stop = new AbortController();
+  const onProgress = ({ sequence }: { sequence: number }): void => {
+    if (sequence >= last_sequence) stop.abort();
+  };
+  await runIngest({ broker, events, store, logger: silentLogger, clock: systemClock, signal: stop.signal, onProgress });
+  return contents(store);
+}
+
+it("folds again what the stream has dropped", { timeout: 60_000 }, async () => {
+  await broker.ensureStreams({ EVENTS: { bytes_max: 400_000, age_max_ms: 0 } });
+  const archive = new EventArchive(join(directory, "archive"));
+  const stop = new AbortController();
+  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 30_000 });
+  const archiving = archiver.run(stop.signal);
+  const all = new MemoryStore();
+  const live = new AbortController();
+  let folded = 0;
+  const folding = runIngest({ broker, store: all, logger: silentLogger, clock: systemClock, signal: live.signal, onProgress: ({ sequence }) => (folded = sequence) });
+  const events = sampleEvents("a", 6_000, Date.now());
+  for (let i = 0; i < events.length; i += 300) {
+    await publish(events.slice(i, i + 300));
+    await vi.waitFor(() => expect(Math.max(i + 300 - archiver.status.sequence, i + 300 - folded)).toBeLessThan(1_000), 10_000);
+  }
+  await vi.waitFor(() => expect(folded).toBe(events.length), 10_000);
+  live.abort();
+  await folding;
+  stop.abort();
+  await archiving;
+  expect((await stream()).first_sequence).toBeGreaterThan(1_000);
+  await expect(fold(broker)).resolves.not.toEqual(contents(all));
+  expect(await fold(new EventHistory(broker, archive))).toEqual(contents(all));
+  expect(archiver.status).toMatchObject({ lost: 0, failures: 0 });
+});
+
+it("is whole whenever its writer is killed, and so is what is folded from it", { timeout: 120_000 }, async () => {
+  expect(existsSync(processPath), "run the build first").toBe(true);
+  await broker.ensureStreams();
+  const random = new Prng("archive");
+  const events = sampleEvents("k", 8_000, Date.now());
+  const store_path = join(directory, "features");
+  const archive_path = join(directory, "archive");
+  const run = async (signal: "SIGKILL" | "SIGTERM", until: () => Promise<boolean>): Promise<void> => {
+    const child = spawn(process.execPath, [processPath, server.url, store_path, archive_path], { stdio: ["ignore", "ignore", "inherit"] });
+    const ended = once(child, "exit");
+    while (child.exitCode === null && !(await until())) await systemClock.sleep(2);
+    child.kill(signal);
+    await ended;
+  };
+  const archive = new EventArchive(archive_path);
+  const archived = async (): Promise<number> => (await archive.index((await stream()).created)).last_sequence;
+  for (let kill = 0; kill < 8; kill++) {
+    const publishing = publish(events.slice(kill * 1_000, (kill + 1) * 1_000));
+    const wanted = (await archived()) + random.integer(700);
+    await run("SIGKILL", async () => (await archived()) >= wanted);
+    await publishing;
+  }
+  const last = (await stream()).last_sequence;
+  let folded = 0;
+  await run("SIGTERM", async () => {
+    const store = existsSync(join(store_path, "data.mdb")) ? openLmdbStore(store_path, { readonly: true }) : undefined;
+    folded = store?.cursor(STREAM_EVENTS)?.sequence ?? 0;
+    await store?.close();
+    return folded >= last && (await archived()) > last - 200;
+  });
+  const index = await archive.index((await stream()).created);
+  expect(index.gaps()).toEqual([]);
+  expect(index.segments[0]?.header.first_sequence).toBe(1);
+  const store = openLmdbStore(store_path, { readonly: true });
+  const dump = contents(store);
+  await store.close();
+  expect(await fold(broker)).toEqual(dump);
+  expect(await fold(new EventHistory(broker, archive))).toEqual(dump);
+});
+
+it("forgets an erased learner in the archive and in the stream, and folds to the same", { timeout: 60_000 }, async () => {
+  await broker.ensureStreams();
+  const now_ms = Date.now();
+  const encode = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+  const learner_id = "Somebody-1";
+  const view = (n: number, who: string): { subject: string; data: Uint8Array } => ({ subject: "events.exposure.C1", data: encode({ id: `v${n}${who}`, type: "exposure.viewed", time: formatTime(now_ms - 1_000), course_id: "C1", learner_id: who, price: 5 }) });
+  await publish(Array.from({ length: 400 }, (_, n) => view(n, n % 3 === 0 ? learner_id : `L${n % 7}`)));
+  await publish([{ subject: `events.learner.${learner_id}`, data: encode({ id: "gone", type: "learner.erased", time: formatTime(now_ms), learner_id }) }]);
+  await publish(sampleEvents("z", 400, now_ms));
+  const before = await fold(broker);
+  const archive = new EventArchive(join(directory, "archive"));
+  const stop = new AbortController();
+  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 8_000 });
+  const archiving = archiver.run(stop.signal);
+  await vi.waitFor(() => expect(archiver.status.sequence).toBeGreaterThan(600), 10_000);
+  stop.abort();
+  await archiving;
+  const options = { broker, archive, logger: silentLogger, clock: systemClock };
+  expect(await forgetErased({ ...options, erasure_delay_ms: DAY_MS })).toMatchObject({ forgotten: 0, waiting: 1, purged: 0 });
+  expect(await forgetErased({ ...options, erasure_delay_ms: 0 })).toMatchObject({ forgotten: 1, messages: 135, purged: 135 });
+  const history = new EventHistory(broker, archive);
+  expect(await fold(history)).toEqual(before);
+  const named: number[] = [];
+  const { last_sequence } = await stream();
+  for (let sequence = 1; sequence <= last_sequence; sequence++) {
+    const message = await broker.getMessage(STREAM_EVENTS, { sequence });
+    if (message !== undefined && Buffer.from(message.data).includes(learner_id)) named.push(sequence);
+  }
+  expect(named).toEqual([]);
+});
