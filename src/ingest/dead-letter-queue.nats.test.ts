@@ -120,6 +120,19 @@ it("leaves what would be refused again, unless forced: then it is refused as a m
   expect(open).toContain(before + 1);
 });
 
+it("publishes a corrected event in a letter's place, once, where it belongs; one that is still wrong stays", async () => {
+  await storeLetter(70_003, encode({ ...view("wrong"), price: -1 }));
+  const stored = (): ReturnType<typeof findDeadLetter> => findDeadLetter(broker, STREAM_EVENTS, 70_003);
+  const before = await last();
+  const still = await retryDeadLetter(broker, await stored(), systemClock, false, encode({ ...view("wrong"), price: "five" }));
+  expect(still).toMatchObject({ outcome: "refused_again", refusal: { field: "price" } });
+  const corrected = encode({ ...view("wrong"), course_id: "c2", price: 5 });
+  expect(await retryDeadLetter(broker, await stored(), systemClock, false, corrected)).toEqual({ outcome: "published", sequence: before + 1 });
+  expect(await retryDeadLetter(broker, await stored(), systemClock, false, corrected)).toMatchObject({ outcome: "published_before" });
+  expect((await broker.getMessage(STREAM_EVENTS, { sequence: before + 1 }))?.subject).toBe("events.exposure.c2");
+  expect(await countOf("wrong")).toBe(1);
+});
+
 it("says so when there is no such letter, or something else in its place", async () => {
   await expect(findDeadLetter(broker, STREAM_EVENTS, 999)).rejects.toMatchObject({ code: "unknown_dead_letter" });
   await broker.publish(deadLetterSubject(STREAM_EVENTS, 998), encode({ not: "a letter" }));

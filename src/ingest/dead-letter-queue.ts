@@ -1,10 +1,10 @@
 import { type DeadLetter, type DeadLetterReason, type DeadLetterRetry, deadLetterRetrySchema, deadLetterSchema } from "../contracts/dead-letter.ts";
-import { deadLetterRetrySubject, deadLetterSubject, STREAM_DLQ } from "../contracts/subjects.ts";
+import { deadLetterRetrySubject, deadLetterSubject, eventSubject, STREAM_DLQ } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import { SUBJECT_TAKEN } from "./dead-letters.ts";
-import { decodeEvent, isRefusal, type Refusal } from "./decode.ts";
+import { decodeBytes, decodeEvent, isRefusal, type Refusal } from "./decode.ts";
 import type { Broker, BrokerMessage } from "./nats.ts";
 import { readStream } from "./read-stream.ts";
 
@@ -110,16 +110,23 @@ export function letterBytes(letter: DeadLetter): Uint8Array {
   return Buffer.from(letter.payload_base64, "base64");
 }
 
+/** The subject that a corrected event belongs on, by its own fields; that of the letter where they do not say. */
+function correctedSubject(subject: string, data: Uint8Array): string {
+  const event = decodeBytes(data);
+  return isRefusal(event) ? subject : eventSubject(event, subject.startsWith("backfill.") ? "backfill" : "events");
+}
+
 /**
- * Publishes the message of a dead letter again, as it was, unless that was done before or this version of the fold would
+ * Publishes the message of a dead letter again, as it was or `corrected`, unless that was done before or this version of the fold would
  * refuse it again (`force` leaves that to the fold). The letter stays; a mark beside it says that it was retried, so that
  * running this any number of times, at the same time too, publishes once. Should it die between publishing and
  * marking, the message id stops a repeat within the broker's duplicate window, and the event's own id after it.
  */
-export async function retryDeadLetter(broker: Broker, { letter, retry }: StoredLetter, clock: Clock, force: boolean): Promise<RetryOutcome> {
+export async function retryDeadLetter(broker: Broker, { letter, retry }: StoredLetter, clock: Clock, force: boolean, corrected?: Uint8Array): Promise<RetryOutcome> {
   if (retry !== undefined) return { outcome: "published_before", sequence: retry.sequence };
-  const { stream, subject, sequence } = letter;
-  const data = letterBytes(letter);
+  const { stream, sequence } = letter;
+  const data = corrected ?? letterBytes(letter);
+  const subject = corrected === undefined ? letter.subject : correctedSubject(letter.subject, corrected);
   const message: BrokerMessage = { subject, sequence, time_ms: clock.now_ms(), data };
   const decoded = decodeEvent(message);
   if (isRefusal(decoded) && !force) return { outcome: "refused_again", refusal: decoded };
