@@ -1,9 +1,10 @@
+import { readFile } from "node:fs/promises";
 import { type DeadLetterReason, deadLetterReasons } from "../contracts/dead-letter.ts";
 import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { findDeadLetter, letterBytes, listDeadLetters, openDeadLetters, type RetryOutcome, retryDeadLetter, type StoredLetter } from "../ingest/dead-letter-queue.ts";
 import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
-import { TidemarkError } from "../lib/errors.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
@@ -103,18 +104,29 @@ function outcomeText(outcome: RetryOutcome): string {
   }
 }
 
+async function readCorrected(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new TidemarkError("bad_usage", `--file ${path} cannot be read: ${errorMessage(error)}`);
+  }
+}
+
 /** `tidemark dlq retry`: ends with 2 when a letter that was named would be refused again. */
 export async function runDlqRetry(context: CommandContext): Promise<number> {
   const { options } = context;
   const all = options["all"] === true;
   if (all === context.arguments.length > 0) throw new TidemarkError("bad_usage", "name the sequences to publish again, or give --all");
   const named = context.arguments.map(sequenceOf);
+  const file = options["file"];
+  if (file !== undefined && (all || named.length !== 1)) throw new TidemarkError("bad_usage", "--file corrects a single message: name its sequence");
+  const corrected = typeof file === "string" ? await readCorrected(file) : undefined;
   const stream = oneOf("--stream", options["stream"], FOLDED_STREAMS) ?? STREAM_EVENTS;
   return withBroker(context, async (broker) => {
     let left = 0;
     for (const sequence of all ? await openDeadLetters(broker, stream) : named) {
       if (context.signal.aborted) throw new TidemarkError("interrupted", "interrupted; what was published again is marked");
-      const outcome = await retryDeadLetter(broker, await findDeadLetter(broker, stream, sequence), systemClock, options["force"] === true);
+      const outcome = await retryDeadLetter(broker, await findDeadLetter(broker, stream, sequence), systemClock, options["force"] === true, corrected);
       if (outcome.outcome === "refused_again") left++;
       console.log(printable(`${stream} ${sequence}: ${outcomeText(outcome)}`));
     }

@@ -3,6 +3,8 @@ import { layoutIdentity, recordWidths } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { recordBytesMax } from "../features/record.ts";
 import { entityNames } from "../features/store.ts";
+import { ArchiveKeeper } from "../ingest/archive-keeper.ts";
+import { EventHistory } from "../ingest/event-history.ts";
 import { runIngest, type IngestProgress } from "../ingest/ingest.ts";
 import { IngestMetrics } from "../ingest/ingest-metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../ingest/metrics-server.ts";
@@ -10,6 +12,8 @@ import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
+import { DAY_MS } from "../lib/time.ts";
+import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
@@ -51,7 +55,9 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const store_path = join(config.data_dir, "features");
   const metrics = new IngestMetrics({ store_path, clock: systemClock });
   const tell = createReporter();
+  let lag = Number.POSITIVE_INFINITY;
   const onProgress = (progress: IngestProgress): void => {
+    lag = progress.lag;
     metrics.update(progress);
     tell(progress);
   };
@@ -59,9 +65,16 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-ingest", signal });
   const store = openLmdbStore(store_path, { readonly: false });
   metrics.watchStore(store);
+  const archive = eventArchive(config);
+  const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, lag: () => lag });
+  if (keeper !== undefined) metrics.watchArchive(() => keeper.status);
+  const ended = new AbortController();
+  const keeping = keeper?.run(AbortSignal.any([signal, ended.signal]));
   try {
-    await runIngest({ broker, store, logger, clock: systemClock, signal, onProgress });
+    await runIngest({ broker, ...(archive === undefined ? {} : { events: new EventHistory(broker, archive) }), store, logger, clock: systemClock, signal, onProgress });
   } finally {
+    ended.abort();
+    await keeping;
     await server?.close();
     await store.close();
     await broker.close();

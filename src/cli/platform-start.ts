@@ -7,6 +7,7 @@ import { must } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { readPlatform } from "../simulator/platform-file.ts";
+import { eventLimits } from "./archive.ts";
 import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
 import { askPrice } from "./first-price.ts";
 import { aborted } from "./lifetime.ts";
@@ -154,7 +155,7 @@ export class PlatformStart {
         what = `nats-server ${detail["version"]}`;
       }
       this.#broker = await this.#connect(url);
-      await this.#broker.ensureStreams();
+      await this.#broker.ensureStreams(eventLimits(this.#options.read.config));
       this.#options.lock.publish({ nats_url: url, url: this.#url });
       return `${what} on ${maskUrl(url)}`;
     });

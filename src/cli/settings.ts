@@ -59,6 +59,8 @@ const courses = whole(1, 1_000_000);
 const teachers = whole(1, 1_000_000);
 const enrollments = whole(1, 10_000_000);
 const weeks = whole(1, 520);
+const gib = whole(1, 1_048_576);
+const days = whole(0, 36_500);
 const tfBackend = oneOf(["auto", "tensorflow", "wasm", "cpu"]);
 const logLevel = oneOf(["debug", "info", "warn", "error", "silent"]);
 
@@ -69,6 +71,10 @@ export const settings = {
   data_dir: setting("TIDEMARK_DATA_DIR", path, z.string().min(1, path), "./data", "everything that is kept: broker, features, models, logs"),
   nats_url: setting<string | null>("TIDEMARK_NATS_URL", natsUrl, z.string().refine(isNatsUrl, natsUrl), null, "broker to use; unset: the embedded one of `tidemark start`"),
   nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
+  events_max_gib: setting("TIDEMARK_EVENTS_MAX_GIB", gib.type, gib.schema, 8, "space that EVENTS may take in the broker, in GiB; beyond it the oldest events leave the stream"),
+  events_max_days: setting("TIDEMARK_EVENTS_MAX_DAYS", days.type, days.schema, 400, "age at which events leave the stream, in days; 0: never"),
+  archive_dir: setting<string | null>("TIDEMARK_ARCHIVE_DIR", `${path}, or none`, z.string().min(1, path), null, "where EVENTS is archived, so that what left the stream can be folded again; unset: archive in the data directory; none: nowhere"),
+  erasure_delay_days: setting("TIDEMARK_ERASURE_DELAY_DAYS", days.type, days.schema, 7, "days after a learner's erasure until their events are made anonymous in the archive and deleted from the stream; replicas must have folded the erasure by then"),
   tf_backend: setting("TIDEMARK_TF_BACKEND", tfBackend.type, tfBackend.schema, "auto", "TensorFlow backend of training; auto tries tensorflow, wasm, cpu"),
   serve_workers: setting("TIDEMARK_SERVE_WORKERS", workers.type, workers.schema, availableParallelism(), "processes that answer price calls; default: one a core"),
   train_interval_hours: setting("TIDEMARK_TRAIN_INTERVAL_HOURS", interval.type, interval.schema, 6, "hours between scheduled training runs"),

@@ -1,10 +1,12 @@
 import { availableParallelism } from "node:os";
+import { EventHistory } from "../ingest/event-history.ts";
 import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { HOUR_MS, MINUTE_MS } from "../lib/time.ts";
 import { createTrainingPool } from "../training/pool.ts";
 import { trainElasticity } from "../training/train-elasticity.ts";
 import { runTrainRole } from "../training/train-role.ts";
+import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
@@ -39,14 +41,16 @@ export async function runTrainCommand({ read: { config }, options, signal }: Com
   const logger = createLogger("train", config.log_level, scheduled ? undefined : process.stderr);
   const backend = config.tf_backend === "auto" ? undefined : config.tf_backend;
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-train", signal });
+  const archive = eventArchive(config);
+  const events = archive && new EventHistory(broker, archive);
   try {
     if (scheduled) {
-      await runTrainRole({ broker, logger, clock: systemClock, interval_ms: config.train_interval_hours * HOUR_MS, seed: config.seed, backend, code_version: programVersion(), signal });
+      await runTrainRole({ broker, events, logger, clock: systemClock, interval_ms: config.train_interval_hours * HOUR_MS, seed: config.seed, backend, code_version: programVersion(), signal });
       return EXIT_OK;
     }
     const pool = await createTrainingPool({ threads: availableParallelism(), deadline_ms: RUN_DEADLINE_MS, backend, logger });
     try {
-      const trained = await trainElasticity({ broker, pool, seed: config.seed, clock: systemClock, logger, code_version: programVersion() });
+      const trained = await trainElasticity({ broker, events, pool, seed: config.seed, clock: systemClock, logger, code_version: programVersion() });
       console.log(options["json"] === true ? JSON.stringify({ ...trained, artifact: { ...trained.artifact, model: undefined } }, null, 2) : resultText(trained));
     } finally {
       await pool.close();

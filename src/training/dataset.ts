@@ -3,7 +3,7 @@ import type { StreamEvent } from "../contracts/events.ts";
 import type { CountData } from "../contracts/worker-protocol.ts";
 import { DatasetReplay, type CourseRow } from "../features/replay.ts";
 import { decodeEvent, isRefusal } from "../ingest/decode.ts";
-import type { Broker } from "../ingest/nats.ts";
+import type { StreamSource } from "../ingest/read-stream.ts";
 import { replayEvents, type ReplayedRange } from "../ingest/replay-events.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { DAY_MS } from "../lib/time.ts";
@@ -30,7 +30,7 @@ export interface TrainingDataset extends Split {
 }
 
 /** The first event that decodes, from a sequence on in a direction. */
-async function eventNear(broker: Pick<Broker, "getMessage">, from: number, step: 1 | -1): Promise<StreamEvent> {
+async function eventNear(broker: Pick<StreamSource, "getMessage">, from: number, step: 1 | -1): Promise<StreamEvent> {
   for (let tried = 0; tried < REFUSALS_MAX && from + tried * step > 0; tried++) {
     const message = await broker.getMessage(STREAM_EVENTS, { sequence: from + tried * step });
     const event = message === undefined ? undefined : decodeEvent(message);
@@ -43,7 +43,7 @@ async function eventNear(broker: Pick<Broker, "getMessage">, from: number, step:
  * The last moment that the stream knows of: of its last event or, where history was imported after it, of the last live
  * one. Otherwise one old event that is imported late would leave everything after its date out of the dataset.
  */
-export async function knownUpTo(broker: Pick<Broker, "getMessage">, last_sequence: number): Promise<number> {
+export async function knownUpTo(broker: Pick<StreamSource, "getMessage">, last_sequence: number): Promise<number> {
   const last = await eventNear(broker, last_sequence, -1);
   const live = await broker.getMessage(STREAM_EVENTS, { last_by_subject: LIVE_SUBJECTS });
   if (live === undefined || live.sequence >= last.sequence) return last.known_at_ms;
@@ -88,7 +88,7 @@ export function countData(rows: readonly CourseRow[]): CountData {
  * Replays EVENTS up to its present end into weekly course rows. Weeks count back from the last moment known, so
  * that the newest week is whole. Throws TidemarkError("too_little_data") when there is nothing to learn from.
  */
-export async function buildDataset(broker: Broker, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
+export async function buildDataset(broker: StreamSource, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
   const stream = await broker.streamInfo(STREAM_EVENTS);
   if (stream === undefined || stream.messages === 0) throw new TidemarkError("too_little_data", "the stream EVENTS is empty");
   const from_ms = (await eventNear(broker, stream.first_sequence, 1)).event_time_ms;

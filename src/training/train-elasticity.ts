@@ -4,6 +4,7 @@ import type { FitResult, FitTask } from "../contracts/worker-protocol.ts";
 import type { CourseRow } from "../features/replay.ts";
 import { promoteModel } from "../ingest/control.ts";
 import type { Broker } from "../ingest/nats.ts";
+import type { StreamSource } from "../ingest/read-stream.ts";
 import type { Clock } from "../lib/clock.ts";
 import { exp } from "../lib/exp-log.ts";
 import type { Logger } from "../lib/log.ts";
@@ -19,6 +20,8 @@ import type { TrainingPool } from "./pool.ts";
 
 export interface TrainOptions {
   readonly broker: Broker;
+  /** Where EVENTS is read from, such as EventHistory; the broker's stream alone unless given. */
+  readonly events?: StreamSource | undefined;
   readonly pool: TrainingPool;
   readonly seed: number;
   readonly clock: Clock;
@@ -110,7 +113,7 @@ async function fitAll({ data, train_end, validation_end }: TrainingDataset, vali
 export async function trainElasticity(options: TrainOptions): Promise<TrainResult> {
   const { broker, seed, clock, logger, code_version, onProgress = () => undefined, signal } = options;
   const trained_at = formatTime(clock.now_ms());
-  const dataset = await buildDataset(broker, onProgress, signal);
+  const dataset = await buildDataset(options.events ?? broker, onProgress, signal);
   const { rows, range, train_end, validation_end } = dataset;
   const validation = new HeldOut(rows.filter((row) => row.period >= train_end && row.period < validation_end));
   const test = new HeldOut(rows.filter((row) => row.period >= validation_end));

@@ -1,5 +1,6 @@
 import type { TensorBackend } from "../contracts/worker-protocol.ts";
 import type { Broker } from "../ingest/nats.ts";
+import type { StreamSource } from "../ingest/read-stream.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -10,6 +11,7 @@ import { trainElasticity } from "./train-elasticity.ts";
 
 export interface TrainRoleOptions {
   readonly broker: Broker;
+  readonly events?: StreamSource | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly interval_ms: number;
@@ -35,7 +37,7 @@ async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<voi
  * tried again; nothing but the signal ends the role.
  */
 export async function runTrainRole(options: TrainRoleOptions): Promise<void> {
-  const { broker, logger, clock, interval_ms, seed, backend, signal, code_version = "unknown" } = options;
+  const { broker, events, logger, clock, interval_ms, seed, backend, signal, code_version = "unknown" } = options;
   let pool: TrainingPool | undefined;
   let failures = 0;
   let first = true;
@@ -49,7 +51,7 @@ export async function runTrainRole(options: TrainRoleOptions): Promise<void> {
           report({ type: "ready", detail: { backend: chosen, threads: THREADS } });
         }
         if (failures > 0 || !first || (await promotedModel(broker)) === undefined) {
-          const { promoted, reason } = await trainElasticity({ broker, pool, seed, clock, logger, code_version, signal, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
+          const { promoted, reason } = await trainElasticity({ broker, events, pool, seed, clock, logger, code_version, signal, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
           report({ type: "outcome", ok: promoted, reason });
         }
         failures = 0;
