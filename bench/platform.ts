@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLmdbStore } from "../src/features/lmdb-store.ts";
+import { resolvedPath } from "../src/features/store-directory.ts";
 import { startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
@@ -53,7 +54,7 @@ export async function startPlatform(quick: boolean): Promise<Platform> {
     const whole = { ...defaultPlatform, end_ms: defaultEnd(systemClock.now_ms()) };
     const config = quick ? { ...whole, enrollments: 8_000, weeks: 16 } : whole;
     await publishHistory(broker, config, {});
-    await roles.orFailure(caughtUp(broker, join(directory, "features")));
+    await roles.orFailure(caughtUp(broker, join(directory, "features", "current")));
     await roles.orFailure(once(roles.spawn("train"), "exit"));
     roles.spawn("serve");
     const url = `http://127.0.0.1:${port}`;
@@ -69,7 +70,7 @@ export async function startPlatform(quick: boolean): Promise<Platform> {
 async function caughtUp(broker: Broker, features: string): Promise<void> {
   const last = must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
   while (!existsSync(join(features, "data.mdb"))) await systemClock.sleep(50);
-  const store = openLmdbStore(features, { readonly: true });
+  const store = openLmdbStore(resolvedPath(features), { readonly: true });
   try {
     while ((store.cursor("EVENTS")?.sequence ?? 0) < last) await systemClock.sleep(50);
   } finally {

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BUCKET_MODELS } from "../src/contracts/subjects.ts";
 import type { ModelPromoted } from "../src/contracts/control.ts";
+import { layoutIdentity } from "../src/features/feature-set.ts";
+import { StoreDirectory } from "../src/features/store-directory.ts";
 import { promoteModel } from "../src/ingest/control.ts";
 import { startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
@@ -109,7 +111,8 @@ async function withBroker<T>(use: (directory: string, url: string, broker: Broke
 
 function measure(scale: number, champion: Champion, quick: boolean): Promise<Size> {
   return withBroker(async (directory, url, broker) => {
-    const features = join(directory, "features");
+    const stores = new StoreDirectory(join(directory, "features"));
+    const { path: features } = stores.prepare(layoutIdentity);
     const mode = quick ? "quick" : "full";
     const preloaded = await runChild<Preloaded>("preload", [features, String(scale), mode], 300_000);
     await broker.putObject(BUCKET_MODELS, champion.promotion.artifact, champion.bytes);

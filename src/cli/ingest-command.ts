@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { layoutIdentity, recordWidths } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { recordBytesMax } from "../features/record.ts";
+import { StoreDirectory } from "../features/store-directory.ts";
 import { entityNames } from "../features/store.ts";
 import { ArchiveKeeper } from "../ingest/archive-keeper.ts";
 import { EventHistory } from "../ingest/event-history.ts";
@@ -20,6 +21,8 @@ import { createLogger } from "./logger.ts";
 import { brokerUrl } from "./nats-url.ts";
 
 const REPORT_INTERVAL_MS = 200;
+/** A new store takes the old one's place once it is at most so many messages behind: a fraction of a second. */
+const CAUGHT_UP_LAG = 1_000;
 
 /** Reports readiness once, and progress often enough to draw but not with every batch. */
 function createReporter(): (progress: IngestProgress) => void {
@@ -52,12 +55,22 @@ async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger
 export async function runIngestCommand({ read: { config }, signal }: CommandContext): Promise<number> {
   const logger = createLogger("ingest", config.log_level);
   logLayout(logger);
-  const store_path = join(config.data_dir, "features");
+  const directory = new StoreDirectory(join(config.data_dir, "features"));
+  const { path: store_path, current } = directory.prepare(layoutIdentity);
+  let refolding = !current;
+  if (refolding) logger.warn({ layout: layoutIdentity, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
   const metrics = new IngestMetrics({ store_path, clock: systemClock });
   const tell = createReporter();
   let lag = Number.POSITIVE_INFINITY;
   const onProgress = (progress: IngestProgress): void => {
     lag = progress.lag;
+    // Not before the first batch: at boot nothing is folded yet.
+    if (refolding && progress.batches > 0 && lag <= CAUGHT_UP_LAG) {
+      refolding = false;
+      directory.promote(layoutIdentity);
+      directory.sweep();
+      logger.info({ layout: layoutIdentity, sequence: progress.sequence }, "the new feature store takes the old one's place");
+    }
     metrics.update(progress);
     tell(progress);
   };

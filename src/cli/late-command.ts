@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { resolvedPath, StoreDirectory } from "../features/store-directory.ts";
 import type { FeatureStoreReader, LateUpdate } from "../features/store.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, formatTime } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
@@ -61,7 +62,7 @@ function lateJson({ states, updates, listed }: LateReport): string {
 /** `tidemark late`: what the fold of this host's store left out, by state, and the newest updates of it. */
 export async function runLateCommand({ read: { config }, options }: CommandContext): Promise<number> {
   const limit = options["limit"] === undefined ? LIST_LIMIT : wholeOption("--limit", options["limit"], LIST_LIMIT_MAX);
-  const store = openLmdbStore(join(config.data_dir, "features"), { readonly: true });
+  const store = openLmdbStore(resolvedPath(new StoreDirectory(join(config.data_dir, "features")).current), { readonly: true });
   try {
     const report = lateReport(store, limit);
     console.log(options["json"] === true ? lateJson(report) : lateText(report));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { StoreDirectory } from "../features/store-directory.ts";
 import { silentLogger } from "../lib/log.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { START_MS } from "./testing.ts";
@@ -23,8 +24,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-async function writeStore(course_id: string): Promise<void> {
-  const store = openLmdbStore(join(directory, "features"), { readonly: false });
+async function writeStore(course_id: string, path = join(directory, "features")): Promise<void> {
+  const store = openLmdbStore(path, { readonly: false });
   const writer = new FeatureWriter(store);
   const time = new Date(START_MS).toISOString();
   const event = { id: "u", type: "course.upserted", time, course_id, teacher_id: "t", category: "art", difficulty_level: "expert", quality_tier: "elite", base_price: 10, launched_at: time } as const;
@@ -71,6 +72,38 @@ describe("LmdbFeatureSource", () => {
     expect(source.current).toBeUndefined();
     expect(source.reason).toContain("layout another");
     expect(warnings.length).toBe(1);
+  });
+
+  test("goes over to the store that the link leads to, without a moment between; one that it cannot read changes nothing", async () => {
+    const stores = new StoreDirectory(join(directory, "stores"));
+    const linked = new LmdbFeatureSource(stores.current, { ...silentLogger, warn: (_fields, message) => void warnings.push(message) });
+    await writeStore("c1", stores.prepare("first").path);
+    await linked.check();
+    expect(linked.current?.reader.courseSequence("c1")).toBe(1);
+    const before = linked.current;
+    await writeStore("c2", stores.prepare("second").path);
+    await linked.check();
+    expect(linked.current).toBe(before);
+    stores.promote("second");
+    stores.sweep();
+    let missing = 0;
+    const checking = linked.check();
+    for (let turn = 0; turn < 20; turn++) {
+      if (linked.current === undefined) missing++;
+      await new Promise(setImmediate);
+    }
+    await checking;
+    expect(missing).toBe(0);
+    expect(linked.current?.reader.courseSequence("c2")).toBe(1);
+    const other = openLmdbStore(stores.prepare("third").path, { readonly: false });
+    other.commit((batch) => batch.putLayout("third"));
+    await other.close();
+    stores.promote("third");
+    stores.sweep();
+    for (let i = 0; i < 3; i++) await linked.check();
+    expect(linked.current?.reader.courseSequence("c2")).toBe(1);
+    expect(warnings).toEqual([expect.stringContaining("restart with that version")]);
+    await linked.close();
   });
 
   test("a directory that holds no store is a reason, not a crash", async () => {

@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { resolvedPath } from "../features/store-directory.ts";
 import type { FeatureStoreReader } from "../features/store.ts";
-import { errorMessage } from "../lib/errors.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -27,17 +28,19 @@ export function mustFeatures(source: FeatureSource): OpenFeatures {
 
 /**
  * Opens the LMDB directory that ingest writes, read-only, and watches it: `check` (every second) opens it once it
- * appears, and lets go of it when the directory was removed or replaced by another fold's.
+ * appears, lets go of it when the directory was removed, and goes over to the store that took its place.
  */
 export class LmdbFeatureSource implements FeatureSource {
-  readonly #path: string;
+  readonly #link: string;
   readonly #logger: Logger;
   #current: OpenFeatures | undefined;
+  /** Of the open store. */
+  #path = "";
   #identity = "";
   #reason = "The feature store is not open yet.";
 
   constructor(path: string, logger: Logger) {
-    this.#path = path;
+    this.#link = path;
     this.#logger = logger;
   }
 
@@ -50,24 +53,46 @@ export class LmdbFeatureSource implements FeatureSource {
   }
 
   async check(): Promise<void> {
-    const identity = this.#fileIdentity();
-    if (this.#current !== undefined && identity !== this.#identity) {
+    const path = resolvedPath(this.#link);
+    if (this.#current !== undefined && path !== this.#path) {
+      await this.#replace(path);
+      return;
+    }
+    if (this.#current !== undefined && fileIdentity(path) !== this.#identity) {
       await this.close();
-      this.#unavailable("The feature store was removed or replaced.");
+      this.#tell("The feature store was removed or replaced.");
     }
     if (this.#current !== undefined) return;
-    let store: FeatureStoreReader | undefined;
     try {
-      store = openLmdbStore(this.#path, { readonly: true });
-      this.#current = { store, reader: new FeatureReader(store) };
-      this.#identity = this.#fileIdentity();
-      this.#reason = "";
-      this.#logger.info({ path: this.#path }, "feature store opened");
+      this.#use(path, await openFeatures(path));
     } catch (error) {
-      // Opened, but of another layout: it would stay open once more at every check.
-      await store?.close();
-      this.#unavailable(`The feature store cannot be opened: ${errorMessage(error)}`);
+      this.#tell(`The feature store cannot be opened: ${errorMessage(error)}`);
     }
+  }
+
+  /** Another store took the open one's place: no request finds none. One that this version cannot read leaves the old one open, which nobody writes any more. */
+  async #replace(path: string): Promise<void> {
+    const before = this.#current;
+    try {
+      this.#use(path, await openFeatures(path));
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === "layout_mismatch") {
+        this.#tell("Another version's feature store took this one's place: restart with that version.");
+        return;
+      }
+      this.#current = undefined;
+      this.#tell(`The feature store cannot be opened: ${errorMessage(error)}`);
+    }
+    // Whoever reads does so in one turn of the event loop.
+    await before?.store.close();
+  }
+
+  #use(path: string, features: OpenFeatures): void {
+    this.#current = features;
+    this.#path = path;
+    this.#identity = fileIdentity(path);
+    this.#reason = "";
+    this.#logger.info({ path }, "feature store opened");
   }
 
   async close(): Promise<void> {
@@ -77,17 +102,28 @@ export class LmdbFeatureSource implements FeatureSource {
   }
 
   /** Logs a reason once, not every second. */
-  #unavailable(reason: string): void {
-    if (reason !== this.#reason) this.#logger.warn({ path: this.#path }, reason);
+  #tell(reason: string): void {
+    if (reason !== this.#reason) this.#logger.warn({ path: this.#link }, reason);
     this.#reason = reason;
   }
+}
 
-  #fileIdentity(): string {
-    try {
-      const { dev, ino } = statSync(`${this.#path}/data.mdb`);
-      return `${dev}:${ino}`;
-    } catch {
-      return "";
-    }
+async function openFeatures(path: string): Promise<OpenFeatures> {
+  const store = openLmdbStore(path, { readonly: true });
+  try {
+    return { store, reader: new FeatureReader(store) };
+  } catch (error) {
+    // Opened, but of another layout: it would stay open once more at every check.
+    await store.close();
+    throw error;
+  }
+}
+
+function fileIdentity(path: string): string {
+  try {
+    const { dev, ino } = statSync(`${path}/data.mdb`);
+    return `${dev}:${ino}`;
+  } catch {
+    return "";
   }
 }

@@ -12,7 +12,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../contracts/events.ts";
 import type { OptimizeAnswer } from "../contracts/api.ts";
 import { BUCKET_MODELS, eventSubject, STREAM_QUOTES } from "../contracts/subjects.ts";
+import { layoutIdentity } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { StoreDirectory } from "../features/store-directory.ts";
 import type { FeatureStore } from "../features/store.ts";
 import { promoteModel } from "../ingest/control.ts";
 import { startEmbeddedBroker } from "../ingest/embedded-broker.ts";
@@ -160,7 +162,7 @@ beforeAll(async () => {
     await publish({ id: `u-${course_id}`, type: "course.upserted", time: launched_at, course_id, teacher_id: "t1", category: "programming", difficulty_level: "beginner", quality_tier: "basic", base_price: 100, launched_at });
   }
   await promote("v1");
-  store = openLmdbStore(join(directory, "features"), { readonly: false });
+  store = openLmdbStore(new StoreDirectory(join(directory, "features")).prepare(layoutIdentity).path, { readonly: false });
   ingest = runIngest({ broker, store, logger: silentLogger, clock: systemClock, signal: stopIngest.signal });
   while (store.champion("elasticity") === undefined || (store.cursor("EVENTS")?.sequence ?? 0) < 2) await sleep(10);
 });
@@ -259,7 +261,7 @@ describe("the serve role on real parts", () => {
       const refused = await post(`${served.url}/optimize_price`, { course_id: "c1" });
       expect(refused.status).toBe(503);
       expect(JSON.parse(refused.body)).toMatchObject({ code: "features_unavailable" });
-      const late = openLmdbStore(join(data_dir, "features"), { readonly: false });
+      const late = openLmdbStore(new StoreDirectory(join(data_dir, "features")).prepare(layoutIdentity).path, { readonly: false });
       const stop = new AbortController();
       const folding = runIngest({ broker, store: late, logger: silentLogger, clock: systemClock, signal: stop.signal });
       await until(ready, (response) => response.status === 200);

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { defaultPolicy } from "../contracts/policy.ts";
+import { StoreDirectory } from "../features/store-directory.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
@@ -42,7 +43,7 @@ export interface ServingProcess {
 
 /** One process that answers requests: a broker connection, the feature store, the model and the HTTP server. */
 export async function startServing({ config, logger, clock, name, metrics, metricsText }: ServingProcessOptions): Promise<ServingProcess> {
-  const features = new LmdbFeatureSource(join(config.data_dir, "features"), logger);
+  const features = new LmdbFeatureSource(new StoreDirectory(join(config.data_dir, "features")).current, logger);
   const broker = new BrokerLink(config.nats_url, name, logger);
   const policy = defaultPolicy;
   const models = new ModelHolder({ features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
