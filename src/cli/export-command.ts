@@ -1,9 +1,11 @@
 import { type Exported, type ExportTableName, exportTableNames, exportTables } from "../ingest/export/export-tables.ts";
 import { type TableFormat, tableFormats } from "../ingest/export/table.ts";
+import { EventHistory } from "../ingest/event-history.ts";
 import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
+import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { brokerUrl } from "./nats-url.ts";
@@ -73,9 +75,10 @@ export async function runExportCommand({ read: { config }, options, signal }: Co
   const { table, format, path, force } = asked(options);
   const progress = createProgress(process.stdout, systemClock);
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-export", signal });
+  const archive = eventArchive(config);
   const steps = new Steps(progress);
   try {
-    const exported = await exportTables({ source: broker, table, format, path, force, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
+    const exported = await exportTables({ source: archive === undefined ? broker : new EventHistory(broker, archive), table, format, path, force, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
     steps.end();
     progress.line(`${path}: ${summary(exported)}`);
   } catch (error) {

@@ -13,12 +13,15 @@ import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
-import { DAY_MS } from "../lib/time.ts";
+import { SnapshotKeeper } from "../ingest/snapshot-keeper.ts";
+import { Snapshots } from "../ingest/snapshots.ts";
+import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
 import { brokerUrl } from "./nats-url.ts";
+import type { Config } from "./settings.ts";
 
 const REPORT_INTERVAL_MS = 200;
 /** A new store takes the old one's place once it is at most so many messages behind: a fraction of a second. */
@@ -42,6 +45,12 @@ function createReporter(): (progress: IngestProgress) => void {
 function logLayout(logger: Logger): void {
   const records = entityNames.map((entity) => [entity, { slots: recordWidths[entity], bytes_max: recordBytesMax(recordWidths[entity]) }]);
   logger.info({ layout: layoutIdentity, records: Object.fromEntries(records) as object }, "record layout");
+}
+
+function snapshotKeeper({ data_dir, snapshot_interval_hours, snapshots_kept }: Config, broker: Broker, store_path: string, logger: Logger): SnapshotKeeper | undefined {
+  if (snapshot_interval_hours === 0) return undefined;
+  const snapshots = new Snapshots(broker, join(data_dir, "scratch"));
+  return new SnapshotKeeper({ snapshots, store_path, layout: layoutIdentity, clock: systemClock, logger, interval_ms: snapshot_interval_hours * HOUR_MS, kept: snapshots_kept });
 }
 
 async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger): Promise<MetricsServer | undefined> {
@@ -81,8 +90,11 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const archive = eventArchive(config);
   const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, lag: () => lag });
   if (keeper !== undefined) metrics.watchArchive(() => keeper.status);
+  const snapshots = snapshotKeeper(config, broker, store_path, logger);
+  if (snapshots !== undefined) metrics.watchSnapshots(() => snapshots.status);
   const ended = new AbortController();
-  const keeping = keeper?.run(AbortSignal.any([signal, ended.signal]));
+  const until = AbortSignal.any([signal, ended.signal]);
+  const keeping = Promise.all([keeper?.run(until), snapshots?.run(until)]);
   try {
     await runIngest({ broker, ...(archive === undefined ? {} : { events: new EventHistory(broker, archive) }), store, logger, clock: systemClock, signal, onProgress });
   } finally {

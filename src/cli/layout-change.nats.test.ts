@@ -74,7 +74,8 @@ test("a store of another layout is read until the new one has caught up, through
     const child = spawn(process.execPath, [MAIN, "ingest"], { env: environment, stdio: ["ignore", "ignore", "inherit"] });
     const ended = once(child, "exit");
     const replaced = (): boolean => resolvedPath(stores.current) === stores.of(layoutIdentity);
-    for (let at = 0; child.exitCode === null && (at < wanted || (wanted === EVENTS && !replaced())); ) {
+    const reached = (at: number): boolean => at >= wanted && (wanted < EVENTS || replaced());
+    for (let at = 0; child.exitCode === null && !reached(at); ) {
       // Before the new store has caught up the old one is read.
       const early = replaced();
       at = await folded();

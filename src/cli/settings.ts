@@ -61,6 +61,8 @@ const enrollments = whole(1, 10_000_000);
 const weeks = whole(1, 520);
 const gib = whole(1, 1_048_576);
 const days = whole(0, 36_500);
+const snapshotHours = decimal(0, 8_760);
+const snapshotsKept = whole(1, 1_000);
 const tfBackend = oneOf(["auto", "tensorflow", "wasm", "cpu"]);
 const logLevel = oneOf(["debug", "info", "warn", "error", "silent"]);
 
@@ -75,6 +77,8 @@ export const settings = {
   events_max_days: setting("TIDEMARK_EVENTS_MAX_DAYS", days.type, days.schema, 400, "age at which events leave the stream, in days; 0: never"),
   archive_dir: setting<string | null>("TIDEMARK_ARCHIVE_DIR", `${path}, or none`, z.string().min(1, path), null, "where EVENTS is archived, so that what left the stream can be folded again; unset: archive in the data directory; none: nowhere"),
   erasure_delay_days: setting("TIDEMARK_ERASURE_DELAY_DAYS", days.type, days.schema, 7, "days after a learner's erasure until their events are made anonymous in the archive and deleted from the stream; replicas must have folded the erasure by then"),
+  snapshot_interval_hours: setting("TIDEMARK_SNAPSHOT_INTERVAL_HOURS", snapshotHours.type, snapshotHours.schema, 24, "hours between snapshots of the feature store, which a new host begins with; 0: none"),
+  snapshots_kept: setting("TIDEMARK_SNAPSHOTS_KEPT", snapshotsKept.type, snapshotsKept.schema, 3, "snapshots that are kept, the newest"),
   tf_backend: setting("TIDEMARK_TF_BACKEND", tfBackend.type, tfBackend.schema, "auto", "TensorFlow backend of training; auto tries tensorflow, wasm, cpu"),
   serve_workers: setting("TIDEMARK_SERVE_WORKERS", workers.type, workers.schema, availableParallelism(), "processes that answer price calls; default: one a core"),
   train_interval_hours: setting("TIDEMARK_TRAIN_INTERVAL_HOURS", interval.type, interval.schema, 6, "hours between scheduled training runs"),

@@ -5,6 +5,7 @@ export const STREAM_CONTROL = "CONTROL";
 export const STREAM_QUOTES = "QUOTES";
 export const STREAM_DLQ = "DLQ";
 export const BUCKET_MODELS = "MODELS";
+export const BUCKET_SNAPSHOTS = "SNAPSHOTS";
 
 export const streamSubjects = {
   [STREAM_EVENTS]: ["events.>", "backfill.>"],

@@ -49,6 +49,21 @@ function openEnvironment(path: string, readonly: boolean): RootDatabase<Uint8Arr
   return open<Uint8Array, string>(options);
 }
 
+/**
+ * Copies a store, as of one commit, into an empty directory, while it may be written: the copy is what a reader would see. Until it is done, pages that
+ * later commits free are not used again. Throws TidemarkError "features_missing".
+ */
+export async function backupLmdbStore(path: string, directory: string): Promise<void> {
+  if (!existsSync(join(path, "data.mdb"))) throw missing(path);
+  const root = openEnvironment(path, true);
+  try {
+    // Compacting: free pages are left out.
+    await root.backup(directory, true);
+  } finally {
+    await root.close();
+  }
+}
+
 function missing(path: string): TidemarkError {
   return new TidemarkError("features_missing", `there is no feature store in ${path}: start ingest, which creates it`);
 }

@@ -65,3 +65,12 @@ export interface BulkPublisher {
   flush(): Promise<void>;
   readonly acknowledged: number;
 }
+
+/** What an object store says of an object. */
+export interface ObjectEntry {
+  readonly name: string;
+  readonly bytes: number;
+  /** When it was stored, by the broker's clock. */
+  readonly stored_at: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}

@@ -4,6 +4,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FeatureStore } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { ArchiveKeeper } from "./archive-keeper.ts";
+import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { IngestProgress } from "./ingest.ts";
 
 /** A commit waits for the disk: some milliseconds on a good one. */
@@ -72,6 +73,14 @@ export class IngestMetrics {
     this.#sampled("tidemark_archive_lost_events", "Messages that left the stream before they were archived", () => status().lost);
     this.#sampled("tidemark_archive_failures", "Times that archiving stopped and began again", () => status().failures);
     this.#sampled("tidemark_archive_forgotten_learners", "Erased learners made anonymous in the archive by this process", () => status().forgotten);
+  }
+
+  /** From now on also what is kept of the store. */
+  watchSnapshots(status: () => SnapshotKeeper["status"]): void {
+    this.#sampled("tidemark_snapshot_sequence", "Sequence of EVENTS that the newest snapshot stands at; 0: none that this process knows of", () => status().newest?.sequence ?? 0);
+    this.#sampled("tidemark_snapshot_time_seconds", "When it was stored, in seconds since 1970; 0: none", () => (status().newest === undefined ? 0 : Date.parse(status().newest!.stored_at) / 1000));
+    this.#sampled("tidemark_snapshot_bytes", "Its size in the object store", () => status().newest?.bytes ?? 0);
+    this.#sampled("tidemark_snapshot_failures", "Snapshots that could not be taken", () => status().failures);
   }
 
   /** Takes in what `onProgress` of ingest is called with. */

@@ -11,6 +11,8 @@ import {
   type NatsConnection,
   NatsError,
   nuid,
+  type ObjectInfo,
+  type ObjectResult,
   RetentionPolicy,
   StorageType,
   type StreamInfo,
@@ -18,7 +20,7 @@ import {
 import { BUCKET_MODELS } from "../contracts/subjects.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
 import { WindowedPublisher } from "./bulk-publisher.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
@@ -27,7 +29,7 @@ import { parseServerList } from "./server-list.ts";
 import { limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
 import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
 
-export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
 
 // The one file that knows the NATS client: another client is a change of this file alone.
 
@@ -187,6 +189,27 @@ export class Broker {
     return bytes ?? undefined;
   }
 
+  /** Stores an object piece by piece; it is there once this resolves. */
+  async putObjectStream(bucket: string, name: string, metadata: Readonly<Record<string, string>>, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#ask(async () => (await this.#bucket(bucket)).put({ name, metadata: { ...metadata } }, ReadableStream.from(pieces)));
+  }
+
+  /** An object piece by piece, and what is said of it; undefined when there is none. The pieces end with an error when they are not what the digest says. */
+  async getObjectStream(bucket: string, name: string): Promise<{ readonly entry: ObjectEntry; readonly pieces: AsyncIterable<Uint8Array> } | undefined> {
+    const result = await this.#ask(async () => (await this.#bucket(bucket)).get(name));
+    if (result === undefined || result === null) return undefined;
+    return { entry: toEntry(result.info), pieces: checkedPieces(result) };
+  }
+
+  async listObjects(bucket: string): Promise<ObjectEntry[]> {
+    const entries = await this.#ask(async () => (await this.#bucket(bucket)).list());
+    return (entries ?? []).filter(({ deleted }) => !deleted).map(toEntry);
+  }
+
+  async deleteObject(bucket: string, name: string): Promise<void> {
+    await this.#ask(async () => (await this.#bucket(bucket)).delete(name));
+  }
+
   async close(): Promise<void> {
     await this.#connection.close();
     this.#status.close();
@@ -290,6 +313,17 @@ export class Broker {
       throw toTidemarkError(error);
     }
   }
+}
+
+function toEntry({ name, size, mtime, metadata }: ObjectInfo): ObjectEntry {
+  return { name, bytes: size, stored_at: mtime, metadata: metadata ?? {} };
+}
+
+async function* checkedPieces({ data, error }: ObjectResult): AsyncIterable<Uint8Array> {
+  yield* data as unknown as AsyncIterable<Uint8Array>;
+  // Of an object that is whole the client says null or, other than its types have it, nothing.
+  const failure = (await error) as Error | null | undefined;
+  if (failure instanceof Error) throw toTidemarkError(failure);
 }
 
 function messageIdHeader(message_id: string): MsgHdrs {

@@ -1,0 +1,135 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
+import { layoutIdentity } from "../features/feature-set.ts";
+import { openLmdbStore } from "../features/lmdb-store.ts";
+import { resolvedPath, StoreDirectory, syncDirectory } from "../features/store-directory.ts";
+import type { DumpEntry, FeatureStoreReader } from "../features/store.ts";
+import { EventHistory } from "../ingest/event-history.ts";
+import { foldTo } from "../ingest/fold-to.ts";
+import { Broker } from "../ingest/nats.ts";
+import { type Snapshot, Snapshots } from "../ingest/snapshots.ts";
+import { systemClock } from "../lib/clock.ts";
+import { TidemarkError } from "../lib/errors.ts";
+import { eventArchive } from "./archive.ts";
+import type { CommandContext } from "./command.ts";
+import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
+import { brokerUrl } from "./nats-url.ts";
+import { createProgress, formatCount } from "./progress.ts";
+
+const SCRATCH = "scratch";
+
+async function withSnapshots<T>({ read: { config }, signal }: CommandContext, work: (snapshots: Snapshots, broker: Broker) => Promise<T>): Promise<T> {
+  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-snapshot", signal });
+  try {
+    return await work(new Snapshots(broker, join(config.data_dir, SCRATCH)), broker);
+  } finally {
+    await broker.close();
+  }
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`;
+
+function line({ name, stored_at, sequence, bytes, raw_bytes }: Snapshot): string {
+  return `${name}  ${stored_at}  up to ${formatCount(sequence)}  ${mebibytes(bytes)} (${mebibytes(raw_bytes)} as a store)`;
+}
+
+/** `tidemark snapshot create`. */
+export function runSnapshotCreate(context: CommandContext): Promise<number> {
+  const { config } = context.read;
+  return withSnapshots(context, async (snapshots) => {
+    const created = await snapshots.create(resolvedPath(new StoreDirectory(join(config.data_dir, "features")).current));
+    await snapshots.prune(created.layout, config.snapshots_kept);
+    console.log(context.options["json"] === true ? JSON.stringify(created, null, 2) : line(created));
+    return EXIT_OK;
+  });
+}
+
+/** `tidemark snapshot list`. */
+export function runSnapshotList(context: CommandContext): Promise<number> {
+  return withSnapshots(context, async (snapshots) => {
+    const all = await snapshots.list();
+    if (context.options["json"] === true) console.log(JSON.stringify(all, null, 2));
+    else console.log(all.length === 0 ? "No snapshots." : all.map(line).join("\n"));
+    return EXIT_OK;
+  });
+}
+
+/** `tidemark snapshot restore`: refuses to touch a store that is there. */
+export function runSnapshotRestore(context: CommandContext): Promise<number> {
+  const stores = new StoreDirectory(join(context.read.config.data_dir, "features"));
+  return withSnapshots(context, async (snapshots, broker) => {
+    const snapshot = await snapshots.find(layoutIdentity, context.arguments[0]);
+    const { layout, name, stream_created, sequence } = snapshot;
+    if (layout !== layoutIdentity) throw new TidemarkError("layout_mismatch", `the snapshot ${name} has layout ${layout}, this version reads ${layoutIdentity}`);
+    if (existsSync(join(stores.of(layout), "data.mdb"))) throw new TidemarkError("store_exists", `there is a feature store in ${stores.of(layout)}: stop what uses it and move or delete ${stores.path} first`);
+    const stream = await broker.streamInfo(STREAM_EVENTS);
+    if (stream?.created !== stream_created) throw new TidemarkError("stream_recreated", `the snapshot ${name} was folded from a stream created at ${stream_created}, the broker's was created at ${stream?.created ?? "no time: there is none"}`);
+    await mkdir(stores.path, { recursive: true });
+    const fetched = await mkdtemp(join(stores.path, "restore-"));
+    try {
+      await snapshots.fetch(snapshot, fetched);
+      await rm(join(fetched, "lock.mdb"), { force: true });
+      syncDirectory(fetched);
+      await rename(fetched, stores.of(layout));
+    } catch (error) {
+      await rm(fetched, { recursive: true, force: true });
+      throw error;
+    }
+    stores.promote(layout);
+    console.log(`${stores.of(layout)} stands at sequence ${formatCount(sequence)}, ${formatCount(Math.max(0, stream.last_sequence - sequence))} behind the stream: start ingest`);
+    return EXIT_OK;
+  });
+}
+
+function next(entries: Iterator<DumpEntry>): DumpEntry | undefined {
+  const { value, done } = entries.next() as IteratorResult<DumpEntry, undefined>;
+  return done === true ? undefined : value;
+}
+
+const isCursor = ({ database, key }: DumpEntry): boolean => database === "events.meta" && key === "cursor";
+
+/** The first key that two stores do not have alike; undefined when there is none. A cursor's hash is of a message that may have been deleted since: positions are compared before. */
+export function firstDifference(kept: FeatureStoreReader, folded: FeatureStoreReader): string | undefined {
+  const [left, right] = [kept.dump()[Symbol.iterator](), folded.dump()[Symbol.iterator]()];
+  for (;;) {
+    const [a, b] = [next(left), next(right)];
+    if (a === undefined && b === undefined) return undefined;
+    if (a !== undefined && b !== undefined && a.database === b.database && a.key === b.key && (isCursor(a) || Buffer.compare(a.value, b.value) === 0)) continue;
+    const first = [a, b].flatMap((entry) => (entry === undefined ? [] : [`${entry.database} ${entry.key}`])).sort()[0]!;
+    return first;
+  }
+}
+
+/** `tidemark snapshot verify`: the digest, then a fold of the streams up to its position. */
+export function runSnapshotVerify(context: CommandContext): Promise<number> {
+  const { config } = context.read;
+  return withSnapshots(context, async (snapshots, broker) => {
+    const snapshot = await snapshots.find(layoutIdentity, context.arguments[0]);
+    if (snapshot.layout !== layoutIdentity) throw new TidemarkError("layout_mismatch", `the snapshot ${snapshot.name} has layout ${snapshot.layout}, this version folds ${layoutIdentity}`);
+    const archive = eventArchive(config);
+    const scratch = join(config.data_dir, SCRATCH);
+    await mkdir(scratch, { recursive: true });
+    const directory = await mkdtemp(join(scratch, "verify-"));
+    const phase = createProgress(process.stderr, systemClock).phase("verify");
+    try {
+      await snapshots.fetch(snapshot, join(directory, "kept"));
+      const folded = openLmdbStore(join(directory, "folded"), { readonly: false });
+      const kept = openLmdbStore(join(directory, "kept"), { readonly: true });
+      try {
+        const events = archive === undefined ? broker : new EventHistory(broker, archive);
+        await foldTo({ events, control: broker, store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
+        const difference = firstDifference(kept, folded);
+        if (difference === undefined) phase.done(`${snapshot.name} is what the streams give, key by key and byte by byte`);
+        else phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}`);
+        return difference === undefined ? EXIT_OK : EXIT_PERMANENT;
+      } finally {
+        await kept.close();
+        await folded.close();
+      }
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+}
