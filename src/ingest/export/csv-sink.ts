@@ -29,7 +29,7 @@ export class CsvSink implements TableSink {
   }
 
   end(): void {
-    this.#flush();
+    if (!this.#closed) this.#flush();
     this.abandon();
   }
 

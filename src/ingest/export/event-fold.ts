@@ -4,6 +4,7 @@ import { EntityReader } from "../../features/entity-reader.ts";
 import { FeatureWriter } from "../../features/feature-writer.ts";
 import { openLmdbStore } from "../../features/lmdb-store.ts";
 import type { EntityName, FeatureStore } from "../../features/store.ts";
+import { must } from "../../lib/assert.ts";
 import { DetailLedger } from "./detail-ledger.ts";
 import { isTokenEvent } from "./event-tables.ts";
 import { SequenceSet } from "./sequence-set.ts";
@@ -20,20 +21,24 @@ export class EventFold {
   /** Token events that count. */
   readonly tokens = new SequenceSet();
   readonly #store: FeatureStore;
-  readonly #writer: FeatureWriter;
+  /** Let go of once everything is folded, with all that it keeps in memory. */
+  #writer: FeatureWriter | undefined;
   readonly #folds: boolean;
+  readonly #describes: boolean;
   readonly #stream_created: string;
   /** Sequence of each learner's last erasure. */
   readonly #erased = new Map<string, number>();
   #uncommitted = 0;
   #sequence = 0;
+  #as_of_ms: number | undefined;
   duplicates = 0;
 
-  /** `entities`: those whose features will be read; none, if only events themselves will be. */
-  constructor(directory: string, stream_created: string, entities: readonly EntityName[]) {
+  /** `entities`: those whose features will be read; none, if only events themselves will be. `details`: whether they will be. */
+  constructor(directory: string, stream_created: string, { entities, details }: { readonly entities: readonly EntityName[]; readonly details: boolean }) {
     this.#store = openLmdbStore(join(directory, "features"), { readonly: false });
     this.#writer = new FeatureWriter(this.#store, { entities: [...new Set<EntityName>(["course", ...entities])] });
     this.#folds = entities.length > 0;
+    this.#describes = details;
     this.#stream_created = stream_created;
     this.details = new DetailLedger(join(directory, "details.sqlite"));
   }
@@ -41,12 +46,13 @@ export class EventFold {
   /** In sequence order. */
   apply(stream: StreamEvent): void {
     const { event, sequence } = stream;
-    if (!this.#writer.accept(stream)) this.duplicates++;
+    const writer = must(this.#writer, "folding has finished");
+    if (!writer.accept(stream)) this.duplicates++;
     else {
-      if (this.#folds) this.#writer.fold(stream);
+      if (this.#folds) writer.fold(stream);
       if (isTokenEvent(stream)) this.tokens.add(sequence);
       if (event.type === "learner.erased") this.#erased.set(event.learner_id, sequence);
-      this.details.apply(stream);
+      if (this.#describes) this.details.apply(stream);
     }
     this.#sequence = sequence;
     if (++this.#uncommitted >= BATCH_EVENTS) this.#commit();
@@ -55,6 +61,8 @@ export class EventFold {
   /** To be called after the last event, before anything is read. */
   finish(): void {
     this.#commit();
+    this.#as_of_ms = this.#writer?.watermark?.event_time_ms;
+    this.#writer = undefined;
   }
 
   /** Whether an event before this sequence belongs to a learner who was erased since. */
@@ -64,7 +72,7 @@ export class EventFold {
 
   /** The latest event time: what derived features are read at. undefined before the first event, and where nothing is folded. */
   get as_of_ms(): number | undefined {
-    return this.#writer.watermark?.event_time_ms;
+    return this.#as_of_ms;
   }
 
   ids(entity: EntityName): Iterable<string> {
@@ -82,7 +90,7 @@ export class EventFold {
 
   #commit(): void {
     // Nobody will continue from this cursor.
-    this.#writer.commit({ stream_created: this.#stream_created, sequence: this.#sequence, message_hash: "" });
+    this.#writer?.commit({ stream_created: this.#stream_created, sequence: this.#sequence, message_hash: "" });
     this.#uncommitted = 0;
   }
 }

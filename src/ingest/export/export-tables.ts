@@ -38,6 +38,9 @@ export interface Exported {
   readonly refused: number;
 }
 
+/** Tables that say what features do not. */
+const detailed: ReadonlySet<ExportTableName> = new Set(["learners", "courses", "enrollments"]);
+
 /** Rows between two turns of the event loop. */
 const TURN_ROWS = 2_048;
 const PROGRESS_EVENTS = 4_096;
@@ -112,7 +115,8 @@ class Export {
     const scratch = new ScratchDirectory(dirname(path));
     try {
       const entities = this.#tables.flatMap((table) => (table === "enrollments" || table === "token_transactions" ? [] : [entityTables[table].entity, ...entityTables[table].folded]));
-      const fold = new EventFold(scratch.path, stream.created, entities);
+      const details = this.#tables.some((table) => detailed.has(table));
+      const fold = new EventFold(scratch.path, stream.created, { entities, details });
       try {
         const range = await this.#fold(fold);
         for (const { table, sink } of sinks) {
@@ -124,6 +128,7 @@ class Export {
           if (table === "token_transactions") await this.#tokens(fold, range, count);
           else if (table === "enrollments") await this.#enrollments(fold, count);
           else await this.#entities(fold, table, entityTables[table] as EntityTable, count);
+          sink.end();
           await this.#turn(table, this.#rows.get(table)!, this.#rows.get(table)!);
         }
         return { rows: this.#rows, ...range, as_of_ms: fold.as_of_ms, duplicates: fold.duplicates, refused: this.#refused };

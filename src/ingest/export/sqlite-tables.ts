@@ -60,10 +60,10 @@ class SqliteSink implements TableSink {
   }
 
   end(): void {
-    this.#insert.finalize();
+    if (!this.#insert.isFinalized) this.#insert.finalize();
   }
 
   abandon(): void {
-    if (!this.#insert.isFinalized) this.#insert.finalize();
+    this.end();
   }
 }

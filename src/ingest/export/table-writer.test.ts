@@ -140,7 +140,10 @@ describe.each(tableFormats)("%s", (format) => {
 
     const set = openTableSet(format, path);
     set.open("a", one).write([[1]]);
-    set.open("b", one).write([[2], [3]]);
+    const b = set.open("b", one);
+    b.write([[2], [3]]);
+    b.end();
+    b.end();
     set.open("none", one);
     await set.close();
     const of = (table: string): string => (format === "sqlite" ? path : join(path, `${table}.${format}`));

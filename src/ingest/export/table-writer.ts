@@ -23,7 +23,8 @@ export interface TableWriter {
 
 /** Writes several tables, which get their names together: a SQLite file of them all, or a directory with a file each. */
 export interface TableSet {
-  open(table: string, columns: readonly Column[]): Pick<TableSink, "write">;
+  /** A table may be ended before the set is closed, and then takes no memory; those that are not end with it. */
+  open(table: string, columns: readonly Column[]): Pick<TableSink, "write" | "end">;
   close(): Promise<void>;
   discard(): void;
 }

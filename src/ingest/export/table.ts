@@ -23,7 +23,7 @@ export type Row = readonly Cell[];
 /** Takes rows of one table, and keeps a bounded part of them in memory. */
 export interface TableSink {
   write(rows: readonly Row[]): void;
-  /** Writes what is still in memory, and ends the file. */
+  /** Writes what is still in memory and takes no more; once is enough, twice does no harm. */
   end(): void;
   /** Lets go of the file as it is, however far it is. */
   abandon(): void;
