@@ -184,7 +184,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "export",
     summary: "Write the platform's tables, rebuilt from the stream, as CSV, Parquet or SQLite.",
-    settings: ["nats_url", "data_dir"],
+    settings: ["nats_url", "data_dir", "archive_dir"],
     options: [
       ["--table <name>", "learners, teachers, courses, enrollments, token_transactions or platform_metrics"],
       ["--all", "every table: a directory of files, or one SQLite file"],

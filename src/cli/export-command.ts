@@ -66,7 +66,7 @@ function summary({ first_sequence, last_sequence, as_of_ms, duplicates, refused 
   if (last_sequence < first_sequence) return "the stream is empty";
   const as_of = as_of_ms === undefined ? "" : `, as of ${formatTime(as_of_ms)}`;
   const left_out = `${formatCount(duplicates)} duplicates and ${formatCount(refused)} refused messages left out`;
-  const late = first_sequence > 1 ? "; the stream no longer has its first messages: what they said is not in here" : "";
+  const late = first_sequence > 1 ? "; neither stream nor archive has what came before: it is not in here" : "";
   return `messages ${formatCount(first_sequence)} to ${formatCount(last_sequence)} of the stream${as_of}; ${left_out}${late}`;
 }
 
@@ -76,9 +76,10 @@ export async function runExportCommand({ read: { config }, options, signal }: Co
   const progress = createProgress(process.stdout, systemClock);
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-export", signal });
   const archive = eventArchive(config);
+  const source = archive === undefined ? broker : new EventHistory(broker, archive);
   const steps = new Steps(progress);
   try {
-    const exported = await exportTables({ source: archive === undefined ? broker : new EventHistory(broker, archive), table, format, path, force, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
+    const exported = await exportTables({ source, table, format, path, force, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
     steps.end();
     progress.line(`${path}: ${summary(exported)}`);
   } catch (error) {

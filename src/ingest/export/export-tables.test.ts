@@ -8,15 +8,23 @@ import { EntityReader, entityFeatureNames } from "../../features/entity-reader.t
 import { FeatureWriter } from "../../features/feature-writer.ts";
 import { MemoryStore } from "../../features/memory-store.ts";
 import { must } from "../../lib/assert.ts";
+import { ManualClock } from "../../lib/clock.ts";
+import { silentLogger } from "../../lib/log.ts";
 import { DAY_MS, HOUR_MS, formatTime } from "../../lib/time.ts";
 import { platformConfig } from "../../simulator/config.ts";
 import { generateHistory } from "../../simulator/history.ts";
 import { createWorld } from "../../simulator/world.ts";
+import { compactArchive } from "../archive-compaction.ts";
 import type { BrokerMessage } from "../broker-message.ts";
+import { EventArchive } from "../event-archive.ts";
+import { EventHistory } from "../event-history.ts";
+import type { StreamSource } from "../read-stream.ts";
+import { SegmentBuilder } from "../segment-builder.ts";
+import { MemoryStream } from "../testing/memory-stream.ts";
 import { entityTables } from "./entity-tables.ts";
 import { type ExportOptions, type Exported, type ExportTableName, exportColumns, exportTableNames, exportTables } from "./export-tables.ts";
 import { type Cell, type Row, type TableFormat, tableFormats } from "./table.ts";
-import { MemoryStream, backfilled, messageOf, streamEventOf } from "./testing/memory-stream.ts";
+import { TurningStream, backfilled, messageOf, streamEventOf } from "./testing/turning-stream.ts";
 import { naiveAccepted, naiveEnrollments, naiveKept, naiveLearners, naiveTokens, ofType } from "./testing/naive-tables.ts";
 import { readTable } from "./testing/read-table.ts";
 
@@ -26,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-function run(source: MemoryStream, table: ExportOptions["table"], format: TableFormat, options: Partial<ExportOptions> = {}): Promise<Exported> {
+function run(source: StreamSource, table: ExportOptions["table"], format: TableFormat, options: Partial<ExportOptions> = {}): Promise<Exported> {
   return exportTables({ source, table, format, path: join(directory, "out"), force: true, signal: new AbortController().signal, ...options });
 }
 
@@ -130,7 +138,7 @@ describe.each(tableFormats)("all tables as %s", (format) => {
     const good = history(titles);
     // A hole where a message was deleted, and a dead letter at the end.
     const events = good.filter(({ sequence }) => sequence !== 77).map(streamEventOf);
-    const source = new MemoryStream([...good.filter(({ sequence }) => sequence !== 77), refused(good.length + 5)]);
+    const source = new TurningStream([...good.filter(({ sequence }) => sequence !== 77), refused(good.length + 5)]);
     const exported = await run(source, "all", format);
 
     const accepted = naiveAccepted(events);
@@ -170,11 +178,11 @@ describe.each(tableFormats)("all tables as %s", (format) => {
 
 test("each table by itself is the same as among all", async () => {
   const messages = history(["one"]);
-  await run(new MemoryStream(messages), "all", "csv");
+  await run(new TurningStream(messages), "all", "csv");
   const all = await readAll("csv");
   rmSync(join(directory, "out"), { recursive: true });
   for (const table of exportTableNames) {
-    await run(new MemoryStream(messages), table, "csv");
+    await run(new TurningStream(messages), table, "csv");
     expect(await readTable("csv", join(directory, "out"), table, exportColumns(table))).toEqual(all[table]);
   }
 });
@@ -206,7 +214,7 @@ const ledger = fc.array(happening, { minLength: 10, maxLength: 100, size: "max" 
 test("rows are those of a naive reading of the events, whatever comes in whatever order, however often", async () => {
   await fc.assert(
     fc.asyncProperty(ledger, fc.constantFrom(...tableFormats), async (events, format) => {
-      const exported = await run(new MemoryStream(events.map(messageOf)), "all", format);
+      const exported = await run(new TurningStream(events.map(messageOf)), "all", format);
       const accepted = naiveAccepted(events);
       const kept = naiveKept(accepted);
       const tables = await readAll(format);
@@ -220,8 +228,28 @@ test("rows are those of a naive reading of the events, whatever comes in whateve
   );
 });
 
+test("what the archive alone still has is in the tables, and who was forgotten in it is not", async () => {
+  const messages = history(["one"]);
+  await run(new TurningStream(messages), "all", "csv");
+  const whole = await readAll("csv");
+
+  const stream = new MemoryStream();
+  for (const message of messages) stream.append(message);
+  const archive = new EventArchive(join(directory, "archive"));
+  const builder = new SegmentBuilder(stream.created, 1, Number.POSITIVE_INFINITY);
+  for (const message of messages.slice(0, -1)) builder.add(message);
+  await archive.add(builder.finish());
+  const clock = new ManualClock(Date.UTC(2027, 0, 1));
+  const { forgotten } = await compactArchive({ archive, stream_created: stream.created, clock, random: (count) => new Uint8Array(count).fill(7), logger: silentLogger, delay_ms: DAY_MS });
+  expect(forgotten).toBe(2);
+  stream.expire(messages.length - 1);
+  const exported = await run(new EventHistory(stream, archive), "all", "csv");
+  expect(await readAll("csv")).toEqual(whole);
+  expect(exported).toMatchObject({ first_sequence: 1, last_sequence: messages.length });
+});
+
 test("an empty stream gives empty tables", async () => {
-  const exported = await run(new MemoryStream([]), "all", "parquet");
+  const exported = await run(new TurningStream([]), "all", "parquet");
   expect(Object.values(await readAll("parquet"))).toEqual(exportTableNames.map(() => []));
   expect(exported.as_of_ms).toBeUndefined();
 });
@@ -229,13 +257,13 @@ test("an empty stream gives empty tables", async () => {
 test.each(tableFormats)("stopped at any moment nothing is left: %s", async (format) => {
   const messages = history(["one"]);
   let turns = 0;
-  const counted = new MemoryStream(messages);
+  const counted = new TurningStream(messages);
   counted.onTurn = () => turns++;
   await run(counted, "all", format);
   rmSync(join(directory, "out"), { recursive: true });
   expect(turns).toBeGreaterThan(10);
   for (const stop_at of [1, 2, Math.floor(turns / 2), Math.floor((turns * 3) / 4), turns]) {
-    const source = new MemoryStream(messages);
+    const source = new TurningStream(messages);
     const controller = new AbortController();
     let turn = 0;
     source.onTurn = () => {
@@ -247,7 +275,7 @@ test.each(tableFormats)("stopped at any moment nothing is left: %s", async (form
 });
 
 test("stopped while the broker says nothing", async () => {
-  const source = new MemoryStream(history([]));
+  const source = new TurningStream(history([]));
   source.streamInfo = () => new Promise(() => undefined);
   const controller = new AbortController();
   const running = run(source, "teachers", "csv", { signal: controller.signal });
@@ -257,7 +285,7 @@ test("stopped while the broker says nothing", async () => {
 });
 
 test("a stream that loses messages meanwhile is no whole table", async () => {
-  const source = new MemoryStream(history([]));
+  const source = new TurningStream(history([]));
   source.onTurn = () => {
     if (source.readings === 1) source.messages = source.messages.slice(500);
   };
@@ -266,8 +294,8 @@ test("a stream that loses messages meanwhile is no whole table", async () => {
 });
 
 test("what cannot be written is said, and leaves nothing", async () => {
-  await expect(run(new MemoryStream([]), "teachers", "csv", { path: join(directory, "no", "out") })).rejects.toMatchObject({ code: "no_directory" });
-  await expect(run(new MemoryStream([]), "teachers", "csv", { path: "/dev/null/out" })).rejects.toMatchObject({ code: expect.stringMatching(/no_directory|output_failed/) });
+  await expect(run(new TurningStream([]), "teachers", "csv", { path: join(directory, "no", "out") })).rejects.toMatchObject({ code: "no_directory" });
+  await expect(run(new TurningStream([]), "teachers", "csv", { path: "/dev/null/out" })).rejects.toMatchObject({ code: expect.stringMatching(/no_directory|output_failed/) });
   expect(readdirSync(directory)).toEqual([]);
 });
 

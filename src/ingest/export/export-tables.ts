@@ -69,12 +69,16 @@ export async function exportTables(options: ExportOptions): Promise<Exported> {
       set.discard();
     }
   } catch (error) {
-    if (error instanceof TidemarkError) throw error;
+    if (error instanceof TidemarkError) throw error.code === "erased_since" ? changed() : error;
     if (signal.aborted) throw new TidemarkError("export_stopped", "stopped: nothing was written");
     // Of the file system or of SQLite, both of which say what went wrong; anything else is a bug.
     const writing = error instanceof Error && ("syscall" in error || error.name === "SQLite3Error");
     throw writing ? new TidemarkError("output_failed", `the tables could not be written: ${errorMessage(error)}`, { cause: error }) : error;
   }
+}
+
+function changed(): TidemarkError {
+  return new TidemarkError("stream_changed", `messages of ${STREAM_EVENTS} were removed while it was read: run it again`);
 }
 
 /** Rejects as soon as the signal aborts, even while the broker is away. */
@@ -161,9 +165,7 @@ class Export {
       found++;
       if (!fold.isErased(decoded.event.learner_id, decoded.sequence)) write(tokenRow(decoded));
     });
-    if (found !== fold.tokens.size || second.stream_created !== first.stream_created) {
-      throw new TidemarkError("stream_changed", `messages of ${STREAM_EVENTS} were removed while it was read: run it again`);
-    }
+    if (found !== fold.tokens.size || second.stream_created !== first.stream_created) throw changed();
   }
 
   async #enrollments(fold: EventFold, write: (row: Row) => void): Promise<void> {

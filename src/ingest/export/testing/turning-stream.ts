@@ -22,8 +22,8 @@ export function streamEventOf({ sequence, time_ms, data }: BrokerMessage): Strea
   return { sequence, broker_time_ms: time_ms, event_time_ms: parseTime(event.time), known_at_ms: parseTime(event.known_at ?? event.time), event };
 }
 
-/** A stream in memory. Messages that are taken out of the array are gone from it. */
-export class MemoryStream implements StreamSource {
+/** A stream of given messages that is read in turns, before each of which anything may happen to it. */
+export class TurningStream implements StreamSource {
   messages: readonly BrokerMessage[];
   readings = 0;
   /** Called before each turn of a reading. */
