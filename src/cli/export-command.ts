@@ -49,7 +49,7 @@ class Steps {
       this.#phase = this.#progress.phase(step);
     }
     this.#done = done;
-    this.#phase?.update(step, done, total);
+    this.#phase?.update("read", done, total);
   }
 
   end(): void {
