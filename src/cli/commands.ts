@@ -17,14 +17,14 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "ingest",
     summary: "Fold the streams into the feature store of this host.",
-    settings: ["data_dir", "nats_url", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "ingest_metrics_port", "log_level"],
-    examples: ["tidemark ingest --nats-url nats://broker:4222 --data-dir /var/lib/tidemark"],
+    settings: ["data_dir", "nats_url", "partition", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "ingest_metrics_port", "log_level"],
+    examples: ["tidemark ingest --nats-url nats://broker:4222 --data-dir /var/lib/tidemark", "tidemark ingest --partition 1/4 --data-dir /var/lib/tidemark-1"],
     run: async (context) => (await import("./ingest-command.ts")).runIngestCommand(context),
   },
   {
     name: "serve",
     summary: "Answer price calls from the feature store of this host.",
-    settings: ["host", "port", "data_dir", "nats_url", "serve_workers", "log_level"],
+    settings: ["host", "port", "data_dir", "partition_dirs", "nats_url", "serve_workers", "log_level"],
     examples: ["tidemark serve --port 8080 --serve-workers 4"],
     run: async (context) => (await import("./serve-command.ts")).runServeCommand(context),
   },
@@ -115,7 +115,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
       {
         name: "restore",
         summary: "Begin this host's feature store with a snapshot, the newest unless named; ingest then folds what came since.",
-        settings: ["nats_url", "data_dir"],
+        settings: ["nats_url", "data_dir", "partition"],
         arguments: [["[name]", "the snapshot (default: the newest of this version's layout)"]],
         examples: ["tidemark snapshot restore --data-dir /var/lib/tidemark"],
         run: async (context) => (await import("./snapshot-command.ts")).runSnapshotRestore(context),
@@ -123,7 +123,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
       {
         name: "verify",
         summary: "Fold the streams anew up to where a snapshot stands, and compare every key and byte; ends with 2 when they differ.",
-        settings: ["nats_url", "data_dir", "archive_dir"],
+        settings: ["nats_url", "data_dir", "partition", "archive_dir"],
         arguments: [["[name]", "the snapshot (default: the newest of this version's layout)"]],
         examples: ["tidemark snapshot verify"],
         run: async (context) => (await import("./snapshot-command.ts")).runSnapshotVerify(context),

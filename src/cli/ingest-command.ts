@@ -1,6 +1,7 @@
 import { join } from "node:path";
-import { layoutIdentity, recordWidths } from "../features/feature-set.ts";
+import { recordWidths } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { partitionLayout } from "../features/partition.ts";
 import { recordBytesMax } from "../features/record.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
 import { entityNames } from "../features/store.ts";
@@ -21,6 +22,7 @@ import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
 import { brokerUrl } from "./nats-url.ts";
+import { configuredPartition } from "./partition.ts";
 import type { Config } from "./settings.ts";
 
 const REPORT_INTERVAL_MS = 200;
@@ -42,15 +44,15 @@ function createReporter(): (progress: IngestProgress) => void {
 }
 
 /** The sizes that the fold's memory and disk follow from. */
-function logLayout(logger: Logger): void {
+function logLayout(logger: Logger, layout: string): void {
   const records = entityNames.map((entity) => [entity, { slots: recordWidths[entity], bytes_max: recordBytesMax(recordWidths[entity]) }]);
-  logger.info({ layout: layoutIdentity, records: Object.fromEntries(records) as object }, "record layout");
+  logger.info({ layout, records: Object.fromEntries(records) as object }, "record layout");
 }
 
-function snapshotKeeper({ data_dir, snapshot_interval_hours, snapshots_kept }: Config, broker: Broker, store_path: string, logger: Logger): SnapshotKeeper | undefined {
+function snapshotKeeper({ data_dir, snapshot_interval_hours, snapshots_kept }: Config, layout: string, broker: Broker, store_path: string, logger: Logger): SnapshotKeeper | undefined {
   if (snapshot_interval_hours === 0) return undefined;
   const snapshots = new Snapshots(broker, join(data_dir, "scratch"));
-  return new SnapshotKeeper({ snapshots, store_path, layout: layoutIdentity, clock: systemClock, logger, interval_ms: snapshot_interval_hours * HOUR_MS, kept: snapshots_kept });
+  return new SnapshotKeeper({ snapshots, store_path, layout, clock: systemClock, logger, interval_ms: snapshot_interval_hours * HOUR_MS, kept: snapshots_kept });
 }
 
 async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger): Promise<MetricsServer | undefined> {
@@ -63,11 +65,13 @@ async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger
 /** `tidemark ingest`: the one writer of this host's feature store. */
 export async function runIngestCommand({ read: { config }, signal }: CommandContext): Promise<number> {
   const logger = createLogger("ingest", config.log_level);
-  logLayout(logger);
+  const partition = configuredPartition(config);
+  const layout = partitionLayout(partition);
+  logLayout(logger, layout);
   const directory = new StoreDirectory(join(config.data_dir, "features"));
-  const { path: store_path, current } = directory.prepare(layoutIdentity);
+  const { path: store_path, current } = directory.prepare(layout);
   let refolding = !current;
-  if (refolding) logger.warn({ layout: layoutIdentity, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
+  if (refolding) logger.warn({ layout, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
   const metrics = new IngestMetrics({ store_path, clock: systemClock });
   const tell = createReporter();
   let lag = Number.POSITIVE_INFINITY;
@@ -76,9 +80,9 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
     // Not before the first batch: at boot nothing is folded yet.
     if (refolding && progress.batches > 0 && lag <= CAUGHT_UP_LAG) {
       refolding = false;
-      directory.promote(layoutIdentity);
+      directory.promote(layout);
       directory.sweep();
-      logger.info({ layout: layoutIdentity, sequence: progress.sequence }, "the new feature store takes the old one's place");
+      logger.info({ layout, sequence: progress.sequence }, "the new feature store takes the old one's place");
     }
     metrics.update(progress);
     tell(progress);
@@ -90,13 +94,13 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const archive = eventArchive(config);
   const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, lag: () => lag });
   if (keeper !== undefined) metrics.watchArchive(() => keeper.status);
-  const snapshots = snapshotKeeper(config, broker, store_path, logger);
+  const snapshots = snapshotKeeper(config, layout, broker, store_path, logger);
   if (snapshots !== undefined) metrics.watchSnapshots(() => snapshots.status);
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   const keeping = Promise.all([keeper?.run(until), snapshots?.run(until)]);
   try {
-    await runIngest({ broker, ...(archive === undefined ? {} : { events: new EventHistory(broker, archive) }), store, logger, clock: systemClock, signal, onProgress });
+    await runIngest({ broker, ...(archive === undefined ? {} : { events: new EventHistory(broker, archive) }), partition, store, logger, clock: systemClock, signal, onProgress });
   } finally {
     ended.abort();
     await keeping;

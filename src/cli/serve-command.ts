@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { runServeRole } from "../serving/server.ts";
 import type { CommandContext } from "./command.ts";
@@ -13,6 +14,7 @@ export async function runServeCommand({ read: { config }, signal }: CommandConte
     port: config.port,
     workers: config.serve_workers,
     data_dir: config.data_dir,
+    partition_dirs: config.partition_dirs?.split(",").map((directory) => resolve(directory.trim())),
     nats_url: brokerUrl(config),
     version: programVersion(),
     log_level: config.log_level,

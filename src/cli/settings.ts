@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
+import { parsePartition } from "../features/partition.ts";
 
 /** One setting: where it is read from, what it may be and what it means. */
 export interface Setting<T> {
@@ -63,6 +64,8 @@ const gib = whole(1, 1_048_576);
 const days = whole(0, 36_500);
 const snapshotHours = decimal(0, 8_760);
 const snapshotsKept = whole(1, 1_000);
+const partitionText = "i/n, such as 0/4: from 0 to n - 1 of n partitions";
+const partition = z.string().refine((text) => parsePartition(text) !== undefined, partitionText);
 const tfBackend = oneOf(["auto", "tensorflow", "wasm", "cpu"]);
 const logLevel = oneOf(["debug", "info", "warn", "error", "silent"]);
 
@@ -73,6 +76,8 @@ export const settings = {
   data_dir: setting("TIDEMARK_DATA_DIR", path, z.string().min(1, path), "./data", "everything that is kept: broker, features, models, logs"),
   nats_url: setting<string | null>("TIDEMARK_NATS_URL", natsUrl, z.string().refine(isNatsUrl, natsUrl), null, "broker to use; unset: the embedded one of `tidemark start`"),
   nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
+  partition: setting<string | null>("TIDEMARK_PARTITION", partitionText, partition, null, "share of the entities that ingest folds; unset: all of them"),
+  partition_dirs: setting<string | null>("TIDEMARK_PARTITION_DIRS", `${path}, several separated by commas`, z.string().min(1, path), null, "data directories of all partitions, in order, that prices are served from; unset: the one data directory"),
   events_max_gib: setting("TIDEMARK_EVENTS_MAX_GIB", gib.type, gib.schema, 8, "space that EVENTS may take in the broker, in GiB; beyond it the oldest events leave the stream"),
   events_max_days: setting("TIDEMARK_EVENTS_MAX_DAYS", days.type, days.schema, 400, "age at which events leave the stream, in days; 0: never"),
   archive_dir: setting<string | null>("TIDEMARK_ARCHIVE_DIR", `${path}, or none`, z.string().min(1, path), null, "where EVENTS is archived, so that what left the stream can be folded again; unset: archive in the data directory; none: nowhere"),

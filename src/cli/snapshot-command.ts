@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { layoutIdentity } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { partitionLayout } from "../features/partition.ts";
 import { resolvedPath, StoreDirectory, syncDirectory } from "../features/store-directory.ts";
 import type { DumpEntry, FeatureStoreReader } from "../features/store.ts";
 import { EventHistory } from "../ingest/event-history.ts";
@@ -16,6 +16,7 @@ import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { brokerUrl } from "./nats-url.ts";
+import { configuredPartition } from "./partition.ts";
 import { createProgress, formatCount } from "./progress.ts";
 
 const SCRATCH = "scratch";
@@ -59,10 +60,11 @@ export function runSnapshotList(context: CommandContext): Promise<number> {
 /** `tidemark snapshot restore`: refuses to touch a store that is there. */
 export function runSnapshotRestore(context: CommandContext): Promise<number> {
   const stores = new StoreDirectory(join(context.read.config.data_dir, "features"));
+  const own = partitionLayout(configuredPartition(context.read.config));
   return withSnapshots(context, async (snapshots, broker) => {
-    const snapshot = await snapshots.find(layoutIdentity, context.arguments[0]);
+    const snapshot = await snapshots.find(own, context.arguments[0]);
     const { layout, name, stream_created, sequence } = snapshot;
-    if (layout !== layoutIdentity) throw new TidemarkError("layout_mismatch", `the snapshot ${name} has layout ${layout}, this version reads ${layoutIdentity}`);
+    if (layout !== own) throw new TidemarkError("layout_mismatch", `the snapshot ${name} has layout ${layout}, this version and partition read ${own}`);
     if (existsSync(join(stores.of(layout), "data.mdb"))) throw new TidemarkError("store_exists", `there is a feature store in ${stores.of(layout)}: stop what uses it and move or delete ${stores.path} first`);
     const stream = await broker.streamInfo(STREAM_EVENTS);
     if (stream?.created !== stream_created) throw new TidemarkError("stream_recreated", `the snapshot ${name} was folded from a stream created at ${stream_created}, the broker's was created at ${stream?.created ?? "no time: there is none"}`);
@@ -105,9 +107,10 @@ export function firstDifference(kept: FeatureStoreReader, folded: FeatureStoreRe
 /** `tidemark snapshot verify`: the digest, then a fold of the streams up to its position. */
 export function runSnapshotVerify(context: CommandContext): Promise<number> {
   const { config } = context.read;
+  const own = partitionLayout(configuredPartition(context.read.config));
   return withSnapshots(context, async (snapshots, broker) => {
-    const snapshot = await snapshots.find(layoutIdentity, context.arguments[0]);
-    if (snapshot.layout !== layoutIdentity) throw new TidemarkError("layout_mismatch", `the snapshot ${snapshot.name} has layout ${snapshot.layout}, this version folds ${layoutIdentity}`);
+    const snapshot = await snapshots.find(own, context.arguments[0]);
+    if (snapshot.layout !== own) throw new TidemarkError("layout_mismatch", `the snapshot ${snapshot.name} has layout ${snapshot.layout}, this version and partition fold ${own}`);
     const archive = eventArchive(config);
     const scratch = join(config.data_dir, SCRATCH);
     await mkdir(scratch, { recursive: true });
@@ -119,7 +122,7 @@ export function runSnapshotVerify(context: CommandContext): Promise<number> {
       const kept = openLmdbStore(join(directory, "kept"), { readonly: true });
       try {
         const events = archive === undefined ? broker : new EventHistory(broker, archive);
-        await foldTo({ events, control: broker, store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
+        await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
         const difference = firstDifference(kept, folded);
         if (difference === undefined) phase.done(`${snapshot.name} is what the streams give, key by key and byte by byte`);
         else phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}`);

@@ -35,7 +35,10 @@ export function perEntity<T>(make: (entity: EntityName) => T): PerEntity<T> {
 }
 
 /** What an event type does to the records of the entities that it names. */
-export type EventPlan = PerEntity<readonly FoldStep[]>;
+export type EventPlan = PerEntity<readonly FoldStep[]> & {
+  /** Whether it says what a course is, which everybody who folds has to know. */
+  readonly catalogue: boolean;
+};
 
 export const stateDefinitions: PerEntity<readonly StateDefinition[]> = {
   course: courseStates,
@@ -74,6 +77,11 @@ export function offsetOf(state: StateDefinition): number {
   return must(offsets.get(state), `state ${state.name} is in no record`);
 }
 
+/** Adds the record `from` to `into`, state by state: what two partitions hold of one entity. */
+export function mergeRecords(entity: EntityName, into: Float64Array, from: Float64Array): void {
+  for (const state of stateDefinitions[entity]) state.aggregator.merge(into, offsetOf(state), from, offsetOf(state));
+}
+
 /** All states, as `<entity>.<name>`: what late updates are counted by. */
 export const stateNames: readonly string[] = entityNames.flatMap((entity) => stateDefinitions[entity].map((state) => `${entity}.${state.name}`));
 
@@ -88,7 +96,8 @@ function steps(entity: EntityName, type: EventType): FoldStep[] {
 
 /** The fold of every event type into some entities, resolved once. */
 export function eventPlans(entities: readonly EntityName[]): ReadonlyMap<EventType, EventPlan> {
-  return new Map(eventTypes.map((type) => [type, perEntity((entity) => (entities.includes(entity) ? steps(entity, type) : []))]));
+  const catalogue = (type: EventType): boolean => type === "course.upserted" || type === "course.repriced";
+  return new Map(eventTypes.map((type) => [type, { ...perEntity((entity) => (entities.includes(entity) ? steps(entity, type) : [])), catalogue: catalogue(type) }]));
 }
 
 /** Changes whenever records written before could not be read, or would not be what a fold gives now. */

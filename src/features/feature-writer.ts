@@ -7,10 +7,11 @@ import { courseBasePrice, courseCategory, courseDemand, courseRepriced, courseTe
 import { DayKeys } from "./day-keys.ts";
 import { Deduplication, type DeduplicationLimits, defaultDeduplication } from "./deduplication.ts";
 import type { FoldContext } from "./definition.ts";
-import { type EventPlan, type FoldStep, type PerEntity, eventPlans, layoutIdentity, offsetOf, perEntity, recordWidths, stateNames } from "./feature-set.ts";
+import { type EventPlan, type FoldStep, type PerEntity, eventPlans, offsetOf, perEntity, recordWidths, stateNames } from "./feature-set.ts";
 import { LateLedger } from "./late-ledger.ts";
 import { NameDictionary } from "./name-dictionary.ts";
 import { PairKeys } from "./pair-keys.ts";
+import { ownerOf, type Partition, partitionLayout } from "./partition.ts";
 import { type CachedRecord, RecordCache } from "./record-cache.ts";
 import { encodeRecord, recordBytesMax } from "./record.ts";
 import { type CourseProfile, type Cursor, type EntityName, type FeatureStore, type NameKind, type StoreBatch, type Watermark, entityNames } from "./store.ts";
@@ -36,6 +37,8 @@ export interface FoldOptions {
   /** Only these are folded, for replays that read no others. Courses are always among them: they hold the catalogue. */
   readonly entities?: readonly EntityName[];
   readonly deduplication?: DeduplicationLimits;
+  /** The share of the entities that is folded; all of them unless given. */
+  readonly partition?: Partition | undefined;
 }
 
 /** Decoded records that stay in memory between batches. */
@@ -106,15 +109,22 @@ export class FeatureWriter {
   #event_time_max_ms: number;
   #broker_time_max_ms: number;
   readonly #bytes = new Uint8Array(Math.max(...entityNames.map((entity) => recordBytesMax(recordWidths[entity]))));
+  readonly #layout: string;
   #layoutStored: boolean;
   #in_flight = false;
+  /** undefined when everything is folded here. */
+  readonly #partition: Partition | undefined;
+  /** Whether what a course adds to its category and teacher is added here. */
+  #sharing = true;
 
-  constructor(store: FeatureStore, { limits = defaultCacheLimits, entities = entityNames, deduplication = defaultDeduplication }: FoldOptions = {}) {
+  constructor(store: FeatureStore, { limits = defaultCacheLimits, entities = entityNames, deduplication = defaultDeduplication, partition }: FoldOptions = {}) {
     assert(entities.includes("course"), "no entity is folded without courses");
     const layout = store.layout();
-    if (layout !== undefined && layout !== layoutIdentity) {
-      throw new TidemarkError("layout_mismatch", `the feature store has layout ${layout}, this version writes ${layoutIdentity}: delete the store and let it be folded again`);
+    this.#layout = partitionLayout(partition);
+    if (layout !== undefined && layout !== this.#layout) {
+      throw new TidemarkError("layout_mismatch", `the feature store has layout ${layout}, this writes ${this.#layout}: delete the store and let it be folded again`);
     }
+    this.#partition = partition === undefined || partition.count === 1 ? undefined : partition;
     this.#layoutStored = layout !== undefined;
     this.#store = store;
     this.#entities = entities;
@@ -169,18 +179,59 @@ export class FeatureWriter {
     context.category = 0;
     context.list_price_tokens = 0;
     this.#events++;
+    if (this.#partition === undefined) this.#foldWhole(plan, stream, keys);
+    else this.#foldOwned(plan, stream, keys, this.#partition);
+  }
 
+  #foldWhole(plan: EventPlan, stream: StreamEvent, keys: EventKeys): void {
     if (plan.course.length > 0 && keys.course_id !== undefined) this.#foldCourse(plan, stream, keys.course_id);
     else if (plan.category.length > 0 && keys.category !== undefined) this.#foldInto("category", keys.category, plan, stream);
     else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) this.#foldInto("teacher", keys.teacher_id, plan, stream);
 
-    if (event.type === "learner.erased") this.#erase(event.learner_id);
-    else if (keys.learner_id !== undefined) {
-      if (plan.learner.length > 0) this.#foldInto("learner", keys.learner_id, plan, stream);
-      if (plan.learner_course.length > 0 && keys.course_id !== undefined) this.#foldLearnerCourse(plan, stream, keys.learner_id, keys.course_id, keys.enrollment_id !== undefined);
-    }
+    if (keys.learner_id !== undefined) this.#foldLearner(plan, stream, keys, keys.learner_id);
+    if (plan.platform.length > 0) this.#foldPlatform(plan, stream);
+  }
 
-    if (plan.platform.length > 0) this.#fold(plan.platform, this.#caches.platform.touch(this.#days.key(stream.event_time_ms), stream.sequence, stream.event_time_ms), stream);
+  /**
+   * The sides of an event that this partition owns. A course's side, with what it adds to its category, teacher and day, is its owner's; a learner's
+   * side is the learner's owner's. The catalogue is folded by all: of a course that another one owns, its category and list price are known.
+   */
+  #foldOwned(plan: EventPlan, stream: StreamEvent, keys: EventKeys, { index, count }: Partition): void {
+    const { course_id, learner_id } = keys;
+    const owns = (id: string | undefined): boolean => id !== undefined && ownerOf(id, count) === index;
+    const course_owned = owns(course_id);
+    const learner_owned = owns(learner_id);
+    if (plan.course.length > 0 && course_id !== undefined) {
+      this.#sharing = course_owned;
+      if (course_owned || plan.catalogue) this.#foldCourse(plan, stream, course_id);
+      else if (learner_owned) this.#knowCourse(course_id);
+    } else if (plan.category.length > 0 && keys.category !== undefined) {
+      if (owns(keys.category)) this.#foldInto("category", keys.category, plan, stream);
+    } else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) {
+      if (owns(keys.teacher_id)) this.#foldInto("teacher", keys.teacher_id, plan, stream);
+    }
+    if (learner_id !== undefined && learner_owned) this.#foldLearner(plan, stream, keys, learner_id);
+    if (plan.platform.length > 0 && owns(course_id ?? learner_id ?? keys.category ?? keys.teacher_id)) this.#foldPlatform(plan, stream);
+  }
+
+  /** What the learner's side reads of a course. */
+  #knowCourse(course_id: string): void {
+    const { slots } = this.#caches.course.peek(course_id);
+    this.#context.category = slots[CATEGORY_SLOT]!;
+    this.#context.list_price_tokens = catalogueListPrice(slots);
+  }
+
+  #foldLearner(plan: EventPlan, stream: StreamEvent, keys: EventKeys, learner_id: string): void {
+    if (stream.event.type === "learner.erased") {
+      this.#erase(learner_id);
+      return;
+    }
+    if (plan.learner.length > 0) this.#foldInto("learner", learner_id, plan, stream);
+    if (plan.learner_course.length > 0 && keys.course_id !== undefined) this.#foldLearnerCourse(plan, stream, learner_id, keys.course_id, keys.enrollment_id !== undefined);
+  }
+
+  #foldPlatform(plan: EventPlan, stream: StreamEvent): void {
+    this.#fold(plan.platform, this.#caches.platform.touch(this.#days.key(stream.event_time_ms), stream.sequence, stream.event_time_ms), stream);
   }
 
   /** Writes every touched record and the cursor in one transaction; durable when it returns. */
@@ -212,7 +263,7 @@ export class FeatureWriter {
     this.#deduplication.write(batch);
     this.#late.write(batch);
     if (this.watermark !== undefined) batch.putWatermark(this.watermark);
-    if (!this.#layoutStored) batch.putLayout(layoutIdentity);
+    if (!this.#layoutStored) batch.putLayout(this.#layout);
     batch.putCursor(STREAM_EVENTS, cursor);
   }
 
@@ -317,6 +368,7 @@ export class FeatureWriter {
     const teacher_before = course.slots[TEACHER_SLOT]! - 1;
     this.#fold(steps, course, stream);
     const teacher = course.slots[TEACHER_SLOT]! - 1;
+    if (!this.#sharing) return;
     if (teacher !== teacher_before && this.#teachers) {
       if (teacher_before >= 0) this.#shareTeacher(teacher_before, stream, -1);
       this.#shareTeacher(teacher, stream, 1);

@@ -49,6 +49,11 @@ export class RecordCache {
     return record.sequence === 0 ? undefined : this.#touch(record, sequence, event_time_ms);
   }
 
+  /** The record as it is, decoded or empty, not marked as changed. */
+  peek(id: string): CachedRecord {
+    return this.#records.get(id) ?? this.#load(id);
+  }
+
   /** The record becomes one that does not exist; a later touch starts it afresh. */
   erase(id: string): void {
     const record = this.#records.get(id) ?? this.#load(id);

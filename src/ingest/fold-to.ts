@@ -1,6 +1,7 @@
 import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
+import type { Partition } from "../features/partition.ts";
 import type { FeatureStore } from "../features/store.ts";
 import { hexHash } from "../lib/hash128.ts";
 import { decodeEvent, isRefusal } from "./decode.ts";
@@ -12,6 +13,7 @@ export interface FoldToOptions {
   /** Where EVENTS is read from, such as EventHistory, and where CONTROL is. */
   readonly events: StreamSource;
   readonly control: StreamSource;
+  readonly partition?: Partition | undefined;
   readonly store: FeatureStore;
   /** Last sequences to fold; 0: nothing of that stream. */
   readonly sequence: number;
@@ -20,8 +22,8 @@ export interface FoldToOptions {
 }
 
 /** Folds both streams from their beginnings to given sequences: what a store that stands there must hold. Dead letters are passed over. */
-export async function foldTo({ events, control, store, sequence, control_sequence, onProgress }: FoldToOptions): Promise<void> {
-  const features = new FeatureWriter(store);
+export async function foldTo({ events, control, partition, store, sequence, control_sequence, onProgress }: FoldToOptions): Promise<void> {
+  const features = new FeatureWriter(store, { partition });
   let waiting = 0;
   let cursor = { stream_created: "", sequence: 0, message_hash: "" };
   const stream_created = (await events.streamInfo(STREAM_EVENTS))?.created ?? "";

@@ -2,6 +2,7 @@ import type { DeadLetterReason } from "../contracts/dead-letter.ts";
 import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureWriter, type FoldCounters } from "../features/feature-writer.ts";
+import type { Partition } from "../features/partition.ts";
 import type { FeatureStore, Watermark } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -46,6 +47,8 @@ export interface IngestOptions {
   readonly broker: Broker;
   /** Where EVENTS is read from, such as EventHistory; the broker's stream alone unless given. */
   readonly events?: StreamSource;
+  /** The share of the entities to fold; all of them unless given. */
+  readonly partition?: Partition | undefined;
   readonly store: FeatureStore;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -63,7 +66,7 @@ export interface IngestOptions {
 export async function runIngest(options: IngestOptions): Promise<void> {
   const { broker, store, logger, clock, signal } = options;
   const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
-  const features = new FeatureWriter(store);
+  const features = new FeatureWriter(store, { partition: options.partition });
   const control = new ControlWriter(store);
   const lateByState = (): Record<string, number> => features.lateByState();
   let kept_ms = Number.NEGATIVE_INFINITY;

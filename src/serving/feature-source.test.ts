@@ -16,7 +16,7 @@ let source: LmdbFeatureSource;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "tidemark-features-"));
   warnings = [];
-  source = new LmdbFeatureSource(join(directory, "features"), { ...silentLogger, warn: (_fields, message) => void warnings.push(message) });
+  source = new LmdbFeatureSource([join(directory, "features")], { ...silentLogger, warn: (_fields, message) => void warnings.push(message) });
 });
 
 afterEach(async () => {
@@ -76,7 +76,7 @@ describe("LmdbFeatureSource", () => {
 
   test("goes over to the store that the link leads to, without a moment between; one that it cannot read changes nothing", async () => {
     const stores = new StoreDirectory(join(directory, "stores"));
-    const linked = new LmdbFeatureSource(stores.current, { ...silentLogger, warn: (_fields, message) => void warnings.push(message) });
+    const linked = new LmdbFeatureSource([stores.current], { ...silentLogger, warn: (_fields, message) => void warnings.push(message) });
     await writeStore("c1", stores.prepare("first").path);
     await linked.check();
     expect(linked.current?.reader.courseSequence("c1")).toBe(1);
@@ -107,7 +107,7 @@ describe("LmdbFeatureSource", () => {
   });
 
   test("a directory that holds no store is a reason, not a crash", async () => {
-    const other = new LmdbFeatureSource(directory, silentLogger);
+    const other = new LmdbFeatureSource([directory], silentLogger);
     await other.check();
     expect(other.current).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
+import { PartitionedStore } from "../features/partitioned-store.ts";
 import { resolvedPath } from "../features/store-directory.ts";
 import type { FeatureStoreReader } from "../features/store.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
@@ -31,16 +32,17 @@ export function mustFeatures(source: FeatureSource): OpenFeatures {
  * appears, lets go of it when the directory was removed, and goes over to the store that took its place.
  */
 export class LmdbFeatureSource implements FeatureSource {
-  readonly #link: string;
+  readonly #links: readonly string[];
   readonly #logger: Logger;
   #current: OpenFeatures | undefined;
   /** Of the open store. */
-  #path = "";
+  #path: readonly string[] = [];
   #identity = "";
   #reason = "The feature store is not open yet.";
 
-  constructor(path: string, logger: Logger) {
-    this.#link = path;
+  /** One store, or those of all partitions in order. */
+  constructor(links: readonly string[], logger: Logger) {
+    this.#links = links;
     this.#logger = logger;
   }
 
@@ -53,8 +55,8 @@ export class LmdbFeatureSource implements FeatureSource {
   }
 
   async check(): Promise<void> {
-    const path = resolvedPath(this.#link);
-    if (this.#current !== undefined && path !== this.#path) {
+    const path = this.#links.map(resolvedPath);
+    if (this.#current !== undefined && path.join() !== this.#path.join()) {
       await this.#replace(path);
       return;
     }
@@ -71,7 +73,7 @@ export class LmdbFeatureSource implements FeatureSource {
   }
 
   /** Another store took the open one's place: no request finds none. One that this version cannot read leaves the old one open, which nobody writes any more. */
-  async #replace(path: string): Promise<void> {
+  async #replace(path: readonly string[]): Promise<void> {
     const before = this.#current;
     try {
       this.#use(path, await openFeatures(path));
@@ -87,7 +89,7 @@ export class LmdbFeatureSource implements FeatureSource {
     await before?.store.close();
   }
 
-  #use(path: string, features: OpenFeatures): void {
+  #use(path: readonly string[], features: OpenFeatures): void {
     this.#current = features;
     this.#path = path;
     this.#identity = fileIdentity(path);
@@ -103,27 +105,34 @@ export class LmdbFeatureSource implements FeatureSource {
 
   /** Logs a reason once, not every second. */
   #tell(reason: string): void {
-    if (reason !== this.#reason) this.#logger.warn({ path: this.#link }, reason);
+    if (reason !== this.#reason) this.#logger.warn({ path: this.#links }, reason);
     this.#reason = reason;
   }
 }
 
-async function openFeatures(path: string): Promise<OpenFeatures> {
-  const store = openLmdbStore(path, { readonly: true });
+async function openFeatures(paths: readonly string[]): Promise<OpenFeatures> {
+  const stores: FeatureStoreReader[] = [];
   try {
+    for (const path of paths) stores.push(openLmdbStore(path, { readonly: true }));
+    const [only] = stores;
+    const store = stores.length === 1 && only !== undefined ? only : new PartitionedStore(stores);
     return { store, reader: new FeatureReader(store) };
   } catch (error) {
     // Opened, but of another layout: it would stay open once more at every check.
-    await store.close();
+    for (const store of stores) await store.close();
     throw error;
   }
 }
 
-function fileIdentity(path: string): string {
-  try {
-    const { dev, ino } = statSync(`${path}/data.mdb`);
-    return `${dev}:${ino}`;
-  } catch {
-    return "";
-  }
+function fileIdentity(paths: readonly string[]): string {
+  return paths
+    .map((path) => {
+      try {
+        const { dev, ino } = statSync(`${path}/data.mdb`);
+        return `${dev}:${ino}`;
+      } catch {
+        return "";
+      }
+    })
+    .join();
 }

@@ -13,6 +13,8 @@ export interface ServeConfig {
   readonly workers: number;
   /** Holds `features/` (the store that ingest writes) and `models/` (the cache of artifacts). */
   readonly data_dir: string;
+  /** Directories of the same kind, of all partitions in order, when `features/` is not in `data_dir`. */
+  readonly partition_dirs?: readonly string[] | undefined;
   readonly nats_url: string;
   /** Version of the program, for /health. */
   readonly version: string;

@@ -43,7 +43,7 @@ export interface ServingProcess {
 
 /** One process that answers requests: a broker connection, the feature store, the model and the HTTP server. */
 export async function startServing({ config, logger, clock, name, metrics, metricsText }: ServingProcessOptions): Promise<ServingProcess> {
-  const features = new LmdbFeatureSource(new StoreDirectory(join(config.data_dir, "features")).current, logger);
+  const features = new LmdbFeatureSource((config.partition_dirs ?? [config.data_dir]).map((directory) => new StoreDirectory(join(directory, "features")).current), logger);
   const broker = new BrokerLink(config.nats_url, name, logger);
   const policy = defaultPolicy;
   const models = new ModelHolder({ features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });

@@ -1,0 +1,139 @@
+import { assert, must } from "../lib/assert.ts";
+import { TidemarkError } from "../lib/errors.ts";
+import { layoutIdentity, mergeRecords, recordWidths } from "./feature-set.ts";
+import { ownerOf, partitionLayout } from "./partition.ts";
+import { type RecordHeader, decodeRecord, encodeRecord, recordBytesMax } from "./record.ts";
+import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, Watermark } from "./store.ts";
+
+/** Records of these lie in every partition, a share in each; all others with one owner. */
+const SHARED: ReadonlySet<EntityName> = new Set(["category", "teacher", "platform"]);
+const SHARED_WIDTH_MAX = Math.max(recordWidths.category, recordWidths.teacher, recordWidths.platform);
+
+/** The owner of a learner's records is that of the learner; of a course's, that of the course. */
+function routingId(entity: EntityName, id: string): string {
+  return entity === "learner_course" ? id.slice(0, id.indexOf("/")) : id;
+}
+
+/**
+ * The stores of all partitions read as one. What a single owner holds is read there, byte for byte; of categories, teachers and days the shares
+ * are merged at each reading. It is as far as the partition that is furthest behind.
+ */
+export class PartitionedStore implements FeatureStoreReader {
+  readonly #stores: readonly FeatureStoreReader[];
+  readonly #share = new Float64Array(SHARED_WIDTH_MAX);
+  readonly #merged = new Float64Array(SHARED_WIDTH_MAX);
+  readonly #bytes = new Uint8Array(recordBytesMax(SHARED_WIDTH_MAX));
+
+  /** In the order of the partitions. Throws TidemarkError `layout_mismatch` when one is not what its place says. */
+  constructor(stores: readonly FeatureStoreReader[]) {
+    assert(stores.length > 0, "there is a partition");
+    this.#stores = stores;
+    stores.forEach((store, index) => {
+      const layout = store.layout();
+      const wanted = partitionLayout({ index, count: stores.length });
+      if (layout !== undefined && layout !== wanted) throw new TidemarkError("layout_mismatch", `the feature store of partition ${index} of ${stores.length} has layout ${layout}, not ${wanted}`);
+    });
+  }
+
+  get(entity: EntityName, id: string): Uint8Array | undefined {
+    return SHARED.has(entity) ? this.#mergedRecord(entity, id) : this.#owner(entity, id).get(entity, id);
+  }
+
+  sequence(entity: EntityName, id: string): number | undefined {
+    if (!SHARED.has(entity)) return this.#owner(entity, id).sequence(entity, id);
+    const sequences = this.#stores.flatMap((store) => store.sequence(entity, id) ?? []);
+    return sequences.length === 0 ? undefined : Math.max(...sequences);
+  }
+
+  /** The catalogue is folded by every partition: where one is ahead, it knows more names. */
+  name(kind: NameKind, ordinal: number): string | undefined {
+    for (const store of this.#stores) {
+      const name = store.name(kind, ordinal);
+      if (name !== undefined) return name;
+    }
+    return undefined;
+  }
+
+  names(kind: NameKind): readonly string[] {
+    return this.#stores.map((store) => store.names(kind)).reduce((most, names) => (names.length > most.length ? names : most));
+  }
+
+  ids(entity: EntityName, prefix = ""): Iterable<string> {
+    const owned = this.#stores.flatMap((store, index) => [...store.ids(entity, prefix)].filter((id) => SHARED.has(entity) || ownerOf(routingId(entity, id), this.#stores.length) === index));
+    return [...new Set(owned)].sort();
+  }
+
+  profile(course_id: string): CourseProfile | undefined {
+    return this.#owner("course", course_id).profile(course_id);
+  }
+
+  /** Every partition knows all ids. */
+  idBlocks(): Iterable<IdBlock> {
+    return this.#last().idBlocks();
+  }
+
+  enrollment(hash: Uint8Array): number | undefined {
+    return this.#last().enrollment(hash);
+  }
+
+  cursor(stream: string): Cursor | undefined {
+    return this.#last(stream).cursor(stream);
+  }
+
+  watermark(): Watermark | undefined {
+    return this.#last().watermark();
+  }
+
+  lateCounts(): Iterable<readonly [state: string, updates: number]> {
+    const counts = new Map<string, number>();
+    for (const store of this.#stores) for (const [state, updates] of store.lateCounts()) counts.set(state, (counts.get(state) ?? 0) + updates);
+    return counts;
+  }
+
+  lateUpdates(): readonly LateUpdate[] {
+    return this.#stores.flatMap((store) => store.lateUpdates()).sort((a, b) => a.sequence - b.sequence || a.ordinal - b.ordinal);
+  }
+
+  champion(family: string): Champion | undefined {
+    return this.#last("CONTROL").champion(family);
+  }
+
+  layout(): string | undefined {
+    return this.#stores.every((store) => store.layout() !== undefined) ? layoutIdentity : undefined;
+  }
+
+  dump(): Iterable<DumpEntry> {
+    throw new TidemarkError("partitioned", "partitions are compared one by one");
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#stores.map((store) => store.close()));
+  }
+
+  #owner(entity: EntityName, id: string): FeatureStoreReader {
+    return this.#stores[ownerOf(routingId(entity, id), this.#stores.length)]!;
+  }
+
+  /** The partition that is furthest behind. */
+  #last(stream = "EVENTS"): FeatureStoreReader {
+    const sequence = (store: FeatureStoreReader): number => store.cursor(stream)?.sequence ?? 0;
+    return this.#stores.reduce((last, store) => (sequence(store) < sequence(last) ? store : last));
+  }
+
+  #mergedRecord(entity: EntityName, id: string): Uint8Array | undefined {
+    const width = recordWidths[entity];
+    const merged = this.#merged.subarray(0, width).fill(0);
+    const share = this.#share.subarray(0, width);
+    const header: RecordHeader = { sequence: 0, updated_at_ms: 0 };
+    const whole: RecordHeader = { sequence: 0, updated_at_ms: 0 };
+    for (const store of this.#stores) {
+      const bytes = store.get(entity, id);
+      if (bytes === undefined) continue;
+      decodeRecord(must(bytes, "bytes"), header, share);
+      mergeRecords(entity, merged, share);
+      whole.sequence = Math.max(whole.sequence, header.sequence);
+      whole.updated_at_ms = Math.max(whole.updated_at_ms, header.updated_at_ms);
+    }
+    return whole.sequence === 0 ? undefined : this.#bytes.subarray(0, encodeRecord(whole, merged, this.#bytes));
+  }
+}
