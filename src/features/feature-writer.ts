@@ -196,17 +196,20 @@ export class FeatureWriter {
    * The sides of an event that this partition owns. A course's side, with what it adds to its category, teacher and day, is its owner's; a learner's
    * side is the learner's owner's. The catalogue is folded by all: of a course that another one owns, its category and list price are known.
    */
-  #foldOwned(plan: EventPlan, stream: StreamEvent, keys: EventKeys, { index, count }: Partition): void {
+  #foldOwned(plan: EventPlan, stream: StreamEvent, keys: EventKeys, { index, count, whole_groups = false }: Partition): void {
     const { course_id, learner_id } = keys;
     const owns = (id: string | undefined): boolean => id !== undefined && ownerOf(id, count) === index;
     const course_owned = owns(course_id);
     const learner_owned = owns(learner_id);
     if (plan.course.length > 0 && course_id !== undefined) {
-      this.#sharing = course_owned;
+      this.#sharing = course_owned || whole_groups;
       if (course_owned || plan.catalogue) this.#foldCourse(plan, stream, course_id);
-      else if (learner_owned) this.#knowCourse(course_id);
+      else {
+        if (learner_owned) this.#knowCourse(course_id);
+        if (whole_groups && (plan.category.length > 0 || plan.teacher.length > 0)) this.#foldGroups(plan, stream, this.#caches.course.peek(course_id));
+      }
     } else if (plan.category.length > 0 && keys.category !== undefined) {
-      if (owns(keys.category)) this.#foldInto("category", keys.category, plan, stream);
+      if (whole_groups || owns(keys.category)) this.#foldInto("category", keys.category, plan, stream);
     } else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) {
       if (owns(keys.teacher_id)) this.#foldInto("teacher", keys.teacher_id, plan, stream);
     }

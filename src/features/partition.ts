@@ -6,6 +6,8 @@ export interface Partition {
   /** From 0 on. */
   readonly index: number;
   readonly count: number;
+  /** Fold all of every category and teacher instead of a share: for replays that read them while they fold. */
+  readonly whole_groups?: boolean;
 }
 
 export const PARTITIONS_MAX = 1_024;

@@ -7,6 +7,7 @@ import { CourseLabels } from "./course-labels.ts";
 import { courseFeatureIndex } from "./course-view.ts";
 import { offsetOf } from "./feature-set.ts";
 import { FeatureWriter } from "./feature-writer.ts";
+import { ownerOf, type Partition } from "./partition.ts";
 import { MemoryStore } from "./memory-store.ts";
 
 export interface CourseRow {
@@ -47,6 +48,11 @@ function jitterBase({ price, jitter }: EventOf<"course.repriced">): number {
 
 type View = Pick<CourseRow, "course_id" | "category" | "period" | "view">;
 
+export interface CourseReplayOptions extends ReplayOptions {
+  /** Only these courses; all unless given. */
+  readonly partition?: Omit<Partition, "whole_groups"> | undefined;
+}
+
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
 const PRICE = courseFeatureIndex("price_tokens");
 
@@ -62,18 +68,21 @@ const PRICE = courseFeatureIndex("price_tokens");
  * There is a row for every course that had been upserted and every cut-off that the stream reached. A label window that
  * ends after the stream does is cut short: choose cut-offs that leave room for it.
  *
- * Memory grows with courses × cut-offs and with price changes, not with learners.
+ * Memory grows with courses × cut-offs and with price changes, not with learners: some 500 bytes a row. Partitions divide it.
  */
 export class DatasetReplay {
   readonly #at_ms: readonly number[];
-  readonly #writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "category"] });
+  readonly #writer: FeatureWriter;
   readonly #evaluator = new CourseEvaluator();
   readonly #labels: CourseLabels;
   readonly #views: View[] = [];
+  readonly #owns: (course_id: string) => boolean;
   #period = 0;
 
-  constructor({ at_ms, gap_ms, horizon_ms }: ReplayOptions) {
+  constructor({ at_ms, gap_ms, horizon_ms, partition }: CourseReplayOptions) {
     this.#at_ms = at_ms;
+    this.#owns = partition === undefined ? () => true : (course_id) => ownerOf(course_id, partition.count) === partition.index;
+    this.#writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "category"], partition: partition && { ...partition, whole_groups: true } });
     this.#labels = new CourseLabels(at_ms, gap_ms, horizon_ms);
   }
 
@@ -83,6 +92,7 @@ export class DatasetReplay {
     while (this.#period < this.#at_ms.length && stream.known_at_ms >= this.#at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
     const { event, event_time_ms } = stream;
+    if (!("course_id" in event) || event.course_id === undefined || !this.#owns(event.course_id)) return;
     if (event.type === "exposure.viewed") this.#labels.exposure(event.course_id, event_time_ms, event.price);
     else if (event.type === "enrollment.created") this.#labels.enrollment(event.course_id, event_time_ms, event.price);
     else if (event.type === "course.repriced") this.#labels.reprice(event.course_id, event_time_ms, event.price, jitterBase(event));
@@ -103,7 +113,7 @@ export class DatasetReplay {
     for (const [category, { slots }] of this.#writer.live("category")) categories.set(category, this.#evaluator.category(slots, now_ms));
     for (const [course_id, { slots }] of this.#writer.live("course")) {
       const ordinal = slots[CATEGORY_SLOT]! - 1;
-      if (ordinal < 0) continue;
+      if (ordinal < 0 || !this.#owns(course_id)) continue;
       const category = must(this.#writer.categoryName(ordinal), "course of a category without a name");
       this.#views.push({ course_id, category, period, view: this.#evaluator.features(slots, now_ms, must(categories.get(category), `category ${category} has no record`)) });
     }
