@@ -6,6 +6,7 @@ import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import { eventArchive } from "./archive.ts";
+import { askedDataset } from "./asked-dataset.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { brokerUrl } from "./nats-url.ts";
@@ -24,7 +25,7 @@ interface Asked {
 function asked(options: CommandContext["options"]): Asked {
   const table = oneOf("--table", options["table"], exportTableNames);
   const all = options["all"] === true;
-  if ((table === undefined) !== all) throw new TidemarkError("bad_usage", `give either --table or --all\n  allowed for --table: one of ${exportTableNames.join(", ")}`);
+  if ((table === undefined) !== all) throw new TidemarkError("bad_usage", `give one of --table, --all and --dataset\n  allowed for --table: one of ${exportTableNames.join(", ")}`);
   const format = oneOf("--format", options["format"], tableFormats) ?? FORMAT;
   const path = options["out"];
   if (typeof path !== "string" || path === "") throw new TidemarkError("bad_usage", "--out is missing: name the file, or with --all the directory (for sqlite: the one file of all tables)");
@@ -71,7 +72,11 @@ function summary({ first_sequence, last_sequence, as_of_ms, duplicates, refused 
 }
 
 /** `tidemark export`: tables rebuilt from the stream, as files that data scientists read. */
-export async function runExportCommand({ read: { config }, options, signal }: CommandContext): Promise<number> {
+export async function runExportCommand(context: CommandContext): Promise<number> {
+  const { read: { config }, options, signal } = context;
+  const dataset = askedDataset(options);
+  // Loaded for it alone: tables need no worker pool.
+  if (dataset !== undefined) return (await import("./export-dataset.ts")).runDatasetExport(context, dataset);
   const { table, format, path, force } = asked(options);
   const progress = createProgress(process.stdout, systemClock);
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-export", signal });

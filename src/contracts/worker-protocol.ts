@@ -51,7 +51,35 @@ export interface ProbeResult {
   readonly tried: readonly { backend: TensorBackend; error: string }[];
 }
 
-export type WorkerTask = FitTask | ProbeTask;
+export const datasetNames = ["elasticity", "propensity"] as const;
+export type DatasetName = (typeof datasetNames)[number];
+
+/** One share of a point-in-time dataset: the worker reads the stream for itself and writes its rows into `directory`. */
+export interface DatasetTask {
+  readonly kind: "dataset";
+  readonly dataset: DatasetName;
+  readonly nats_url: string;
+  /** null: the stream alone. */
+  readonly archive_dir: string | null;
+  readonly last_sequence: number;
+  /** Cut-offs, ascending. */
+  readonly at_ms: readonly number[];
+  readonly gap_ms: number;
+  readonly horizon_ms: number;
+  readonly partition: { readonly index: number; readonly count: number };
+  readonly directory: string;
+}
+
+export interface DatasetPart {
+  readonly directory: string;
+  /** Of each cut-off that the stream reached. */
+  readonly rows: readonly number[];
+  readonly first_sequence: number;
+  readonly last_sequence: number;
+  readonly stream_created: string;
+}
+
+export type WorkerTask = FitTask | ProbeTask | DatasetTask;
 
 /** How a task ended: its value, or the failure with its stable code, which an exception would lose on the way. */
 export type WorkerOutcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };

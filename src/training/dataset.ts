@@ -39,6 +39,11 @@ async function eventNear(broker: Pick<StreamSource, "getMessage">, from: number,
   throw new TidemarkError("too_little_data", `no readable event in ${REFUSALS_MAX} messages from sequence ${from}`);
 }
 
+/** Event time of the first event that there is. */
+export async function knownFrom(source: Pick<StreamSource, "getMessage">, first_sequence: number): Promise<number> {
+  return (await eventNear(source, first_sequence, 1)).event_time_ms;
+}
+
 /**
  * The last moment that the stream knows of: of its last event or, where history was imported after it, of the last live
  * one. Otherwise one old event that is imported late would leave everything after its date out of the dataset.
@@ -91,7 +96,7 @@ export function countData(rows: readonly CourseRow[]): CountData {
 export async function buildDataset(broker: StreamSource, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
   const stream = await broker.streamInfo(STREAM_EVENTS);
   if (stream === undefined || stream.messages === 0) throw new TidemarkError("too_little_data", "the stream EVENTS is empty");
-  const from_ms = (await eventNear(broker, stream.first_sequence, 1)).event_time_ms;
+  const from_ms = await knownFrom(broker, stream.first_sequence);
   const to_ms = await knownUpTo(broker, stream.last_sequence);
   const at_ms = weeksBefore(from_ms, to_ms);
   const split = splitPeriods(at_ms.length);

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
-import type { FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, DatasetTask, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import type { WorkerSettings } from "./worker.ts";
@@ -28,7 +28,7 @@ const WORKER = fileURLToPath(new URL(import.meta.url.endsWith(".ts") ? "../../di
  * Worker threads that fit models. Every thread is warmed up by a probe before the pool counts as there, because a
  * worker that fails to load would reject one task and leave the later ones waiting. A thread that dies fails its task and
  * retires the whole set; the next task starts a new one. Nothing in a worker may need an
- * orderly end: no store, no connection.
+ * orderly end: no store is ever open there; a connection to the broker that ends with its thread does no harm.
  */
 export class TrainingPool {
   readonly #options: TrainingPoolOptions;
@@ -46,7 +46,8 @@ export class TrainingPool {
     this.#logger = options.logger ?? silentLogger;
   }
 
-  get #threadCount(): number {
+  /** Tasks that run at a time. */
+  get threads(): number {
     return Math.max(1, Math.min(THREADS_MAX, this.#options.threads));
   }
 
@@ -65,11 +66,20 @@ export class TrainingPool {
    * Fits a model. Throws TidemarkError: the task's own code, `training_deadline`, `training_aborted`,
    * `training_queue_full`, `training_worker_died`, or `training_pool_failed`.
    */
-  async fit(task: FitTask, signal?: AbortSignal): Promise<FitResult> {
+  fit(task: FitTask, signal?: AbortSignal): Promise<FitResult> {
+    return this.#perform<FitResult>(task, signal);
+  }
+
+  /** Builds a share of a dataset. Throws as `fit` does. */
+  buildPart(task: DatasetTask, signal?: AbortSignal): Promise<DatasetPart> {
+    return this.#perform<DatasetPart>(task, signal);
+  }
+
+  async #perform<Value>(task: WorkerTask, signal?: AbortSignal): Promise<Value> {
     const { queue_max = QUEUE_MAX } = this.#options;
-    if (this.#pending >= this.#threadCount + queue_max) throw new TidemarkError("training_queue_full", `${task.kind}: ${queue_max} tasks are waiting already`);
+    if (this.#pending >= this.threads + queue_max) throw new TidemarkError("training_queue_full", `${task.kind}: ${queue_max} tasks are waiting already`);
     this.#pending++;
-    let outcome: WorkerOutcome<FitResult>;
+    let outcome: WorkerOutcome<Value>;
     try {
       outcome = await this.#run(await this.#started(), task, signal);
     } finally {
@@ -95,7 +105,7 @@ export class TrainingPool {
 
   async #start(): Promise<Piscina> {
     const { backend, worker = WORKER } = this.#options;
-    const count = this.#threadCount;
+    const count = this.threads;
     const settings: WorkerSettings = { backend };
     const piscina = new Piscina({
       filename: worker,

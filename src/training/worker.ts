@@ -1,11 +1,12 @@
 import { workerData } from "piscina";
-import type { FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { boostingDefaults, fitBoosting, type CountRows } from "../models/boosting.ts";
 import { PRICE_COLUMNS } from "../models/elasticity-features.ts";
 import { fitLogLinear, logLinearDefaults, type Gram } from "../models/log-linear.ts";
 import { importanceShares, linearImportance } from "../models/metrics.ts";
+import { buildPart } from "./dataset-part.ts";
 import { loadTensors, type TensorLibrary, type Tensors } from "./backend.ts";
 import { rowsBefore } from "./split.ts";
 
@@ -62,10 +63,12 @@ async function probe(): Promise<ProbeResult> {
   return { backend, tried };
 }
 
-function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult> {
+function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult | DatasetPart> {
   switch (task.kind) {
     case "probe":
       return probe();
+    case "dataset":
+      return buildPart(task);
     case "fit_linear":
       return fitLinear(task);
     case "fit_boosting":
@@ -74,7 +77,7 @@ function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult>
 }
 
 /** The one entry of a worker thread. Never rejects: what a task throws comes back as its outcome. */
-export async function handle(task: WorkerTask): Promise<WorkerOutcome<FitResult | ProbeResult>> {
+export async function handle(task: WorkerTask): Promise<WorkerOutcome<FitResult | ProbeResult | DatasetPart>> {
   try {
     return { ok: true, value: await perform(task) };
   } catch (error) {

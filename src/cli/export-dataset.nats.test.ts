@@ -1,0 +1,141 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { parquetReadObjects } from "hyparquet";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { courseFeatureNames } from "../features/course-view.ts";
+import { type LearnerBlock, learnerFeatureNames, learnerOutcomeNames, LearnerReplay } from "../features/learner-replay.ts";
+import { DatasetReplay } from "../features/replay.ts";
+import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
+import { Broker } from "../ingest/nats.ts";
+import { replayEvents } from "../ingest/replay-events.ts";
+import { silentLogger } from "../lib/log.ts";
+import { DAY_MS, parseTime } from "../lib/time.ts";
+import { platformConfig } from "../simulator/config.ts";
+import { publishHistory } from "../simulator/publish-history.ts";
+import { readColumn, readManifest } from "../training/column-files.ts";
+import { buildDatasetFiles } from "../training/dataset-files.ts";
+import { createTrainingPool, type TrainingPool } from "../training/pool.ts";
+
+const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
+let directory: string;
+let server: EmbeddedBroker;
+let broker: Broker;
+let pool: TrainingPool;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "tidemark-datasets-"));
+  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
+  broker = await Broker.connect({ url: server.url, name: "test" });
+  await broker.ensureStreams();
+  await publishHistory(broker, platformConfig({ learners: 300, courses: 60, teachers: 12, enrollments: 1_500, weeks: 20, seed: 3, end_ms: Date.UTC(2026, 0, 1) }), {});
+  pool = await createTrainingPool({ threads: 2, deadline_ms: 60_000, backend: "cpu" });
+}, 60_000);
+afterAll(async () => {
+  await pool.close();
+  await broker.close();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Names and digests of a directory's files. */
+function digests(path: string): Record<string, string> {
+  return Object.fromEntries(readdirSync(path).sort().map((name) => [name, createHash("sha256").update(readFileSync(join(path, name))).digest("hex")]));
+}
+
+interface Replayed {
+  readonly ids: readonly string[];
+  readonly columns: Readonly<Record<string, readonly number[]>>;
+}
+
+async function courseColumns(at_ms: readonly number[], times: { gap_ms: number; horizon_ms: number }): Promise<Replayed> {
+  const replay = new DatasetReplay({ at_ms, ...times });
+  await replayEvents(broker, {}, (event) => replay.apply(event));
+  const rows = replay.finish().sort((a, b) => a.period - b.period || (a.course_id < b.course_id ? -1 : 1));
+  const views = courseFeatureNames.map((name, i) => [name, rows.map(({ view }) => view[i]!)] as const);
+  const labels = { label_enrollments: rows.map(({ enrollments }) => enrollments), label_mean_log_price: rows.map(({ mean_log_price }) => mean_log_price) };
+  return { ids: rows.map(({ course_id }) => course_id), columns: { ...Object.fromEntries(views), ...labels } };
+}
+
+async function learnerColumns(at_ms: readonly number[], times: { gap_ms: number; horizon_ms: number }): Promise<Replayed> {
+  const blocks: LearnerBlock[] = [];
+  const replay = new LearnerReplay({ at_ms, ...times, onBlock: (block) => blocks.push(block) });
+  await replayEvents(broker, {}, (event) => replay.apply(event));
+  const every = (values: readonly Float64Array[], width: number, at: number): number[] => values.flatMap((block) => [...block].filter((_, i) => i % width === at));
+  const features = learnerFeatureNames.map((name, at) => [name, every(blocks.map((block) => block.features), learnerFeatureNames.length, at)] as const);
+  const labels = learnerOutcomeNames.map((name, at) => [`label_${name}`, every(at_ms.map((_, period) => replay.outcomes(period)), learnerOutcomeNames.length, at)] as const);
+  return { ids: blocks.flatMap(({ ids }) => ids), columns: Object.fromEntries([...features, ...labels]) };
+}
+
+for (const dataset of ["elasticity", "propensity"] as const) {
+  test(`${dataset}: the files are the same whatever the number of shares, and hold what one replay gives`, { timeout: 60_000 }, async () => {
+    const times = { every_ms: 14 * DAY_MS, gap_ms: DAY_MS, horizon_ms: 21 * DAY_MS };
+    const build = (partitions: number): Promise<Awaited<ReturnType<typeof buildDatasetFiles>>> =>
+      buildDatasetFiles({ dataset, source: broker, nats_url: server.url, archive_dir: null, pool, ...times, partitions, directory: join(directory, `${dataset}-${partitions}`) });
+    const manifest = await build(1);
+    for (const partitions of [2, 5]) {
+      expect(await build(partitions)).toEqual(manifest);
+      expect(digests(join(directory, `${dataset}-${partitions}`))).toEqual(digests(join(directory, `${dataset}-1`)));
+    }
+    await expect(build(2)).rejects.toMatchObject({ code: "directory_exists" });
+    expect(readdirSync(directory).filter((name) => name.includes("partial"))).toEqual([]);
+
+    const at_ms = manifest.at.map(parseTime);
+    expect(at_ms.length).toBeGreaterThan(4);
+    const path = join(directory, `${dataset}-1`);
+    const ids = readFileSync(join(path, dataset === "elasticity" ? "course_id.text" : "learner_id.text"), "utf8").trimEnd().split("\n");
+    expect(ids.length).toBe(manifest.rows);
+    const column = (name: string): number[] => [...readColumn(path, readManifest(path), name)];
+    const replayed = dataset === "elasticity" ? await courseColumns(at_ms, times) : await learnerColumns(at_ms, times);
+    expect(ids).toEqual(replayed.ids);
+    for (const [name, values] of Object.entries(replayed.columns)) expect(column(name), name).toEqual(values);
+  });
+}
+
+async function tidemark(...args: string[]): Promise<{ code: number; output: string }> {
+  const env = { ...process.env, TIDEMARK_DATA_DIR: join(directory, "data"), TIDEMARK_NATS_URL: server.url, TIDEMARK_ARCHIVE_DIR: "none" };
+  return promisify(execFile)(process.execPath, [MAIN, ...args], { env }).then(
+    ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({ code: error.code, output: error.stdout + error.stderr }),
+  );
+}
+
+test("the command writes tables with the description's names beside ours, and refuses what it cannot", { timeout: 90_000 }, async () => {
+  const csv = join(directory, "elasticity.csv");
+  expect(await tidemark("export", "--dataset", "elasticity", "--every-days", "14", "--horizon-days", "14", "--out", csv)).toMatchObject({ code: 0 });
+  const [head = "", ...lines] = (await readFile(csv, "utf8")).trimEnd().split(/\r?\n/);
+  const names = head.split(",");
+  for (const name of ["course_id", "category", "at", "token_price", "log_token_price", "log_enrollments", "price_vs_category_avg", "competitive_index", "label_enrollments"]) expect(names).toContain(name);
+  const cell = (line: string, name: string): number => Number(line.split(",")[names.indexOf(name)]);
+  expect(lines.length).toBeGreaterThan(100);
+  for (const line of lines) {
+    expect(cell(line, "log_enrollments")).toBeCloseTo(Math.log1p(cell(line, "label_enrollments")), 9);
+    expect(cell(line, "log_token_price")).toBeCloseTo(Math.log1p(cell(line, "token_price")), 9);
+  }
+  const parquet = join(directory, "propensity.parquet");
+  expect(await tidemark("export", "--dataset", "propensity", "--format", "parquet", "--partitions", "3", "--out", parquet)).toMatchObject({ code: 0 });
+  const bytes = await readFile(parquet);
+  const rows = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
+  expect(rows.length).toBeGreaterThan(300);
+  for (const name of ["learner_id", "at", "recency_score", "engagement_score", "financial_score", "success_score", "total_courses_enrolled", "token_balance", "enrolled_next", "churned", "upsold"]) expect(Object.keys(rows[0]!)).toContain(name);
+  expect(new Set(rows.map((row) => row["enrolled_next"]))).toEqual(new Set([0, 1]));
+  const columns = join(directory, "columns");
+  expect(await tidemark("export", "--dataset", "propensity", "--format", "columns", "--out", columns)).toMatchObject({ code: 0 });
+  expect(readManifest(columns).rows).toBe(rows.length);
+  const damaged = join(columns, "label_enrollments.f64");
+  const content = readFileSync(damaged);
+  content[20]! ^= 1;
+  writeFileSync(damaged, content);
+  expect(() => readColumn(columns, readManifest(columns), "label_enrollments")).toThrow(expect.objectContaining({ code: "dataset_damaged" }));
+
+  expect((await tidemark("export", "--dataset", "weather", "--out", join(directory, "x"))).output).toContain("elasticity, propensity");
+  expect((await tidemark("export", "--dataset", "propensity", "--table", "learners", "--out", join(directory, "x"))).output).toContain("one of --table, --all and --dataset");
+  expect((await tidemark("export", "--dataset", "propensity", "--out", csv)).output).toContain(csv);
+  expect((await tidemark("export", "--dataset", "propensity", "--horizon-days", "900", "--out", join(directory, "x"))).output).toContain("too short");
+  expect(existsSync(join(directory, "x"))).toBe(false);
+  expect(readdirSync(directory).filter((name) => name.startsWith(".") || name.includes("partial"))).toEqual([]);
+});
