@@ -17,7 +17,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "ingest",
     summary: "Fold the streams into the feature store of this host.",
-    settings: ["data_dir", "nats_url", "partition", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "ingest_metrics_port", "log_level"],
+    settings: ["data_dir", "nats_url", "partition", "events_max_gib", "events_max_days", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "ingest_metrics_port", "log_level"],
     examples: ["tidemark ingest --nats-url nats://broker:4222 --data-dir /var/lib/tidemark", "tidemark ingest --partition 1/4 --data-dir /var/lib/tidemark-1"],
     run: async (context) => (await import("./ingest-command.ts")).runIngestCommand(context),
   },

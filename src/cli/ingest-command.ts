@@ -17,7 +17,7 @@ import { report } from "../lib/role-report.ts";
 import { SnapshotKeeper } from "../ingest/snapshot-keeper.ts";
 import { Snapshots } from "../ingest/snapshots.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
-import { eventArchive } from "./archive.ts";
+import { eventArchive, eventRetention } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
@@ -92,7 +92,7 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const store = openLmdbStore(store_path, { readonly: false });
   metrics.watchStore(store);
   const archive = eventArchive(config);
-  const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, lag: () => lag });
+  const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, retention: eventRetention(config), lag: () => lag });
   if (keeper !== undefined) metrics.watchArchive(() => keeper.status);
   const snapshots = snapshotKeeper(config, layout, broker, store_path, logger);
   if (snapshots !== undefined) metrics.watchSnapshots(() => snapshots.status);

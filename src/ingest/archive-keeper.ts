@@ -3,15 +3,17 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { DAY_MS, SECOND_MS } from "../lib/time.ts";
+import { DAY_MS, MINUTE_MS, SECOND_MS } from "../lib/time.ts";
 import { compactArchive, type CompactionResult } from "./archive-compaction.ts";
 import { type ArchiverStatus, EventArchiver } from "./archiver.ts";
 import { purgeForgotten } from "./erasure-purge.ts";
 import type { EventArchive } from "./event-archive.ts";
 import type { Broker } from "./nats.ts";
+import { dropArchived, type Retention } from "./stream-retention.ts";
 
 const COMPACTION_INTERVAL_MS = DAY_MS;
-/** How often it is looked whether a day is over. */
+const RETENTION_INTERVAL_MS = 10 * MINUTE_MS;
+/** How often it is looked whether anything is due. */
 const CHECK_MS = 30 * SECOND_MS;
 /** What the fold may be behind by before it needs the processor for itself. */
 const BUSY_LAG = 16_384;
@@ -23,6 +25,8 @@ export interface ArchiveKeeperOptions {
   readonly logger: Logger;
   /** How long after a learner's erasure, by the broker's clock, the archive keeps their events as they were. */
   readonly erasure_delay_ms: number;
+  /** What the stream keeps of what is archived. */
+  readonly retention: Retention;
   /** Messages that the fold is behind. */
   readonly lag: () => number;
 }
@@ -40,11 +44,12 @@ export async function forgetErased(
   return { ...result, purged: await purgeForgotten(broker, archive, signal) };
 }
 
-/** Beside the fold: writes what it folds to the archive, and once a day forgets who was erased. Nothing that fails in here stops the fold. */
+/** Beside the fold: writes what it folds to the archive, lets the stream go of what is archived beyond its limits, and once a day forgets who was erased. Nothing that fails in here stops the fold. */
 export class ArchiveKeeper {
   readonly #options: ArchiveKeeperOptions;
   readonly #archiver: EventArchiver;
   #forgotten = 0;
+  #dropped = 0;
 
   constructor(options: ArchiveKeeperOptions) {
     this.#options = options;
@@ -52,25 +57,27 @@ export class ArchiveKeeper {
     this.#archiver = new EventArchiver({ broker, archive, clock, logger, busy: () => lag() > BUSY_LAG });
   }
 
-  get status(): ArchiverStatus & { readonly forgotten: number } {
-    return { ...this.#archiver.status, forgotten: this.#forgotten };
+  get status(): ArchiverStatus & { readonly forgotten: number; readonly dropped: number } {
+    return { ...this.#archiver.status, forgotten: this.#forgotten, dropped: this.#dropped };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#archiver.run(signal), this.#forgetDaily(signal)]);
+    const { clock, logger } = this.#options;
+    const forget = this.#every(COMPACTION_INTERVAL_MS, signal, async () => void (this.#forgotten += (await forgetErased(this.#options, signal)).forgotten), "erased learners could not be forgotten in the archive");
+    const retain = this.#every(RETENTION_INTERVAL_MS, signal, async () => void (this.#dropped += await dropArchived({ ...this.#options, clock, logger })), "archived events could not leave the stream");
+    await Promise.all([this.#archiver.run(signal), forget, retain]);
   }
 
-  async #forgetDaily(signal: AbortSignal): Promise<void> {
+  /** What fails is logged, and tried again when it is due the next time. */
+  async #every(interval_ms: number, signal: AbortSignal, work: () => Promise<void>, failed: string): Promise<void> {
     const { clock, logger } = this.#options;
     let next_ms = clock.now_ms() + CHECK_MS;
     while (!signal.aborted) {
       if (clock.now_ms() >= next_ms) {
-        next_ms = clock.now_ms() + COMPACTION_INTERVAL_MS;
-        try {
-          this.#forgotten += (await forgetErased(this.#options, signal)).forgotten;
-        } catch (error) {
-          if (!signal.aborted) logger.error({ error: errorMessage(error) }, "erased learners could not be forgotten in the archive; it will be tried again tomorrow");
-        }
+        next_ms = clock.now_ms() + interval_ms;
+        await work().catch((error: unknown) => {
+          if (!signal.aborted) logger.error({ error: errorMessage(error) }, failed);
+        });
       }
       await sleep(CHECK_MS, signal);
     }

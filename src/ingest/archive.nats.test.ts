@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -21,6 +21,7 @@ import { EventArchive } from "./event-archive.ts";
 import { EventHistory } from "./event-history.ts";
 import { runIngest } from "./ingest.ts";
 import { Broker } from "./nats.ts";
+import { dropArchived } from "./stream-retention.ts";
 import type { StreamSource } from "./read-stream.ts";
 import { sampleEvents } from "./sample-events.ts";
 
@@ -85,6 +86,44 @@ it("folds again what the stream has dropped", { timeout: 60_000 }, async () => {
   await expect(fold(broker)).resolves.not.toEqual(contents(all));
   expect(await fold(new EventHistory(broker, archive))).toEqual(contents(all));
   expect(archiver.status).toMatchObject({ lost: 0, failures: 0 });
+});
+
+it("lets the stream go of the oldest that is archived, whole segments that can be read, and never of more", { timeout: 60_000 }, async () => {
+  await broker.ensureStreams();
+  const archive = new EventArchive(join(directory, "archive"));
+  const stop = new AbortController();
+  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 20_000 });
+  const archiving = archiver.run(stop.signal);
+  await publish(sampleEvents("r", 3_000, Date.now()));
+  const whole = await fold(broker);
+  await vi.waitFor(() => expect(archiver.status.sequence).toBeGreaterThan(2_500), 10_000);
+  stop.abort();
+  await archiving;
+  const drop = (retention: { bytes_max: number; age_max_ms: number }, now_ms = Date.now()): Promise<number> => dropArchived({ broker, archive, retention, clock: { ...systemClock, now_ms: () => now_ms }, logger: silentLogger });
+  const { bytes } = must(await broker.streamInfo(STREAM_EVENTS), "EVENTS");
+  expect(await drop({ bytes_max: bytes, age_max_ms: 0 })).toBe(0);
+  expect(await drop({ bytes_max: bytes, age_max_ms: DAY_MS })).toBe(0);
+  // By size: about half, then no more.
+  const half = await drop({ bytes_max: bytes / 2, age_max_ms: 0 });
+  expect(half).toBeGreaterThan(1_000);
+  expect(must(await broker.streamInfo(STREAM_EVENTS), "EVENTS").bytes).toBeLessThanOrEqual(bytes / 2);
+  expect(await drop({ bytes_max: bytes / 2, age_max_ms: 0 })).toBe(0);
+  expect(await fold(new EventHistory(broker, archive))).toEqual(whole);
+  // A damaged segment stays in the stream, and what comes after it.
+  const { first_sequence } = await stream();
+  const next = must((await archive.index((await stream()).created)).find(first_sequence), "a segment");
+  const original = await readFile(next.path);
+  const damaged = Buffer.from(original);
+  damaged[damaged.length - 50]! ^= 1;
+  await writeFile(next.path, damaged);
+  await expect(drop({ bytes_max: 0, age_max_ms: 0 })).rejects.toMatchObject({ code: "archive_damaged" });
+  expect((await stream()).first_sequence).toBe(first_sequence);
+  await writeFile(next.path, original);
+  // By age: everything that is archived but for its last segment.
+  await drop({ bytes_max: bytes, age_max_ms: DAY_MS }, Date.now() + 2 * DAY_MS);
+  const index = await archive.index((await stream()).created);
+  expect((await stream()).first_sequence).toBe(must(index.segments.at(-1), "a segment").header.first_sequence);
+  expect(await fold(new EventHistory(broker, archive))).toEqual(whole);
 });
 
 it("is whole whenever its writer is killed, and so is what is folded from it", { timeout: 120_000 }, async () => {

@@ -71,6 +71,7 @@ export class IngestMetrics {
     this.#sampled("tidemark_archive_segments", "Segments written by this process", () => status().segments);
     this.#sampled("tidemark_archive_written_bytes", "Bytes of messages in them, before compression", () => status().bytes);
     this.#sampled("tidemark_archive_lost_events", "Messages that left the stream before they were archived", () => status().lost);
+    this.#sampled("tidemark_archive_dropped_events", "Archived messages that this process let the stream go of", () => status().dropped);
     this.#sampled("tidemark_archive_failures", "Times that archiving stopped and began again", () => status().failures);
     this.#sampled("tidemark_archive_forgotten_learners", "Erased learners made anonymous in the archive by this process", () => status().forgotten);
   }

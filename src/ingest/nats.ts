@@ -179,6 +179,11 @@ export class Broker {
     }
   }
 
+  /** Removes every message before a sequence. */
+  async purge(stream: string, first_sequence: number): Promise<void> {
+    await this.#ask(() => this.#manager.streams.purge(stream, { seq: first_sequence }));
+  }
+
   async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {
     await this.#ask(async () => (await this.#bucket(bucket)).putBlob({ name }, bytes));
   }
