@@ -82,8 +82,8 @@ test("what is asked wrongly is answered with what is allowed", async () => {
   const wrong: readonly (readonly [args: string[], says: RegExp])[] = [
     [["--table", "users", "--out", path], /--table is "users"\n {2}allowed: one of learners, teachers, courses, enrollments, token_transactions, platform_metrics/],
     [["--table", "learners", "--format", "xlsx", "--out", path], /--format is "xlsx"\n {2}allowed: one of csv, parquet, sqlite/],
-    [["--out", path], /either --table or --all/],
-    [["--table", "learners", "--all", "--out", path], /either --table or --all/],
+    [["--out", path], /one of --table, --all and --dataset/],
+    [["--table", "learners", "--all", "--out", path], /one of --table, --all and --dataset/],
     [["--table", "learners"], /--out is missing/],
     [["--table", "learners", "--out", path], /mine\.csv exists: .*--force/],
     [["--all", "--out", path], /mine\.csv is a file: several tables need a directory/],
