@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   freshness: () => import("./freshness.ts"),
   scale: () => import("./scale.ts"),
   failover: () => import("./failover.ts"),
+  train: () => import("./train.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]\n  NAME is one of: ${Object.keys(benches).join(", ")}`;

@@ -17,7 +17,8 @@ const linearModelSchema = z.object({
 
 /**
  * Boosted trees, flattened: node i tests x[feature[i]] <= threshold[i] (left) or goes right; feature −1 marks a leaf
- * with `value`. `roots` are the trees' first nodes. log rate = base + Σ leaf values (learning rate applied).
+ * with `value`. `roots` are the trees' first nodes. log rate = base + Σ leaf values (learning rate applied). A node in
+ * `category_sets` splits a column of codes instead: those listed go left, all others right.
  */
 const boostingModelSchema = z.object({
   kind: z.literal("boosting"),
@@ -28,12 +29,52 @@ const boostingModelSchema = z.object({
   left: z.array(z.int().min(0)),
   right: z.array(z.int().min(0)),
   value: finites,
+  category_sets: z.record(z.string(), finites).optional(),
 });
 
-export const elasticityModelSchema = z.discriminatedUnion("kind", [linearModelSchema, boostingModelSchema]);
+/** Trees as in boosting, without categories: rate = mean of the trees' leaf values, each positive. */
+const forestModelSchema = z.object({
+  kind: z.literal("forest"),
+  roots: z.array(z.int().min(0)).min(1),
+  feature: z.array(z.int().min(-1)),
+  threshold: finites,
+  left: z.array(z.int().min(0)),
+  right: z.array(z.int().min(0)),
+  value: finites,
+});
+
+const position = z.int().min(0);
+
+/**
+ * log rate = intercept + Σ splines + Σ linear terms. A spline is cubic on equal segments of [low, high]; beyond them it goes on as a straight line, or
+ * stays at its end.
+ */
+const gamModelSchema = z.object({
+  kind: z.literal("gam"),
+  intercept: finite,
+  splines: z.array(z.object({ column: position, low: finite, high: finite, penalty: finite.positive(), beyond: z.enum(["line", "end"]), coefficients: finites })),
+  linear: z.array(z.object({ column: position, mean: finite, scale: finite.positive(), coefficient: finite })),
+});
+
+/** log rate = intercept + Σ coefficient·term; terms: all products of up to `degree` standardised columns in `inputs`, then the columns in `others`. */
+const polynomialModelSchema = z.object({
+  kind: z.literal("polynomial"),
+  degree: z.int().min(2).max(3),
+  inputs: z.array(position).max(16),
+  others: z.array(position),
+  mean: finites,
+  scale: z.array(finite.positive()),
+  coefficients: finites,
+  intercept: finite,
+});
+
+export const elasticityModelSchema = z.discriminatedUnion("kind", [linearModelSchema, gamModelSchema, polynomialModelSchema, forestModelSchema, boostingModelSchema]);
 export type ElasticityModel = z.infer<typeof elasticityModelSchema>;
 export type LinearModel = z.infer<typeof linearModelSchema>;
 export type BoostingModel = z.infer<typeof boostingModelSchema>;
+export type GamModel = z.infer<typeof gamModelSchema>;
+export type PolynomialModel = z.infer<typeof polynomialModelSchema>;
+export type ForestModel = z.infer<typeof forestModelSchema>;
 
 /** Held-out metrics of one candidate, on rows after everything it was trained or selected on. */
 export const metricsSchema = z.object({
@@ -51,9 +92,23 @@ export const metricsSchema = z.object({
 });
 export type Metrics = z.infer<typeof metricsSchema>;
 
+/** How a learner does on whole courses that it was not fitted to: one row is one course over the whole period. */
+export const courseMetricsSchema = z.object({
+  courses: z.int(),
+  r2_log: finite,
+  rmse_log: finite,
+  mape_log: finite,
+  /** What the same figures would be on counts drawn from the predictions themselves: no model can be expected to do better on counts this small. */
+  ceiling: z.object({ r2_log: finite, rmse_log: finite, mape_log: finite }),
+});
+export type CourseMetrics = z.infer<typeof courseMetricsSchema>;
+
 const candidateSchema = z.object({
   name: z.string(),
   metrics: metricsSchema,
+  courses: courseMetricsSchema.optional(),
+  /** Share of held-out rows at which the prediction rises somewhere along the price; only a candidate without any may serve. */
+  rising: finite.optional(),
   /** d log rate / d log price, averaged over held-out rows, by finite differences. */
   elasticity: finite,
   importance: z.record(z.string(), finite),

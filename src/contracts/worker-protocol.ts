@@ -24,22 +24,30 @@ export interface CountData {
   readonly period: Int32Array<SharedArrayBuffer>;
 }
 
+export const learnerNames = ["log_linear", "gam", "polynomial_2", "polynomial_3", "random_forest", "boosting"] as const;
+export type LearnerName = (typeof learnerNames)[number];
+
 export interface FitTask {
-  readonly kind: "fit_linear" | "fit_boosting";
+  readonly kind: "fit";
+  readonly learner: LearnerName;
   readonly data: CountData;
   readonly feature_names: readonly string[];
   /** Rows with period < train_end train; [train_end, validation_end) stops early and selects. */
   readonly train_end: number;
   readonly validation_end: number;
   readonly seed: number;
+  /** Whole courses, one a row; `period` is the fold in which a course is held out. */
+  readonly courses?: CountData;
 }
 
 export interface FitResult {
   readonly model: ElasticityModel;
-  /** Each feature's share of the model's gain or coefficients; sums to 1. */
+  /** Each feature's share of what shuffling it costs on the validation rows; sums to 1. */
   readonly importance: Readonly<Record<string, number>>;
   readonly backend: TensorBackend | "typed-arrays";
   readonly seconds: number;
+  /** Expected enrollments of each of the task's courses under a model that was not fitted to it. */
+  readonly course_means?: Float64Array;
 }
 
 export interface ProbeTask {

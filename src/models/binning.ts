@@ -10,8 +10,18 @@ export const BINS_MAX = 255;
 export interface BinnedMatrix {
   readonly rows: number;
   readonly columns: number;
+  /** Bytes of a row in `bins`: the columns, filled up to whole 32-bit words, which histograms read four columns at a time from. */
+  readonly stride: number;
   readonly bins: Uint8Array<SharedArrayBuffer>;
   readonly cuts: readonly Float64Array[];
+  /** By column: the values that a categorical column had, ascending, one a bin; undefined of the others. */
+  readonly categories: readonly (Float64Array | undefined)[];
+}
+
+export interface BinningOptions {
+  readonly bins_max?: number;
+  /** Columns whose values are codes: each has a bin of its own, and what the fitted rows did not have one more. */
+  readonly categorical_columns?: readonly number[];
 }
 
 /** A value between two neighbours, never equal to the upper one. */
@@ -51,18 +61,30 @@ function binOf(cuts: Float64Array, value: number): number {
 }
 
 /** Bins a row-major matrix; the cuts come from its first `fit_rows` rows, so that later rows leak nothing. */
-export function binMatrix(values: Float64Array, rows: number, columns: number, fit_rows: number, bins_max: number = BINS_MAX): BinnedMatrix {
+export function binMatrix(values: Float64Array, rows: number, columns: number, fit_rows: number, { bins_max = BINS_MAX, categorical_columns = [] }: BinningOptions = {}): BinnedMatrix {
   assert(bins_max >= 2 && bins_max <= BINS_MAX, "bins must fit a byte");
   assert(values.length === rows * columns && fit_rows <= rows, "matrix does not have its shape");
-  const bins = new Uint8Array(new SharedArrayBuffer(rows * columns));
+  const stride = Math.ceil(columns / 4) * 4;
+  const bins = new Uint8Array(new SharedArrayBuffer(rows * stride));
   const sorted = new Float64Array(fit_rows);
   const cuts: Float64Array[] = [];
+  const categories = new Array<Float64Array | undefined>(columns).fill(undefined);
   for (let column = 0; column < columns; column++) {
     for (let row = 0; row < fit_rows; row++) sorted[row] = values[row * columns + column]!;
     sorted.sort();
     const columnCuts = quantileCuts(sorted, bins_max);
-    for (let row = 0; row < rows; row++) bins[row * columns + column] = binOf(columnCuts, values[row * columns + column]!);
+    if (categorical_columns.includes(column)) {
+      const distinct = sorted.filter((value, i) => i === 0 || value > sorted[i - 1]!);
+      assert(distinct.length === columnCuts.length + 1, "a categorical column has at most as many values as bins");
+      categories[column] = distinct;
+    }
+    const known = categories[column];
+    for (let row = 0; row < rows; row++) {
+      const value = values[row * columns + column]!;
+      const bin = binOf(columnCuts, value);
+      bins[row * stride + column] = known === undefined || known[bin] === value ? bin : known.length;
+    }
     cuts.push(columnCuts);
   }
-  return { rows, columns, bins, cuts };
+  return { rows, columns, stride, bins, cuts, categories };
 }

@@ -1,5 +1,6 @@
-import type { ElasticityModel, Metrics } from "../contracts/artifact.ts";
+import type { CourseMetrics, Metrics } from "../contracts/artifact.ts";
 import { assert } from "../lib/assert.ts";
+import { Prng } from "../lib/prng.ts";
 
 /** Poisson deviance of one count, 2(y·log(y/μ) − (y − μ)). */
 export function poissonDeviance(y: number, mean: number): number {
@@ -53,14 +54,28 @@ export function evaluateCounts(y: ArrayLike<number>, mean: ArrayLike<number>, na
   };
 }
 
+const CEILING_DRAWS = 20;
+
+/** R², RMSE and MAPE on log(1 + count), as the product description computes them. */
+function logMetrics(y: ArrayLike<number>, mean: ArrayLike<number>): CourseMetrics["ceiling"] {
+  const { r2_log, rmse_log, mape_log } = evaluateCounts(y, mean, mean);
+  return { r2_log, rmse_log, mape_log };
+}
+
+/** Metrics of whole courses, with what they would be if the predictions were the truth and only chance were left: means over seeded Poisson draws. */
+export function evaluateCourses(y: ArrayLike<number>, mean: ArrayLike<number>): CourseMetrics {
+  const random = new Prng("noise ceiling");
+  const ceiling = { r2_log: 0, rmse_log: 0, mape_log: 0 };
+  for (let draw = 0; draw < CEILING_DRAWS; draw++) {
+    const drawn = logMetrics(Float64Array.from({ length: y.length }, (_, i) => random.poisson(mean[i]!)), mean);
+    for (const key of ["r2_log", "rmse_log", "mape_log"] as const) ceiling[key] += drawn[key] / CEILING_DRAWS;
+  }
+  return { courses: y.length, ...logMetrics(y, mean), ceiling };
+}
+
 /** Shares of an importance that sum to 1, by feature name. */
 export function importanceShares(names: readonly string[], weights: ArrayLike<number>): Record<string, number> {
   let total = 0;
   for (let i = 0; i < weights.length; i++) total += weights[i]!;
   return Object.fromEntries(names.map((name, i) => [name, total > 0 ? weights[i]! / total : 0]));
-}
-
-/** |coefficient| of a linear model's standardised columns; trees report their gain while they grow. */
-export function linearImportance(names: readonly string[], model: ElasticityModel & { kind: "log_linear" }): Record<string, number> {
-  return importanceShares(names, model.coefficients.map(Math.abs));
 }

@@ -8,6 +8,7 @@ import { replayEvents, type ReplayedRange } from "../ingest/replay-events.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { DAY_MS } from "../lib/time.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
+import { shareableDoubles } from "./shared-memory.ts";
 import { splitPeriods, type Split } from "./split.ts";
 
 const PERIOD_MS = 7 * DAY_MS;
@@ -62,10 +63,6 @@ export function weeksBefore(from_ms: number, to_ms: number): number[] {
   return at.toReversed();
 }
 
-function sharedDoubles(length: number): Float64Array<SharedArrayBuffer> {
-  return new Float64Array(new SharedArrayBuffer(length * Float64Array.BYTES_PER_ELEMENT));
-}
-
 /** Rows that say something about conversion, in the order that training and splits rely on. */
 export function usableRows(rows: readonly CourseRow[]): CourseRow[] {
   return rows
@@ -76,9 +73,9 @@ export function usableRows(rows: readonly CourseRow[]): CourseRow[] {
 /** Feature rows, counts and exposures; an enrollment without its exposure counts as one. */
 export function countData(rows: readonly CourseRow[]): CountData {
   const columns = elasticityFeatureNames.length;
-  const values = sharedDoubles(rows.length * columns);
-  const y = sharedDoubles(rows.length);
-  const exposure = sharedDoubles(rows.length);
+  const values = shareableDoubles(rows.length * columns);
+  const y = shareableDoubles(rows.length);
+  const exposure = shareableDoubles(rows.length);
   const period = new Int32Array(new SharedArrayBuffer(rows.length * Int32Array.BYTES_PER_ELEMENT));
   for (const [i, row] of rows.entries()) {
     fillElasticityRow(row.view, row.mean_log_price, values, i * columns);
@@ -99,7 +96,7 @@ export async function buildDataset(broker: StreamSource, onProgress: OnProgress,
   const from_ms = await knownFrom(broker, stream.first_sequence);
   const to_ms = await knownUpTo(broker, stream.last_sequence);
   const at_ms = weeksBefore(from_ms, to_ms);
-  const split = splitPeriods(at_ms.length);
+  splitPeriods(at_ms.length);
 
   const replay = new DatasetReplay({ at_ms, gap_ms: 0, horizon_ms: PERIOD_MS });
   const total = stream.last_sequence - stream.first_sequence + 1;
@@ -111,11 +108,16 @@ export async function buildDataset(broker: StreamSource, onProgress: OnProgress,
     signal?.throwIfAborted();
   });
   onProgress("replay", total, total);
-  const rows = usableRows(replay.finish());
-  const data = countData(rows);
+  return assembleDataset(replay.finish(), at_ms.length, { range, from_ms, to_ms });
+}
+
+/** A dataset of weekly course rows. Throws TidemarkError("too_little_data") when a part of the split has nothing in it. */
+export function assembleDataset(all: readonly CourseRow[], weeks: number, source: Pick<TrainingDataset, "range" | "from_ms" | "to_ms">): TrainingDataset {
+  const split = splitPeriods(weeks);
+  const rows = usableRows(all);
   // Every block must have counts in it, or there is nothing to select or judge by.
-  for (const [from, to] of [[0, split.train_end], [split.train_end, split.validation_end], [split.validation_end, at_ms.length]] as const) {
-    if (!rows.some((row) => row.period >= from && row.period < to && row.enrollments > 0)) throw new TidemarkError("too_little_data", `no enrollments in weeks ${from} to ${to} of ${at_ms.length}`);
+  for (const [from, to] of [[0, split.train_end], [split.train_end, split.validation_end], [split.validation_end, weeks]] as const) {
+    if (!rows.some((row) => row.period >= from && row.period < to && row.enrollments > 0)) throw new TidemarkError("too_little_data", `no enrollments in weeks ${from} to ${to} of ${weeks}`);
   }
-  return { rows, data, range, from_ms, to_ms, ...split };
+  return { rows, data: countData(rows), ...source, ...split };
 }

@@ -11,6 +11,8 @@ export type RateOf = (view: ArrayLike<number>, log_price: number) => number;
 
 /** Half the step of the finite difference, in log price. */
 const PRICE_STEP = 0.05;
+/** Steps of a walk along the price, on either side. */
+const PRICE_WALK = 10;
 
 /** Held-out rows with what every judgement of them needs. */
 export class HeldOut {
@@ -45,6 +47,23 @@ export class HeldOut {
       sum += Math.log(rate(row.view, row.mean_log_price + PRICE_STEP) / rate(row.view, row.mean_log_price - PRICE_STEP));
     }
     return sum / (2 * PRICE_STEP * this.rows.length);
+  }
+
+  /** Share of rows whose rate rises anywhere along the price, from 0.6 to 1.6 times theirs. */
+  rising(rate: RateOf): number {
+    let rising = 0;
+    for (const { view, mean_log_price } of this.rows) {
+      let before = Number.POSITIVE_INFINITY;
+      for (let step = -PRICE_WALK; step <= PRICE_WALK; step++) {
+        const now = rate(view, mean_log_price + step * PRICE_STEP);
+        if (now > before * (1 + 1e-9)) {
+          rising++;
+          break;
+        }
+        before = now;
+      }
+    }
+    return rising / this.rows.length;
   }
 
   /** How courses scatter around the predictions: over-dispersion within a course, and the spread of their levels. */

@@ -59,13 +59,13 @@ function counts(rows: number): CountData {
   return { features: { rows, columns, values }, y, exposure, period };
 }
 
-const task = (seed: number, kind: FitTask["kind"] = "fit_linear"): FitTask => ({ kind, data: counts(100), feature_names: ["a", "b", "c", "d"], train_end: 6, validation_end: 8, seed });
+const task = (seed: number, learner: FitTask["learner"] = "log_linear"): FitTask => ({ kind: "fit", learner, data: counts(100), feature_names: ["a", "b", "c", "d"], train_end: 6, validation_end: 8, seed });
 
 test("fits both learners on the real worker, the linear one as plain arrays do", async () => {
   const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 30_000 }));
   expect(["tensorflow", "wasm", "cpu"]).toContain(pool.backend.backend);
   const data = counts(4000);
-  const both = await Promise.all((["fit_linear", "fit_boosting"] as const).map((kind) => pool.fit({ ...task(1, kind), data })));
+  const both = await Promise.all((["log_linear", "boosting"] as const).map((learner) => pool.fit({ ...task(1, learner), data })));
   expect(both[0]!.backend).toBe(pool.backend.backend);
   expect(both[0]!.model).toMatchObject({ kind: "log_linear" });
   expect(both[1]!.model).toMatchObject({ kind: "boosting" });

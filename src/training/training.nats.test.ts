@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Event } from "../contracts/events.ts";
+import { learnerNames } from "../contracts/worker-protocol.ts";
 import { BUCKET_MODELS, eventSubject, modelSubject, STREAM_CONTROL } from "../contracts/subjects.ts";
 import { promoteModel } from "../ingest/control.ts";
 import { startEmbeddedBroker, type EmbeddedBroker } from "../ingest/embedded-broker.ts";
@@ -91,14 +92,14 @@ test("trains on the stream, promotes, and the artifact that serving loads falls 
   expect(first.reason).toContain("skill");
   expect(first.promoted).toBe(true);
   expect(progress.map(([phase]) => phase)).toContain("replay");
-  expect(progress.at(-1)).toEqual(["fit", 3, 3]);
+  expect(progress.at(-1)).toEqual(["fit", 8, 8]);
   for (const [, done, total] of progress) expect(done).toBeLessThanOrEqual(total);
 
   const promoted = await promotedModel(broker);
   expect(promoted).toMatchObject({ family: "elasticity", digest: first.digest, artifact: first.name, version: first.artifact.version });
   const bytes = await broker.getObject(BUCKET_MODELS, first.name);
   const model = compileArtifact(bytes!, promoted!.digest);
-  expect(model.artifact.candidates.map(({ name }) => name)).toEqual(["log_linear", "boosting"]);
+  expect(model.artifact.candidates.map(({ name }) => name)).toEqual(learnerNames);
   expect(model.artifact.lineage).toMatchObject({ seed: 7, stream: "EVENTS", first_sequence: 1, code_version: "test", data_from: formatTime(START_MS) });
 
   const { rows } = await buildDataset(broker, () => undefined);

@@ -1,14 +1,16 @@
 import { workerData } from "piscina";
-import type { DatasetPart, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { CountData, DatasetPart, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import { boostingDefaults, fitBoosting, type CountRows } from "../models/boosting.ts";
-import { PRICE_COLUMNS } from "../models/elasticity-features.ts";
-import { fitLogLinear, logLinearDefaults, type Gram } from "../models/log-linear.ts";
-import { importanceShares, linearImportance } from "../models/metrics.ts";
+import { permutationImportance } from "../models/importance.ts";
+import { learners, type Learner, type LearnerContext } from "../models/learners.ts";
+import { type Gram, plainGram } from "../models/log-linear.ts";
+import { importanceShares } from "../models/metrics.ts";
+import { compilePredictor } from "../models/predictor.ts";
+import { COURSE_FOLDS, foldRows } from "./course-rows.ts";
 import { buildPart } from "./dataset-part.ts";
 import { loadTensors, type TensorLibrary, type Tensors } from "./backend.ts";
-import { rowsBefore } from "./split.ts";
+import { countRows } from "./split.ts";
 
 /** What the pool hands every worker at its start. */
 export interface WorkerSettings {
@@ -37,25 +39,31 @@ function tensorGram(tf: TensorLibrary): Gram {
   };
 }
 
-function countRows({ data, train_end, validation_end }: FitTask): CountRows {
-  const { columns, values } = data.features;
-  const rows = rowsBefore(data.period, validation_end);
-  return { values: values.subarray(0, rows * columns), columns, y: data.y, exposure: data.exposure, train_rows: rowsBefore(data.period, train_end), rows };
+/** Expected enrollments of every course under the model of the folds without it. */
+function heldOutCourses(learner: Learner, courses: CountData, context: LearnerContext): Float64Array {
+  const { columns, values } = courses.features;
+  const means = new Float64Array(courses.y.length);
+  for (let fold = 0; fold < COURSE_FOLDS; fold++) {
+    const { rows, held_out } = foldRows(courses, fold);
+    const predictor = compilePredictor(learner.fit(rows, context), columns);
+    for (const row of held_out) means[row] = courses.exposure[row]! * Math.exp(predictor.logRate(values, row * columns));
+  }
+  return means;
 }
 
-async function fitLinear(task: FitTask): Promise<FitResult> {
-  const { tf, backend } = await tensorLibrary();
+async function fit(task: FitTask): Promise<FitResult> {
+  const learner = learners[task.learner];
+  const loaded = learner.tensors ? await tensorLibrary() : undefined;
   const started_ms = performance.now();
-  const before = tf.memory().numTensors;
-  const model = fitLogLinear(countRows(task), { ...logLinearDefaults, decreasing_columns: PRICE_COLUMNS }, tensorGram(tf));
-  assert(tf.memory().numTensors === before, "fitting left tensors behind");
-  return { model, importance: linearImportance(task.feature_names, model), backend, seconds: (performance.now() - started_ms) / 1000 };
-}
-
-function fitTrees(task: FitTask): FitResult {
-  const started_ms = performance.now();
-  const { model, gain } = fitBoosting(countRows(task), { ...boostingDefaults, decreasing_columns: PRICE_COLUMNS, seed: task.seed });
-  return { model, importance: importanceShares(task.feature_names, gain), backend: "typed-arrays", seconds: (performance.now() - started_ms) / 1000 };
+  const before = loaded?.tf.memory().numTensors;
+  const rows = countRows(task.data, task.train_end, task.validation_end);
+  const context: LearnerContext = { seed: task.seed, gram: loaded === undefined ? plainGram : tensorGram(loaded.tf) };
+  const model = learner.fit(rows, context);
+  assert(loaded?.tf.memory().numTensors === before, "fitting left tensors behind");
+  const seconds = (performance.now() - started_ms) / 1000;
+  const importance = permutationImportance(compilePredictor(model, rows.columns), rows, task.seed);
+  const course_means = task.courses && heldOutCourses(learner, task.courses, context);
+  return { model, importance: importanceShares(task.feature_names, importance), backend: loaded?.backend ?? "typed-arrays", seconds, ...(course_means && { course_means }) };
 }
 
 async function probe(): Promise<ProbeResult> {
@@ -69,10 +77,8 @@ function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult 
       return probe();
     case "dataset":
       return buildPart(task);
-    case "fit_linear":
-      return fitLinear(task);
-    case "fit_boosting":
-      return fitTrees(task);
+    case "fit":
+      return fit(task);
   }
 }
 
