@@ -87,7 +87,7 @@ test("what is asked wrongly is answered with what is allowed", async () => {
     [["--table", "learners"], /--out is missing/],
     [["--table", "learners", "--out", path], /mine\.csv exists: .*--force/],
     [["--all", "--out", path], /mine\.csv is a file: several tables need a directory/],
-    [["--table", "learners", "--out", out, "--force"], /is a directory/],
+    [["--table", "learners", "--out", out, "--force"], /is not a file/],
     [["--table", "learners", "--out", join(out, "none", "a.csv")], /there is no directory/],
   ];
   for (const [args, says] of wrong) {

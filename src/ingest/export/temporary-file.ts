@@ -6,7 +6,8 @@ import { TidemarkError } from "../../lib/errors.ts";
 
 function refuseExisting(path: string, force: boolean): void {
   if (!existsSync(path)) return;
-  if (statSync(path).isDirectory()) throw new TidemarkError("file_exists", `${path} is a directory: name a file`);
+  // A rename would put a file in the place of a directory's contents, a device or a socket.
+  if (!statSync(path).isFile()) throw new TidemarkError("file_exists", `${path} is not a file: name one, or a name that is still free`);
   if (!force) throw new TidemarkError("file_exists", `${path} exists: name another file, or say --force to replace it`);
 }
 
@@ -18,12 +19,12 @@ export class TemporaryFile {
   readonly path: string;
   readonly #final: string;
   readonly #force: boolean;
-  readonly #onExit = (): void => this.#remove();
+  readonly #onExit = (): void => this.#removeQuietly();
 
   constructor(final: string, force: boolean) {
     refuseExisting(final, force);
     const directory = dirname(final);
-    if (!existsSync(directory)) throw new TidemarkError("no_directory", `there is no directory ${directory} for ${basename(final)}`);
+    if (!existsSync(directory) || !statSync(directory).isDirectory()) throw new TidemarkError("no_directory", `there is no directory ${directory} for ${basename(final)}`);
     this.path = join(directory, `.${basename(final)}.${randomBytes(6).toString("hex")}.partial`);
     this.#final = final;
     this.#force = force;
@@ -52,8 +53,17 @@ export class TemporaryFile {
   }
 
   discard(): void {
-    this.#remove();
     process.removeListener("exit", this.#onExit);
+    this.#remove();
+  }
+
+  /** A process that ends has nobody left to tell, and must end as it was going to. */
+  #removeQuietly(): void {
+    try {
+      this.#remove();
+    } catch {
+      // What is left has a name that begins with a dot.
+    }
   }
 
   #remove(): void {
