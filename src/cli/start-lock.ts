@@ -2,7 +2,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { z } from "zod";
 import { TidemarkError } from "../lib/errors.ts";
-import { processStarted } from "./process-identity.ts";
+import { processStarted } from "../ingest/process-identity.ts";
 
 const processSchema = z.object({
   pid: z.int().positive(),

@@ -11,7 +11,7 @@ import { eventSubject, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjec
 import { Broker } from "../ingest/nats.ts";
 import { must } from "../lib/assert.ts";
 import { formatTime } from "../lib/time.ts";
-import { processStarted } from "./process-identity.ts";
+import { processStarted } from "../ingest/process-identity.ts";
 import { readRunning, type ProcessIdentity, type Running } from "./start-lock.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");

@@ -3,7 +3,7 @@ import { isRoleReport } from "../lib/role-report.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import { EXIT_PERMANENT } from "./exit-codes.ts";
-import { processStarted } from "./process-identity.ts";
+import { processStarted } from "../ingest/process-identity.ts";
 import type { ProcessIdentity } from "./start-lock.ts";
 
 export interface ChildSpec {
