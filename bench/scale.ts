@@ -13,7 +13,7 @@ import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
 import { silentLogger } from "../src/lib/log.ts";
 import { publishHistory } from "../src/simulator/publish-history.ts";
-import { promotedModel } from "../src/training/champion.ts";
+import { elasticityRegistry } from "../src/training/elasticity/evaluation-stage.ts";
 import { runChild } from "./child.ts";
 import { freePort } from "./platform.ts";
 import { load } from "./processes.ts";
@@ -89,7 +89,7 @@ async function trainChampion(): Promise<Champion> {
     await publishHistory(broker, shortHistory, {});
     const roles = new Roles({ data_dir: directory, nats_url: url, port: await freePort() });
     await roles.orFailure(once(roles.spawn("train"), "exit"));
-    const promotion = must(await promotedModel(broker), "a champion");
+    const promotion = must(await elasticityRegistry(broker).promoted(), "a champion");
     return { promotion, bytes: must(await broker.getObject(BUCKET_MODELS, promotion.artifact), "its artifact") };
   });
 }

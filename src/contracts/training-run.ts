@@ -87,6 +87,8 @@ export const trainingRunSchema = z.object({
   format: z.literal(RUN_FORMAT),
   run_id: idSchema,
   family: idSchema,
+  /** `import`: it judges a model that was trained elsewhere. */
+  trigger: z.enum(["schedule", "hand", "import"]),
   seed: z.int(),
   code_version: z.string(),
   /** The events that the run sees, fixed when it begins, so that a resumed run sees the same. `from` and `to` are times of the data. */

@@ -78,6 +78,7 @@ export class DatasetReplay {
   readonly #views: View[] = [];
   readonly #owns: (course_id: string) => boolean;
   #period = 0;
+  #duplicates = 0;
 
   constructor({ at_ms, gap_ms, horizon_ms, partition }: CourseReplayOptions) {
     this.#at_ms = at_ms;
@@ -86,9 +87,17 @@ export class DatasetReplay {
     this.#labels = new CourseLabels(at_ms, gap_ms, horizon_ms);
   }
 
+  /** Events that came a second time. */
+  get duplicates(): number {
+    return this.#duplicates;
+  }
+
   /** A duplicate counts in neither features nor labels, nor does it reach a cut-off. */
   apply(stream: StreamEvent): void {
-    if (!this.#writer.accept(stream)) return;
+    if (!this.#writer.accept(stream)) {
+      this.#duplicates++;
+      return;
+    }
     while (this.#period < this.#at_ms.length && stream.known_at_ms >= this.#at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
     const { event, event_time_ms } = stream;

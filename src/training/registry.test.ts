@@ -1,22 +1,24 @@
 import { describe, expect, test } from "vitest";
-import type { BrokerMessage } from "../ingest/nats.ts";
+import type { Broker, BrokerMessage } from "../ingest/nats.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
-import { loadChampion } from "./champion.ts";
+import { compileArtifact } from "../models/compiled.ts";
+import { ModelRegistry } from "./registry.ts";
 
 const promotion = { type: "model.promoted", time: "2026-01-01T00:00:00Z", family: "elasticity", artifact: "elasticity/v1", digest: "ab".repeat(32), version: "v1", reason: "test" };
 
 function load(text: string | undefined, getObject: () => Promise<Uint8Array | undefined>) {
   const warnings: unknown[] = [];
   const message: BrokerMessage | undefined = text === undefined ? undefined : { subject: "control.model.elasticity", sequence: 9, time_ms: 0, data: new TextEncoder().encode(text) };
-  const loaded = loadChampion({ getMessage: () => Promise.resolve(message), getObject }, { ...silentLogger, warn: (fields) => void warnings.push(fields) });
+  const broker: Pick<Broker, "getMessage" | "getObject"> = { getMessage: () => Promise.resolve(message), getObject };
+  const loaded = new ModelRegistry(broker as Broker, "elasticity", compileArtifact).champion({ ...silentLogger, warn: (fields) => void warnings.push(fields) });
   return { loaded, warnings };
 }
 
 describe("the champion to beat", () => {
   test("is none at first", async () => {
     const { loaded, warnings } = load(undefined, () => Promise.reject(new Error("not asked")));
-    expect(await loaded).toEqual({ sequence: 0, champion: undefined });
+    expect(await loaded).toEqual({ sequence: 0, promotion: undefined, model: undefined });
     expect(warnings).toEqual([]);
   });
 
@@ -26,7 +28,7 @@ describe("the champion to beat", () => {
     ["promoted by a message that is none", "{", undefined],
   ])("beats nobody when it is %s, and its promotion is still the one to decide against", async (_how, text, bytes) => {
     const { loaded, warnings } = load(text, () => Promise.resolve(bytes));
-    expect(await loaded).toEqual({ sequence: 9, champion: undefined });
+    expect(await loaded).toMatchObject({ sequence: 9, model: undefined });
     expect(warnings).toHaveLength(1);
   });
 
