@@ -109,11 +109,15 @@ export class ModelRegistry<Model extends { readonly version: string }> {
     return found;
   }
 
-  /** Stores an artifact, reads it back and compiles what it read: what comes back can be served. */
+  /**
+   * Stores an artifact, reads it back and compiles what it read: what comes back can be served. Throws TidemarkError `version_taken` when another artifact goes by its
+   * version: what CONTROL names must stay what it is.
+   */
   async store(bytes: Uint8Array): Promise<StoredModel<Model>> {
     const digest = artifactDigest(bytes);
     const { version } = this.#compile(bytes, digest);
     const name = this.#name(version);
+    if (await this.#taken(name, digest)) throw new TidemarkError("version_taken", `another artifact is stored as ${name}: a version stands for its bytes, and an edited artifact needs one of its own`);
     await this.#broker.putObject(BUCKET_MODELS, name, bytes, { digest });
     const stored = await this.#broker.getObject(BUCKET_MODELS, name);
     if (stored === undefined) throw new TidemarkError("missing_artifact", `object ${name} is not in ${BUCKET_MODELS}, just after it was stored there`);
@@ -152,6 +156,23 @@ export class ModelRegistry<Model extends { readonly version: string }> {
     if (old.length === 0) return;
     const named = new Set((await this.history()).map(({ artifact }) => artifact));
     for (const { version } of old) if (!named.has(this.#name(version))) await this.#broker.deleteObject(BUCKET_MODELS, this.#name(version));
+  }
+
+  /** Whether another artifact, whole or named on CONTROL, has the name. What is neither may be replaced. */
+  async #taken(name: string, digest: string): Promise<boolean> {
+    const there = await this.#broker.getObject(BUCKET_MODELS, name).catch((error: unknown) => {
+      if (isAway(error)) throw error;
+      return undefined; // not whole: it may be stored anew, as what it was
+    });
+    if (there !== undefined && artifactDigest(there) === digest) return false;
+    if ((await this.history()).some((promotion) => promotion.artifact === name && promotion.digest !== digest)) return true;
+    if (there === undefined) return false;
+    try {
+      this.#compile(there, artifactDigest(there));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #name(version: string): string {

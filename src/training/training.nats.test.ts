@@ -200,7 +200,7 @@ test("a champion whose bytes are gone or corrupt is replaced, and one promoted m
   // Another run promotes after this one has looked at the champion: what it was compared with is not in force any more.
   let overtaken: Promise<number> | undefined;
   const logger: Logger = { ...silentLogger, warn: (_, message) => void (message.includes("cannot be compared with") && (overtaken ??= promoteModel(broker, { ...champion, version: "other" }, before?.sequence))) };
-  const report = await train({ seed: 8, logger, clock: new ManualClock(START_MS + 600 * DAY_MS) });
+  const report = await train({ seed: 3, logger, clock: new ManualClock(START_MS + 600 * DAY_MS) });
   expect(await overtaken).toBe(before!.sequence + 1);
   expect(report.verdict?.promoted).toBe(true);
   expect((await promoted())?.digest).toBe(report.artifact!.digest);
