@@ -10,10 +10,15 @@ export function histogramEdges(values: Float64Array, bins_max: number): number[]
   if (sorted.length === 0) return [0, 1];
   const distinct = sorted.filter((value, i) => i === 0 || value > sorted[i - 1]!);
   if (distinct.length === 1) return [distinct[0]! - 0.5, distinct[0]! + 0.5];
-  if (distinct.length <= bins_max) return edgesBetween(distinct);
+  if (distinct.length <= bins_max) return ascending(edgesBetween(distinct));
   const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
   const [low, high] = at(0.995) > at(0.005) ? [at(0.005), at(0.995)] : [sorted[0]!, sorted[sorted.length - 1]!];
-  return Array.from({ length: bins_max + 1 }, (_, i) => low + ((high - low) * i) / bins_max);
+  return ascending(Array.from({ length: bins_max + 1 }, (_, i) => low + ((high - low) * i) / bins_max));
+}
+
+/** Without edges that rounding made equal. */
+function ascending(edges: readonly number[]): number[] {
+  return edges.filter((edge, i) => i === 0 || edge > edges[i - 1]!);
 }
 
 /** A bin around each of the values, split half-way. */

@@ -10,12 +10,12 @@ export interface Margin {
 }
 
 /**
- * A platform's first model competes with prices from priors alone, so that a naive forecast must be beaten, but on a small platform not beyond all doubt; a
- * champion in service is replaced only by what is hardly worse in any case.
+ * A platform's first model competes with prices from priors alone, so that a naive forecast must be beaten, but on a small platform not beyond all doubt; a champion in
+ * service is replaced only by what is better beyond doubt.
  */
 export const margins: Readonly<Record<Comparison["kind"], Margin>> = {
   naive: { better: 0, worse_max: 0.1 },
-  champion: { better: 0.001, worse_max: 0.002 },
+  champion: { better: 0.001, worse_max: 0 },
 };
 
 /** Losses of an opponent on the rows that the challenger is judged on. */
@@ -40,6 +40,6 @@ export function compare(metric: string, challenger: Float64Array, opponent: Oppo
     ? `does not beat ${opponent.name}${better > 0 ? ` by ${percent(better)}` : ""}: ${figures}`
     : sure
       ? `beats ${opponent.name}: ${figures}`
-      : `beats ${opponent.name} too uncertainly, it may be worse by more than ${percent(worse_max)}: ${figures}`;
+      : `beats ${opponent.name} too uncertainly, ${worse_max === 0 ? "it may be chance" : `it may be worse by more than ${percent(worse_max)}`}: ${figures}`;
   return { opponent: opponent.name, kind: opponent.kind, metric, challenger: mean(challenger), theirs, difference, ci95: [...ci95], margin: better, passed: ahead && sure, detail };
 }

@@ -71,10 +71,9 @@ export class RunDirectory {
     throw new TidemarkError("unknown_run", `the run ${run_id} is gone`);
   }
 
-  /** Durable when it returns. */
+  /** After a loss of power it is this record or the one before: then a stage runs again. */
   write(run: TrainingRun): void {
     replaceFile(join(this.path, RECORD), `${JSON.stringify(run, null, 2)}\n`);
-    syncDirectory(this.path);
   }
 
   /** Where a stage's output lies once it is whole. */
@@ -146,12 +145,10 @@ export function localRuns(runs_dir: string): LocalRun[] {
     .sort((a, b) => (a.run.started_at < b.run.started_at ? 1 : a.run.started_at > b.run.started_at ? -1 : a.run.run_id < b.run.run_id ? 1 : -1));
 }
 
-/**
- * Removes what runs left here, but for the newest `kept`, those that go on, and those that wait to be resumed. Their records are in the object store.
- */
+/** Removes what runs left here, but for the newest `kept` and those that a process works on. Records of those that ended are in the object store. */
 export function pruneRuns(runs_dir: string, kept: number): void {
   const runs = localRuns(runs_dir);
-  const stay = new Set(runs.filter(({ run, active }, i) => i < kept || active || run.status === "running").map(({ run }) => run.run_id));
+  const stay = new Set(runs.filter(({ active }, i) => i < kept || active).map(({ run }) => run.run_id));
   for (const name of names(runs_dir)) {
     const lock = join(runs_dir, name, LOCK);
     // Without a record or a lock it is one that is just being created.
