@@ -56,7 +56,14 @@ export class HeldOut {
   }
 
   metrics(rate: RateOf): Metrics {
-    return evaluateCounts(this.#y, this.means(rate), this.#naive);
+    return this.metricsOf(this.means(rate));
+  }
+
+  /** Of the rows' expected enrollments: of all rows, or of those at some positions. */
+  metricsOf(means: Float64Array, positions?: readonly number[]): Metrics {
+    if (positions === undefined) return evaluateCounts(this.#y, means, this.#naive);
+    const pick = (values: Float64Array): Float64Array => Float64Array.from(positions, (i) => values[i]!);
+    return evaluateCounts(pick(this.#y), pick(means), pick(this.#naive));
   }
 
   /** d log rate / d log price by central differences, averaged over the rows. */

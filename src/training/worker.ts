@@ -4,11 +4,12 @@ import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { permutationImportance } from "../models/importance.ts";
 import { learners, type LearnerContext } from "../models/learners.ts";
-import { type Gram, plainGram } from "../models/log-linear.ts";
+import { plainGram } from "../models/log-linear.ts";
 import { importanceShares } from "../models/metrics.ts";
 import { compilePredictor } from "../models/predictor.ts";
 import { buildPart } from "./dataset-part.ts";
-import { loadTensors, type TensorLibrary, type Tensors } from "./backend.ts";
+import { loadTensors, type Tensors } from "./backend.ts";
+import { tensorGram } from "./tensor-gram.ts";
 
 /** What the pool hands every worker at its start. */
 export interface WorkerSettings {
@@ -21,20 +22,6 @@ let tensors: Promise<Tensors> | undefined;
 function tensorLibrary(): Promise<Tensors> {
   tensors ??= loadTensors((workerData as WorkerSettings | null)?.backend);
   return tensors;
-}
-
-/** XᵀWX on the tensor backend, in its single precision. */
-function tensorGram(tf: TensorLibrary): Gram {
-  return (x, rows, columns, w) => {
-    const gram = tf.tidy(() => {
-      const matrix = tf.tensor2d(Float32Array.from(x), [rows, columns]);
-      const weighted = tf.mul(matrix, tf.tensor2d(Float32Array.from(w), [rows, 1]));
-      return tf.matMul(matrix, weighted, true);
-    });
-    const values = Float64Array.from(gram.dataSync());
-    gram.dispose();
-    return values;
-  };
 }
 
 async function contextOf({ learner, data, seed }: FitTask | FoldTask): Promise<{ context: LearnerContext; loaded: Tensors | undefined }> {

@@ -1,13 +1,14 @@
 import type { Candidate } from "../../contracts/artifact.ts";
 import type { CandidateRecord } from "../../contracts/training-run.ts";
-import type { FitResult } from "../../contracts/worker-protocol.ts";
+import { type FitResult, learnerNames } from "../../contracts/worker-protocol.ts";
 import { exp } from "../../lib/exp-log.ts";
 import { groupBy } from "../../lib/group-by.ts";
 import { clipRate } from "../../models/compiled.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../../models/elasticity-features.ts";
+import { learners } from "../../models/learners.ts";
 import { evaluateCourses } from "../../models/metrics.ts";
 import { compilePredictor } from "../../models/predictor.ts";
-import { HeldOut, type RateOf } from "../evaluation.ts";
+import type { HeldOut, RateOf } from "../evaluation.ts";
 import type { FittedCandidate, Preparation } from "./outputs.ts";
 
 /** A candidate as serving would run it, with what selection goes by. */
@@ -15,6 +16,8 @@ export interface Contender {
   readonly name: string;
   readonly fitted: FittedCandidate;
   readonly rate: RateOf;
+  /** Expected enrollments of the test rows. */
+  readonly test_means: Float64Array;
   readonly validation_deviance: number;
   /** Share of validation rows at which it would rather sell dearer. */
   readonly rising: number;
@@ -30,9 +33,16 @@ function rateOf({ model }: FitResult): RateOf {
   };
 }
 
-export function contend(fitted: FittedCandidate, { validation }: Preparation): Contender {
+/** Walks along the price only where the learner itself does not promise that demand falls. */
+function risingShare(name: string, rate: RateOf, validation: HeldOut): number {
+  const promised = learnerNames.find((learner) => learner === name);
+  return promised !== undefined && learners[promised].monotone ? 0 : validation.rising(rate);
+}
+
+export function contend(fitted: FittedCandidate, { validation, test }: Preparation): Contender {
+  const { name } = fitted;
   const rate = rateOf(fitted.fit);
-  return { name: fitted.name, fitted, rate, validation_deviance: validation.metrics(rate).poisson_deviance, rising: validation.rising(rate) };
+  return { name, fitted, rate, test_means: test.means(rate), validation_deviance: validation.metrics(rate).poisson_deviance, rising: risingShare(name, rate, validation) };
 }
 
 /** Demand that rises with price somewhere would have prices run away there. */
@@ -41,21 +51,21 @@ export function barred(rising: number): string | null {
 }
 
 /** What the artifact says of a candidate: nothing that depends on when or how fast it ran. */
-export function artifactCandidate({ name, fitted: { fit, course_means }, rate, rising }: Contender, { test, courses }: Preparation): Candidate {
-  return { name, metrics: test.metrics(rate), ...(course_means && { courses: evaluateCourses(courses.y, course_means) }), rising, elasticity: test.elasticity(rate), importance: { ...fit.importance }, backend: fit.backend };
+export function artifactCandidate({ name, fitted: { fit, course_means }, rate, test_means, rising }: Contender, { test, courses }: Preparation): Candidate {
+  return { name, metrics: test.metricsOf(test_means), ...(course_means && { courses: evaluateCourses(courses.y, course_means) }), rising, elasticity: test.elasticity(rate), importance: { ...fit.importance }, backend: fit.backend };
 }
 
-function slicesOf(rate: RateOf, test: HeldOut): CandidateRecord["slices"] {
-  return [...groupBy(test.rows, (row) => row.category)]
+function slicesOf(means: Float64Array, test: HeldOut): CandidateRecord["slices"] {
+  return [...groupBy(test.rows.keys(), (i) => test.rows[i]!.category)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([value, own]) => {
-      const { rows, ...metrics } = new HeldOut(own).metrics(rate);
+    .map(([value, positions]) => {
+      const { rows, ...metrics } = test.metricsOf(means, positions);
       return { by: "category", value, rows, metrics };
     });
 }
 
 /** What the run's record says of a candidate. */
-export function candidateRecord({ name, metrics, courses, elasticity, importance, backend, rising = 0 }: Candidate, rate: RateOf, test: HeldOut, seconds: number, selected: boolean): CandidateRecord {
+export function candidateRecord({ name, metrics, courses, elasticity, importance, backend, rising = 0 }: Candidate, means: Float64Array, test: HeldOut, seconds: number, selected: boolean): CandidateRecord {
   const { rows, ...forward } = metrics;
   return {
     name,
@@ -63,7 +73,7 @@ export function candidateRecord({ name, metrics, courses, elasticity, importance
     barred: barred(rising),
     forward: { rows, metrics: forward },
     grouped: courses === undefined ? null : { rows: courses.courses, metrics: { r2_log: courses.r2_log, rmse_log: courses.rmse_log, mape_log: courses.mape_log }, ceiling: courses.ceiling },
-    slices: slicesOf(rate, test),
+    slices: slicesOf(means, test),
     importance,
     elasticity,
     backend,

@@ -12,7 +12,7 @@ import type { PricingInputs } from "../../pricing/inputs.ts";
 import { demandPosterior } from "../../pricing/posterior.ts";
 import { demandPrior } from "../../pricing/prior.ts";
 import { conversionAt } from "../../pricing/quadrature.ts";
-import type { HeldOut, RateOf } from "../evaluation.ts";
+import type { HeldOut } from "../evaluation.ts";
 
 const BINS = 40;
 const CURVES_MAX = 12;
@@ -29,8 +29,7 @@ function spread(values: readonly number[]): { readonly mean: number; readonly sd
 }
 
 /** Pearson residuals of held-out rows. */
-export function residuals(candidate: string, rate: RateOf, test: HeldOut, at_ms: readonly number[]): NonNullable<Analysis["residuals"]> {
-  const means = test.means(rate);
+export function residuals(candidate: string, means: Float64Array, test: HeldOut, at_ms: readonly number[]): NonNullable<Analysis["residuals"]> {
   const own = Array.from(means, (mean, i) => (test.y[i]! - mean) / Math.sqrt(mean));
   const edges = histogramEdges(Float64Array.from(own), BINS);
   const order = own.map((_, i) => i).sort((a, b) => means[a]! - means[b]! || a - b);
@@ -54,8 +53,8 @@ export function residuals(candidate: string, rate: RateOf, test: HeldOut, at_ms:
   };
 }
 
-export function calibration(candidates: readonly { readonly name: string; readonly rate: RateOf }[], test: HeldOut, dispersion: number): Analysis["calibration"] {
-  return candidates.map(({ name, rate }) => ({ candidate: name, bins: calibrationBins(test.y, test.exposure, test.means(rate), dispersion) }));
+export function calibration(candidates: ReadonlyMap<string, Float64Array>, test: HeldOut, dispersion: number): Analysis["calibration"] {
+  return [...candidates].map(([candidate, means]) => ({ candidate, bins: calibrationBins(test.y, test.exposure, means, dispersion) }));
 }
 
 /** The category table with what was estimated since. */

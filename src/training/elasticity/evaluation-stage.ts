@@ -4,7 +4,7 @@ import { must } from "../../lib/assert.ts";
 import { clusterIndices } from "../../models/cluster-bootstrap.ts";
 import { type CompiledModel, compileArtifact, encodeArtifact } from "../../models/compiled.ts";
 import type { TrainingDataset } from "../dataset.ts";
-import { HeldOut, type RateOf } from "../evaluation.ts";
+import { HeldOut } from "../evaluation.ts";
 import { readJson, writeJson } from "../json-files.ts";
 import type { Stage, StageContext } from "../pipeline/stage.ts";
 import { decide } from "../promotion.ts";
@@ -30,8 +30,8 @@ export interface Challenger {
   /** Why it may not serve, whatever its figures. */
   readonly barred: string | null;
   readonly candidates: readonly CandidateRecord[];
-  /** All that are shown beside it. */
-  readonly rates: readonly { readonly name: string; readonly rate: RateOf }[];
+  /** Expected enrollments of the test rows, of all candidates. */
+  readonly means: ReadonlyMap<string, Float64Array>;
 }
 
 /** Selects on the validation weeks, judges on the test weeks, and makes the artifact. */
@@ -48,15 +48,15 @@ export function selectChallenger(data: TrainingDataset, preparation: Preparation
     artifact,
     bytes: encodeArtifact(artifact),
     barred: barred(best.rising),
-    candidates: contenders.map(({ name, rate, fitted }, i) => candidateRecord(described[i]!, rate, test, fitted.fit.seconds, name === best.name)),
-    rates: contenders,
+    candidates: contenders.map(({ name, test_means, fitted }, i) => candidateRecord(described[i]!, test_means, test, fitted.fit.seconds, name === best.name)),
+    means: new Map(contenders.map(({ name, test_means }) => [name, test_means])),
   };
 }
 
 /** Stores the challenger's artifact and lets it serve if it beats what there is. */
 async function judge(challenger: Challenger, { data, preparation, understanding }: Before, { run, broker, clock, logger, progress }: StageContext): Promise<Evaluation> {
   const { test } = preparation;
-  const { name, artifact, bytes, candidates, rates } = challenger;
+  const { name, artifact, bytes, candidates, means } = challenger;
   progress("judge", 1, 3);
   const registry = elasticityRegistry(broker);
   const stored = await registry.store(bytes);
@@ -84,7 +84,6 @@ async function judge(challenger: Challenger, { data, preparation, understanding 
   await registry.prune();
   progress("judge", 2, 3);
   const { global, tau_category, tau_course } = artifact.elasticity;
-  const { rate } = must(rates.find((candidate) => candidate.name === name), "the challenger is among the candidates");
   const evaluation: Evaluation = {
     candidates: [...candidates],
     artifact: { name: stored.name, version: stored.version, digest: stored.digest, bytes: stored.bytes.length },
@@ -92,8 +91,8 @@ async function judge(challenger: Challenger, { data, preparation, understanding 
     analysis: {
       categories: withElasticity(understanding.categories, stored.model),
       elasticity: { global, tau_category, tau_course },
-      residuals: residuals(name, rate, test, data.at_ms),
-      calibration: calibration(rates, test, stored.model.dispersion("")),
+      residuals: residuals(name, must(means.get(name), "the challenger is among the candidates"), test, data.at_ms),
+      calibration: calibration(means, test, stored.model.dispersion("")),
       curves: curves(data.rows, test, stored.model),
     },
   };

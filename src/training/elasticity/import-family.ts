@@ -23,8 +23,9 @@ function challengerOf(model: CompiledModel, bytes: Uint8Array, data: TrainingDat
   const rate: RateOf = (view, log_price) => model.conversionRate(view, log_price);
   const rising = validation.rising(rate);
   const own = artifact.candidates.find((candidate) => candidate.name === artifact.champion);
-  const candidate: Candidate = { name, metrics: test.metrics(rate), rising, elasticity: test.elasticity(rate), importance: own?.importance ?? {}, backend: own?.backend ?? "imported" };
-  return { name, artifact, bytes, barred: unfair(model, data) ?? barred(rising), candidates: [candidateRecord(candidate, rate, test, 0, true)], rates: [{ name, rate }] };
+  const means = test.means(rate);
+  const candidate: Candidate = { name, metrics: test.metricsOf(means), rising, elasticity: test.elasticity(rate), importance: own?.importance ?? {}, backend: own?.backend ?? "imported" };
+  return { name, artifact, bytes, barred: unfair(model, data) ?? barred(rising), candidates: [candidateRecord(candidate, means, test, 0, true)], means: new Map([[name, means]]) };
 }
 
 /** A run that judges an artifact of another run, as it is, on the held-out weeks of this platform. */

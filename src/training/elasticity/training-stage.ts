@@ -12,7 +12,7 @@ import type { ElasticityOutputs, FittedCandidate, Preparation, Training } from "
 const FILE = "training.json";
 
 /** The slowest first, so that no thread waits for one at the end; folds, which are short, fill up what is left. */
-const fitOrder: readonly LearnerName[] = ["gam", "polynomial_3", "random_forest", "polynomial_2", "boosting", "log_linear"];
+const fitOrder: readonly LearnerName[] = ["gam", "random_forest", "boosting", "polynomial_3", "polynomial_2", "log_linear"];
 
 export interface FitOptions {
   readonly pool: Pick<TrainingPool, "fit" | "fold" | "threads">;
