@@ -35,7 +35,7 @@ export async function runPipeline<O extends Outputs>(family: Family<O>, options:
     return await new Execution(family, options, directory, run).toEnd();
   } finally {
     directory.release();
-    pruneRuns(options.runs_dir, RUNS_KEPT);
+    pruneRuns(options.runs_dir, RUNS_KEPT, run.run_id);
   }
 }
 

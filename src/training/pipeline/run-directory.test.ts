@@ -63,6 +63,8 @@ test("the newest few stay, and those that go on; what is no run of this version 
   expect(localRuns(folder).map((local) => local.run.run_id)).toEqual(["r7", "r6", "r1"]);
   expect([existsSync(join(folder, "being-created")), existsSync(join(folder, "old-version"))]).toEqual([true, false]);
   active.release();
+  pruneRuns(folder, 2, "r1");
+  expect(localRuns(folder).map((local) => local.run.run_id)).toEqual(["r7", "r6", "r1"]);
   pruneRuns(folder, 2);
   expect(localRuns(folder).map((local) => local.run.run_id)).toEqual(["r7", "r6"]);
 });

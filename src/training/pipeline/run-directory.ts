@@ -145,10 +145,10 @@ export function localRuns(runs_dir: string): LocalRun[] {
     .sort((a, b) => (a.run.started_at < b.run.started_at ? 1 : a.run.started_at > b.run.started_at ? -1 : a.run.run_id < b.run.run_id ? 1 : -1));
 }
 
-/** Removes what runs left here, but for the newest `kept` and those that a process works on. Records of those that ended are in the object store. */
-export function pruneRuns(runs_dir: string, kept: number): void {
+/** Removes what runs left here, but for the newest `kept`, those that a process works on, and the one named. Records of those that ended are in the object store. */
+export function pruneRuns(runs_dir: string, kept: number, named?: string): void {
   const runs = localRuns(runs_dir);
-  const stay = new Set(runs.filter(({ active }, i) => i < kept || active).map(({ run }) => run.run_id));
+  const stay = new Set(runs.filter(({ run, active }, i) => i < kept || active || run.run_id === named).map(({ run }) => run.run_id));
   for (const name of names(runs_dir)) {
     const lock = join(runs_dir, name, LOCK);
     // Without a record or a lock it is one that is just being created.
