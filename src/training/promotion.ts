@@ -46,10 +46,9 @@ function judgeAgainst<Model extends { readonly version: string }>(challenge: Cha
   return { comparisons, refusal: reasons.length === 0 ? undefined : reasons.join("; ") };
 }
 
-const list = new Intl.ListFormat("en-GB", { type: "conjunction" });
-
 function acceptance({ headline }: Challenge<unknown>, comparisons: readonly Comparison[]): string {
-  return `${headline}; beats ${list.format(comparisons.map(({ opponent }) => opponent))}`;
+  const champion = comparisons.find(({ kind }) => kind === "champion");
+  return `${headline}; beats the naive forecasts${champion === undefined ? "" : ` and ${champion.opponent}`}`;
 }
 
 /**

@@ -41,7 +41,7 @@ export function rowChecks(rows: readonly CourseRow[], periods: number): Found[] 
   const unseen = rows.filter((row) => row.enrollments > row.exposures).length / Math.max(1, rows.length);
   return [
     judge("quality.duplicate_rows", repeated, repeated === 0 ? "one row a course and week" : `${percent(repeated)} of the rows repeat another`),
-    judge("quality.unseen_enrollments", unseen, `${percent(unseen)} of the course-weeks have more enrollments than exposures: exposures are lost, or not sent`),
+    judge("quality.unseen_enrollments", unseen, unseen === 0 ? "no course-week has more enrollments than exposures" : `${percent(unseen)} of the course-weeks have more enrollments than exposures: exposures are lost, or not sent`),
     priceOutliers(rows),
     weekGaps(rows, periods),
   ];
@@ -54,7 +54,7 @@ function priceOutliers(rows: readonly CourseRow[]): Found {
     outliers += own.filter((row) => Math.abs(row.mean_log_price - middle) > OUTLIER_LOG).length;
   }
   const share = outliers / Math.max(1, rows.length);
-  return judge("quality.price_outliers", share, `${percent(share)} of the course-weeks have prices far from the course's median`);
+  return judge("quality.price_outliers", share, outliers === 0 ? "every price is near the course's median" : `${percent(share)} of the course-weeks have prices far from the course's median`);
 }
 
 function weekGaps(rows: readonly CourseRow[], periods: number): Found {

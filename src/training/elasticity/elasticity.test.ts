@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { getPriority } from "node:os";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { TensorBackend } from "../../contracts/worker-protocol.ts";
@@ -84,7 +84,7 @@ test.skipIf(process.platform !== "linux")("training gives way to whatever else r
     giveWay();
     new Worker("setTimeout(() => {}, 200)", { eval: true }).on("online", () => console.log(readdirSync("/proc/self/task").map((id) => readFileSync("/proc/self/task/" + id + "/stat", "utf8").split(") ")[1].split(" ")[16]).join(" ")));`;
   const nice = execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }).trim().split(" ").map(Number);
-  // The first thread, and the one that was started after it gave way.
-  expect(nice[0]).toBe(getPriority() + 10);
-  expect(nice.at(-1)).toBe(getPriority() + 10);
+  // Every thread, those that are started afterwards too.
+  expect(new Set(nice)).toEqual(new Set([constants.priority.PRIORITY_BELOW_NORMAL]));
+  expect(nice.length).toBeGreaterThan(2);
 });

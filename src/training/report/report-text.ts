@@ -90,7 +90,7 @@ export function reportText(report: TrainingReport): string {
     ...(candidates.length === 0 ? [] : ["", "Held out, forward in time", ...candidateLines(candidates)]),
     ...groupedLines(candidates),
     ...sliceLines(candidates),
-    ...(verdict === null ? [] : ["", "The challenger against", ...verdict.comparisons.map(({ opponent, passed, detail }) => `  ${passed ? "ok  " : "FAIL"}  ${opponent}: ${detail}`)]),
+    ...(verdict === null ? [] : ["", "The challenger against", ...verdict.comparisons.map(({ passed, detail }) => `  ${passed ? mark.ok : mark.fail}  ${detail}`)]),
     ...analysisLines(report),
   ].join("\n")}\n`;
 }

@@ -1,8 +1,8 @@
-/** Four digits, whatever the size. */
+/** Four digits at most, whatever the size. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return "-";
   if (value === 0) return "0";
-  return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
+  return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
 
 /** Columns as wide as their widest cell; the first to the left, the others to the right. */
