@@ -36,7 +36,8 @@ interface Judgement {
 
 function judgeAgainst<Model extends { readonly version: string }>(challenge: Challenge<Model>, promotion: Promotion | undefined, champion: Model | undefined): Judgement {
   const { metric, losses, clusters, seed, naive, lossesOf, barred } = challenge;
-  const opponents: Opponent[] = [...naive, ...(champion === undefined ? [] : [{ name: `the champion ${champion.version}`, kind: "champion" as const, losses: lossesOf(champion) }])];
+  const opponents: Opponent[] = [...naive];
+  if (champion !== undefined) opponents.push({ name: `the champion ${champion.version}`, kind: "champion", losses: lossesOf(champion) });
   const comparisons = opponents.map((opponent) => compare(metric, losses, opponent, clusters, seed));
   const reasons = [
     ...(barred === null ? [] : [barred]),
@@ -59,8 +60,11 @@ export async function decide<Model extends { readonly version: string }>(registr
   const { name: challenger, stored, note, headline } = challenge;
   for (let race = 1; ; race++) {
     const { sequence, promotion, model } = await registry.champion(logger);
-    if (promotion?.digest === stored.digest && promotion.run_id === note.run_id) return { challenger, promoted: true, reason: promotion.reason, comparisons: judgeAgainst(challenge, undefined, undefined).comparisons };
-    if (promotion?.digest === stored.digest && model !== undefined) return { challenger, promoted: false, reason: `is the champion ${promotion.version} already: the same events, seed and code`, comparisons: judgeAgainst(challenge, undefined, undefined).comparisons };
+    if (promotion?.digest === stored.digest && model !== undefined) {
+      const promoted = promotion.run_id === note.run_id;
+      const reason = promoted ? promotion.reason : `is the champion ${promotion.version} already: the same events, seed and code`;
+      return { challenger, promoted, reason, comparisons: judgeAgainst(challenge, undefined, undefined).comparisons };
+    }
     const { comparisons, refusal } = judgeAgainst(challenge, promotion, model);
     if (refusal !== undefined) return { challenger, promoted: false, reason: `${headline}; ${refusal}`.slice(0, REASON_CHARS_MAX), comparisons };
     const reason = acceptance(challenge, comparisons).slice(0, REASON_CHARS_MAX);

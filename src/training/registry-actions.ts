@@ -65,7 +65,8 @@ export async function rollBack<Model extends { readonly version: string }>(regis
   const current = history.at(-1);
   const target = version === undefined ? rollbackTarget(history) : history.findLast((promotion) => promotion.version === version && promotion.digest !== current?.digest);
   if (current === undefined || target === undefined) {
-    throw new TidemarkError("nothing_to_roll_back", version === undefined ? "no other model has served before the present one" : `${version} has not served before: \`tidemark model list\` shows what has, \`tidemark model promote\` promotes any`);
+    const why = version === undefined ? "no other model has served before the present one" : `${version} has not served before: \`tidemark model list\` shows what has, \`tidemark model promote\` promotes any`;
+    throw new TidemarkError("nothing_to_roll_back", why);
   }
   const note = { ...noteOf(target), time: formatTime(by.now_ms), reason: by.reason ?? `rolled back from ${current.version}`, ...(by.pinned && { pinned: true }) };
   return name(registry, await registry.load(target.version), note, current.sequence);

@@ -39,9 +39,10 @@ export function rowChecks(rows: readonly CourseRow[], periods: number): Found[] 
   const keys = new Set(rows.map((row) => `${row.period} ${row.course_id}`));
   const repeated = 1 - keys.size / Math.max(1, rows.length);
   const unseen = rows.filter((row) => row.enrollments > row.exposures).length / Math.max(1, rows.length);
+  const lost = unseen === 0 ? "no course-week has more enrollments than exposures" : `${percent(unseen)} of the course-weeks have more enrollments than exposures: exposures are lost, or not sent`;
   return [
     judge("quality.duplicate_rows", repeated, repeated === 0 ? "one row a course and week" : `${percent(repeated)} of the rows repeat another`),
-    judge("quality.unseen_enrollments", unseen, unseen === 0 ? "no course-week has more enrollments than exposures" : `${percent(unseen)} of the course-weeks have more enrollments than exposures: exposures are lost, or not sent`),
+    judge("quality.unseen_enrollments", unseen, lost),
     priceOutliers(rows),
     weekGaps(rows, periods),
   ];

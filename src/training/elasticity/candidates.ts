@@ -52,7 +52,15 @@ export function barred(rising: number): string | null {
 
 /** What the artifact says of a candidate: nothing that depends on when or how fast it ran. */
 export function artifactCandidate({ name, fitted: { fit, course_means }, rate, test_means, rising }: Contender, { test, courses }: Preparation): Candidate {
-  return { name, metrics: test.metricsOf(test_means), ...(course_means && { courses: evaluateCourses(courses.y, course_means) }), rising, elasticity: test.elasticity(rate), importance: { ...fit.importance }, backend: fit.backend };
+  return {
+    name,
+    metrics: test.metricsOf(test_means),
+    ...(course_means && { courses: evaluateCourses(courses.y, course_means) }),
+    rising,
+    elasticity: test.elasticity(rate),
+    importance: { ...fit.importance },
+    backend: fit.backend,
+  };
 }
 
 function slicesOf(means: Float64Array, test: HeldOut): CandidateRecord["slices"] {
@@ -65,7 +73,8 @@ function slicesOf(means: Float64Array, test: HeldOut): CandidateRecord["slices"]
 }
 
 /** What the run's record says of a candidate. */
-export function candidateRecord({ name, metrics, courses, elasticity, importance, backend, rising = 0 }: Candidate, means: Float64Array, test: HeldOut, seconds: number, selected: boolean): CandidateRecord {
+export function candidateRecord(candidate: Candidate, means: Float64Array, test: HeldOut, seconds: number, selected: boolean): CandidateRecord {
+  const { name, metrics, courses, elasticity, importance, backend, rising = 0 } = candidate;
   const { rows, ...forward } = metrics;
   return {
     name,

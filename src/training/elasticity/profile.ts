@@ -50,8 +50,10 @@ function histogram(name: string, unit: string, train: Float64Array, held_out: Fl
 /** Every feature, and what is to be predicted. */
 export function histograms(table: FeatureTable, rows: readonly CourseRow[]): Histogram[] {
   const unitOf = (name: string): string => (name.startsWith("log_") ? "log" : "");
-  const features = table.names.map((name, column) => histogram(name, unitOf(name), featureColumn(table, column, 0, table.train_rows), featureColumn(table, column, table.test_from, table.matrix.rows)));
-  const label = (name: string, unit: string, of: (row: CourseRow) => number): Histogram => histogram(name, unit, Float64Array.from(rows.slice(0, table.train_rows), of), Float64Array.from(rows.slice(table.test_from), of));
+  const { train_rows, test_from, matrix } = table;
+  const features = table.names.map((name, column) => histogram(name, unitOf(name), featureColumn(table, column, 0, train_rows), featureColumn(table, column, test_from, matrix.rows)));
+  const label = (name: string, unit: string, of: (row: CourseRow) => number): Histogram =>
+    histogram(name, unit, Float64Array.from(rows.slice(0, train_rows), of), Float64Array.from(rows.slice(test_from), of));
   return [...features, label("exposures", "a course and week", (row) => row.exposures), label("enrollments", "a course and week", (row) => row.enrollments)];
 }
 

@@ -28,9 +28,17 @@ export const understandingStage: Stage<Pick<ElasticityOutputs, "data">, Understa
     // A thread fits the shuffled labels while this one looks at the rest.
     const shuffled = shuffledLabels(learning, elasticityFeatureNames, run.seed, pool, signal);
     shuffled.catch(() => undefined);
-    for (const found of [...valueChecks(table), ...rowChecks(rows, at_ms.length), timeOrder(at_ms, GAP_MS + PERIOD_MS, [train_end, validation_end]), singleFeature(learning, elasticityFeatureNames), moved]) check(found);
-    check(conversionDrift(conversionOf(rows.slice(0, table.train_rows)), conversionOf(rows.slice(table.test_from))));
-    const understanding = { histograms: histograms(table, rows), correlation: correlation(table, rows), trend: trend(dataset), drift, categories: categories(rows), prices: prices(table, rows) };
+    const conversion = conversionDrift(conversionOf(rows.slice(0, table.train_rows)), conversionOf(rows.slice(table.test_from)));
+    const leaks = [timeOrder(at_ms, GAP_MS + PERIOD_MS, [train_end, validation_end]), singleFeature(learning, elasticityFeatureNames)];
+    for (const found of [...valueChecks(table), ...rowChecks(rows, at_ms.length), ...leaks, moved, conversion]) check(found);
+    const understanding: Understanding = {
+      histograms: histograms(table, rows),
+      correlation: correlation(table, rows),
+      trend: trend(dataset),
+      drift,
+      categories: categories(rows),
+      prices: prices(table, rows),
+    };
     progress("checks", 1, 2);
     check(await shuffled);
     progress("checks", 2, 2);

@@ -91,9 +91,12 @@ class Execution<O extends Outputs> {
     const reason = obstacle(this.#run, this.#family.name, code_version);
     if (reason !== undefined) throw new TidemarkError(reason.code, `the run ${this.#run.run_id} cannot be resumed: ${reason.message}. Begin another: \`tidemark pipeline run\``);
     const stream = await events.streamInfo(STREAM_EVENTS);
-    if (stream?.created !== this.#run.range.stream_created) throw new TidemarkError("stream_recreated", `the run ${this.#run.run_id} was begun on a stream created at ${this.#run.range.stream_created}, the broker's was created at ${stream?.created ?? "no time: there is none"}`);
-    this.#update({ attempts: this.#run.attempts + 1, machine: { ...this.#run.machine, backend: pool.backend.backend } });
-    logger.info({ run_id: this.#run.run_id, attempt: this.#run.attempts, done: this.#run.stages.filter(({ status }) => status === "done").map(({ name }) => name) }, "training run resumed");
+    const { run_id, range, attempts, machine } = this.#run;
+    if (stream?.created !== range.stream_created) {
+      throw new TidemarkError("stream_recreated", `the run ${run_id} was begun on a stream created at ${range.stream_created}, the broker's was created at ${stream?.created ?? "no time: there is none"}`);
+    }
+    this.#update({ attempts: attempts + 1, machine: { ...machine, backend: pool.backend.backend } });
+    logger.info({ run_id, attempt: attempts + 1, done: this.#run.stages.filter(({ status }) => status === "done").map(({ name }) => name) }, "training run resumed");
   }
 
   /** Writes the record. */
@@ -120,7 +123,8 @@ class Execution<O extends Outputs> {
     this.#directory.keep(name, (directory) => stage.save(output, directory));
     this.#outputs[name] = output;
     const failed = checks.filter(({ status }) => status === "fail");
-    this.#update({ stages: this.#mark(name, { status: failed.length > 0 ? "failed" : "done", seconds: (clock.now_ms() - started_ms) / 1000, detail: stage.detail(output) }), checks: [...this.#run.checks, ...checks] });
+    const ended = { status: failed.length > 0 ? "failed" : "done", seconds: (clock.now_ms() - started_ms) / 1000, detail: stage.detail(output) } as const;
+    this.#update({ stages: this.#mark(name, ended), checks: [...this.#run.checks, ...checks] });
     if (failed.length > 0) throw new CheckFailed(failed);
   }
 
@@ -189,7 +193,9 @@ class Execution<O extends Outputs> {
     const ended: TrainingRun = { ...this.#run, ...described, status, ended_at: formatTime(clock.now_ms()) };
     const draft: TrainingReport = { ...ended, analysis };
     const seconds = (clock.now_ms() - started_ms) / 1000;
-    const report: TrainingReport = { ...draft, stages: ended.failure?.stage === "report" ? ended.stages : this.#mark("report", { status: "done", seconds, detail: `${draft.checks.length} checks, ${draft.candidates.length} candidates` }) };
+    const detail = `${draft.checks.length} checks, ${draft.candidates.length} candidates`;
+    const stages = ended.failure?.stage === "report" ? ended.stages : this.#mark("report", { status: "done", seconds, detail });
+    const report: TrainingReport = { ...draft, stages };
     await new RunStore(broker).put(report, reportFiles(report));
     const { analysis: _, ...run } = report;
     this.#update(run);
