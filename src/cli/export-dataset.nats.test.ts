@@ -15,6 +15,7 @@ import { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
 import { silentLogger } from "../lib/log.ts";
 import { DAY_MS, parseTime } from "../lib/time.ts";
+import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
 import { platformConfig } from "../simulator/config.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { readColumn, readManifest } from "../training/column-files.ts";
@@ -112,7 +113,12 @@ test("the command writes tables with the description's names beside ours, and re
   for (const name of ["course_id", "category", "at", "token_price", "log_token_price", "log_enrollments", "price_vs_category_avg", "competitive_index", "label_enrollments"]) expect(names).toContain(name);
   const cell = (line: string, name: string): number => Number(line.split(",")[names.indexOf(name)]);
   expect(lines.length).toBeGreaterThan(100);
+  expect(new Set(names).size).toBe(names.length);
+  const row = new Float64Array(elasticityFeatureNames.length);
   for (const line of lines) {
+    fillElasticityRow(courseFeatureNames.map((name) => cell(line, name)), cell(line, "label_mean_log_price"), row, 0);
+    expect(elasticityFeatureNames.map((name) => cell(line, name))).toEqual([...row]);
+    expect(cell(line, "exposure")).toBe(Math.max(cell(line, "label_exposures"), cell(line, "label_enrollments")));
     expect(cell(line, "log_enrollments")).toBeCloseTo(Math.log1p(cell(line, "label_enrollments")), 9);
     expect(cell(line, "log_token_price")).toBeCloseTo(Math.log1p(cell(line, "token_price")), 9);
   }

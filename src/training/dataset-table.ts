@@ -69,7 +69,7 @@ class TextReader {
 
 /** The table that a dataset is as one file: its cut-off as a time, and the description's names beside ours. */
 export function datasetTableColumns({ dataset, columns }: DatasetManifest): Column[] {
-  return columns.flatMap(({ name, type }): Column[] => (type === "text" ? [{ name, type: "string" }] : type === "i32" ? [{ name: "at", type: "timestamp" }] : [{ name, type: "double" }])).concat(derivedColumns[dataset].map(({ name }) => ({ name, type: "double" })));
+  return columns.flatMap(({ name, type }): Column[] => (type === "text" ? [{ name, type: "string" }] : type === "i32" ? [{ name: "at", type: "timestamp" }] : [{ name, type: "double" }])).concat(derivedColumns[dataset].flatMap(({ names }) => names.map((name) => ({ name, type: "double" }))));
 }
 
 /** Its rows, some at a time, in order. */
@@ -85,7 +85,7 @@ export function* datasetTableRows(directory: string, manifest: DatasetManifest):
       const values = readers.map((reader) => reader.read(count));
       yield Array.from({ length: count }, (_, i) => {
         const own = columns.map(({ type }, c) => (type === "i32" ? at_ms[values[c]![i] as number]! : values[c]![i]!));
-        return [...own, ...derived.map(({ from, of }) => of(...from.map((c) => values[c]![i] as number)))];
+        return [...own, ...derived.flatMap(({ from, of }) => of(...from.map((c) => values[c]![i] as number)))];
       });
     }
   } finally {
