@@ -17,10 +17,10 @@ export interface WorkerThreadsOptions {
 }
 
 /**
- * What native TensorFlow reads from the process's environment when it is loaded: GPU memory as it is needed, the same sums in the same order, and warnings
- * only. A thread's own `env` would not do: native code does not see it.
+ * What native TensorFlow reads from the process's environment when it is loaded: GPU memory as it is needed, the same sums in the same order (oneDNN, which
+ * orders them by the kind of CPU, is no faster here), and warnings only. A thread's own `env` would not do: native code does not see it.
  */
-const NATIVE_ENVIRONMENT = { TF_FORCE_GPU_ALLOW_GROWTH: "true", TF_DETERMINISTIC_OPS: "1", TF_CPP_MIN_LOG_LEVEL: "2" } as const;
+const NATIVE_ENVIRONMENT = { TF_FORCE_GPU_ALLOW_GROWTH: "true", TF_DETERMINISTIC_OPS: "1", TF_ENABLE_ONEDNN_OPTS: "0", TF_CPP_MIN_LOG_LEVEL: "2" } as const;
 
 /** Whether CUDA could find a GPU: there is a device, and CUDA_VISIBLE_DEVICES does not hide it. */
 export function gpuInReach(environment: Readonly<Record<string, string | undefined>> = process.env, devices = "/dev"): boolean {
