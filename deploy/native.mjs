@@ -26,7 +26,10 @@ const GPU_DOWNLOAD_TIMEOUT_MS = 3_600_000;
 const CHECK_TIMEOUT_MS = 120_000;
 const OUTPUT_LINES = 15;
 
-/** Copies what is needed out of wheels, and prints the metadata of TensorFlow's. */
+/**
+ * Copies what is needed out of wheels, and prints the metadata of TensorFlow's. NVIDIA's libraries go beside TensorFlow's, and can be found as well where an
+ * installation by pip would have them.
+ */
 const UNPACK = `
 import os, re, shutil, sys, zipfile
 target, *wheels = sys.argv[1:]
@@ -35,8 +38,12 @@ for wheel in wheels:
         for name in archive.namelist():
             if ".." in name.split("/"):
                 continue
-            if re.fullmatch(r"(tensorflow|nvidia/[^/]+/lib)/lib[^/]+\\.so(\\.[0-9]+)*", name):
+            library = re.fullmatch(r"(tensorflow|(nvidia/[^/]+)/lib)/lib[^/]+\\.so(\\.[0-9]+)*", name)
+            if library:
                 path = os.path.join(target, "lib", os.path.basename(name))
+                if library[2] and not os.path.lexists(os.path.join(target, library[2], "lib")):
+                    os.makedirs(os.path.join(target, library[2]))
+                    os.symlink("../../lib", os.path.join(target, library[2], "lib"))
             elif name.startswith("tensorflow/include/") and name.endswith(".h") and "/external/" not in name:
                 path = os.path.join(target, name[len("tensorflow/"):])
             elif re.fullmatch(r"tensorflow[^/]*\\.dist-info/METADATA", name):

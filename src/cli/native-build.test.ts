@@ -26,15 +26,18 @@ case "$FAKE_PIP" in
   hangs) touch "$FAKE_STARTED"; exec sleep 5;;
 esac
 while [ "$1" != "--dest" ]; do shift; done
-cp "$FAKE_WHEEL" "$2/tensorflow_cpu-2.99.0-cp311-cp311-linux.whl"
+case "$*" in
+  *nvidia-*) cp "$FAKE_WHEEL.cuda" "$2/nvidia_cudnn_cu12-9.0.0-py3-none-linux.whl";;
+  *) cp "$FAKE_WHEEL" "$2/tensorflow-2.99.0-cp311-cp311-linux.whl";;
+esac
 `;
 
 /** A node-gyp whose addon is a text file; how it fails, FAKE_GYP says. */
 const GYP = `
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 if (process.env.FAKE_GYP === "fails") { console.error("tfjs_backend.cc:1: error: no such thing"); process.exit(1); }
-const libraries = readdirSync("deps/lib").join();
-if (libraries !== "libtensorflow.so,libtensorflow_cc.so.2,libtensorflow_framework.so,libtensorflow_framework.so.2" || !readdirSync("deps/include/tensorflow/c").includes("c_api.h")) process.exit(2);
+const libraries = readdirSync("deps/lib");
+if (!libraries.includes("libtensorflow.so") || !libraries.includes("libtensorflow_framework.so") || !readdirSync("deps/include/tensorflow/c").includes("c_api.h")) process.exit(2);
 const path = process.argv.find((flag) => flag.startsWith("--module_path=")).slice("--module_path=".length);
 mkdirSync(path, { recursive: true });
 writeFileSync(path + "/tfjs_binding.node", "addon");
@@ -49,9 +52,10 @@ module.exports = { tensor2d: () => undefined, matMul: () => ({ dataSync: () => (
 
 const WHEEL = `
 import sys, zipfile
+REQUIRES = 'Requires-Dist: nvidia-cudnn-cu12<10.0; extra == "and-cuda"\\n'
 with zipfile.ZipFile(sys.argv[1], "w") as wheel:
     for name in sys.argv[2:]:
-        wheel.writestr(name, "Name: tensorflow_cpu\\nVersion: 2.99.0\\n" if name.endswith("METADATA") else "bytes")
+        wheel.writestr(name, "Name: tensorflow\\nVersion: 2.99.0\\n" + REQUIRES if name.endswith("METADATA") else "bytes")
 `;
 
 const realPython = spawnSync("sh", ["-c", "command -v python3"], { encoding: "utf8" }).stdout.trim();
@@ -83,9 +87,13 @@ describe.skipIf(realPython === "" || process.platform !== "linux")("the build of
   });
   afterEach(() => rmSync(root, { recursive: true, force: true }));
 
+  function writeWheel(file: string, names: readonly string[], metadata = "tensorflow-2.99.0.dist-info/METADATA"): void {
+    spawnSync(realPython, ["-c", WHEEL, join(root, file), ...names, metadata]);
+  }
+
   function makeWheel(...libraries: string[]): void {
-    const names = [...libraries.map((name) => `tensorflow/${name}`), "tensorflow/include/tensorflow/c/c_api.h", "tensorflow/python/big.so", "tensorflow/../../../escape.h", "tensorflow_cpu-2.99.0.dist-info/METADATA"];
-    spawnSync(realPython, ["-c", WHEEL, join(root, "wheel.whl"), ...names]);
+    writeWheel("wheel.whl", [...libraries.map((name) => `tensorflow/${name}`), "tensorflow/include/tensorflow/c/c_api.h", "tensorflow/python/big.so", "tensorflow/../../../escape.h"]);
+    writeWheel("wheel.whl.cuda", ["nvidia/cudnn/lib/libcudnn.so.9", "nvidia/cudnn/lib/libcudnn_ops.so.9", "nvidia/cudnn/include/cudnn.h"], "nvidia_cudnn_cu12-9.0.0.dist-info/METADATA");
   }
 
   const environment = (more: Readonly<Record<string, string>>): Record<string, string> => ({ PATH: `${join(root, "bin")}:/usr/bin:/bin`, HOME: root, FAKE_WHEEL: join(root, "wheel.whl"), FAKE_STARTED: join(root, "started"), npm_config_node_gyp: join(root, "gyp.js"), ...more });
@@ -120,6 +128,16 @@ describe.skipIf(realPython === "" || process.platform !== "linux")("the build of
     expect(await build(["--undo"])).toMatchObject({ code: 0, output: expect.stringContaining("removed") });
     expect(content()).toEqual(before);
     expect((await build(["--undo"])).output).toContain("nothing was built");
+  });
+
+  test("with --gpu NVIDIA's libraries lie beside TensorFlow's, and a build for the CPU gives way", async () => {
+    await build();
+    const gpu = await build(["--gpu"]);
+    expect(gpu).toMatchObject({ code: 0, output: expect.stringMatching(/CUDA libraries \(pip, 1 wheels\).*tensorflow 2.99.0 \(CUDA build, no GPU found/s) });
+    expect(native.builtNative(root)).toMatchObject({ kind: "gpu", wheel: "tensorflow 2.99.0", gpu: false });
+    for (const folder of ["lib", "nvidia/cudnn/lib"]) expect(readdirSync(join(home, "deps", folder))).toEqual(expect.arrayContaining(["libcudnn.so.9", "libcudnn_ops.so.9", "libtensorflow_cc.so.2"]));
+    // Who asks for native TensorFlow and has it with CUDA has it.
+    expect((await build()).output).toContain("CUDA build");
   });
 
   test.each([

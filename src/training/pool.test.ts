@@ -77,10 +77,10 @@ test("fits both learners on the real worker, the linear one as plain arrays do",
   for (let i = 0; i < columns; i++) expect(model.coefficients[i]).toBeCloseTo(plain.coefficients[i]!, 6);
 });
 
-test("the plain CPU backend can be forced", async () => {
+test("the plain CPU backend can be forced, and the worker finds no tensor left after any fit on it", async () => {
   const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 30_000, backend: "cpu" }));
   expect(pool.backend).toEqual({ backend: "cpu", gpu: false, tried: [] });
-  expect((await pool.fit(task(1))).backend).toBe("cpu");
+  for (const learner of ["log_linear", "gam"] as const) expect((await pool.fit(task(1, learner))).backend).toBe("cpu");
 });
 
 test("a worker that dies fails its task, and the pool goes on", async () => {

@@ -18,6 +18,7 @@ NAMES = [
 PRICES = NAMES[:3]
 TRAIN_ROWS = 1_500
 RANDOM_ROWS = 16
+STRANGE_CODES = [-1, -0.5, 0.5, 2.9, 7, 40, 1e8]
 random = numpy.random.default_rng(20)
 
 
@@ -96,6 +97,11 @@ def make(name, objective, names=NAMES, missing=0.1, rounds=6, types=None, label=
     model = save(name, booster)
     rows = draw(RANDOM_ROWS, names, missing)
     rows = numpy.array([*rows, *at_thresholds(model, rows)])
+    if types is not None:
+        # Codes that no row of the training had, or that are none.
+        strange = numpy.repeat(rows[:4], len(STRANGE_CODES), axis=0)
+        strange[:, types.index("c")] = STRANGE_CODES * 4
+        rows = numpy.array([*rows, *strange])
     test = xgboost.DMatrix(rows, **columns)
     used = {"iteration_range": (0, booster.best_iteration + 1)} if stop is not None else {}
     noted = {
