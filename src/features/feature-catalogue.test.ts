@@ -6,6 +6,7 @@ import { Evaluator } from "./evaluator.ts";
 import { type FeatureDescription, featureCatalogue, outsideFeature } from "./feature-catalogue.ts";
 import { featureDefinitions, perEntity, recordWidths, stateDefinitions } from "./feature-set.ts";
 import { entityNames } from "./store.ts";
+import type { TiledWindow } from "./tiled-window.ts";
 
 function described(entity: string, name: string): FeatureDescription | undefined {
   return featureCatalogue.find((feature) => feature.entity === entity && feature.name === name);
@@ -64,6 +65,17 @@ describe("the catalogue", () => {
       const values = evaluator.evaluate(new Float64Array(recordWidths[entity]), Date.UTC(2026, 0, 1));
       definitions.forEach((definition, i) => expect(values[i], `${entity}.${definition.name}`).toBeCloseTo(definition.default, 12));
     }
+  });
+
+  test("has no window that its ring of tiles cannot hold, nor the one before it where that is read", () => {
+    const rings = entityNames.flatMap((entity) => featureDefinitions[entity].flatMap(({ name, source }) => (source.kind === "stored" && source.window_ms > 0 ? [{ name: `${entity}.${name}`, ...source }] : [])));
+    const short = rings.filter(({ state, reading, window_ms }) => {
+      const { tiles, tile_ms, before } = state.aggregator as TiledWindow;
+      // One more for the tile that the window begins in.
+      return tiles < Math.ceil(((reading === before ? 2 : 1) * window_ms) / tile_ms) + 1;
+    });
+    expect(short.map(({ name }) => name)).toEqual([]);
+    expect(rings.length).toBeGreaterThan(40);
   });
 
   test("has no state that no feature reads, but those that the engine reads itself", () => {
