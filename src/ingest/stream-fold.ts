@@ -100,11 +100,13 @@ export class StreamFold {
 
   /** Returns after `signal` once everything folded is committed; rejects when the stream cannot be folded further. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, stream, cursor, onCommit } = this.#options;
+    const { source, stream, cursor, logger, onCommit } = this.#options;
     const state = await this.#boot(signal);
     if (state === undefined) return;
+    const { first_sequence } = state;
+    if (cursor === undefined && first_sequence > 1) logger.warn({ stream, first_sequence }, "the stream no longer has its beginning: what is folded lacks the messages before, unless a snapshot of them is restored");
     this.#created = state.created;
-    this.sequence = cursor?.sequence ?? Math.max(0, state.first_sequence - 1);
+    this.sequence = cursor?.sequence ?? Math.max(0, first_sequence - 1);
     this.lag = state.last_sequence - this.sequence;
     onCommit(this);
     const failed = new Promise<Error>((resolve) => {
