@@ -75,7 +75,7 @@ export interface FeatureDefinition {
   readonly description: string;
   /** The value where nothing is known. */
   readonly default: number;
-  /** Whether it says something about a person. */
+  /** Whether it says something about a learner. What is said of teachers is the platform's business with them. */
   readonly personal: boolean;
   /** Read by other features and by the engine only: not in the entity's vector. */
   readonly internal: boolean;
