@@ -150,11 +150,12 @@ test("a teacher's quality comes from outcomes, of the courses that are theirs, a
 
 test("churned is who was active 60 to 89 days back and not since", () => {
   fold(0, study(1, "gone"), study(1, "back"), study(1, "late"));
+  fold(1, study(1, "near"));
   fold(30, study(1, "new"));
   fold(59, tokens("purchased", 1, "back"));
   fold(60, view("C1", "other", 1));
   fold(10, study(1, "late"));
-  expect(read("platform", "2026-03-02", 60)).toMatchObject({ actives: 1, actives_60d: 4, actives_90d: 5, churned: 1, churn_rate: 1 / 3, conversion: 0, exposures: 1 });
+  expect(read("platform", "2026-03-02", 60)).toMatchObject({ actives: 1, actives_60d: 5, actives_90d: 6, churned: 1, churn_rate: 1 / 3, conversion: 0, exposures: 1 });
 });
 
 test("an erased learner begins anew, and what others hold of them stays", () => {

@@ -46,6 +46,8 @@ describe("the catalogue", () => {
     expect(described("learner", "session_minutes_trend")).toMatchObject({ events: ["activity.session"], windows_ms: [14 * DAY_MS], personal: true });
     expect(described("learner", "days_since_last_enrollment")).toMatchObject({ default: 3_650, lateness_ms: null });
     expect(described("learner", "streak_days")).toMatchObject({ lateness_ms: 63 * DAY_MS });
+    // The shortest of what it reads: posts by day, before streaks and assignments.
+    expect(described("learner", "engagement_score")).toMatchObject({ lateness_ms: 30 * DAY_MS, windows_ms: [30 * DAY_MS] });
     expect(described("category", "courses")?.events).toEqual(["course.upserted"]);
     expect(described("teacher", "courses")?.events).toEqual(["course.upserted"]);
     expect(described("platform", "churned")).toMatchObject({ windows_ms: [60 * DAY_MS, 90 * DAY_MS], aggregators: ["distinct:11"], lateness_ms: null, personal: false });
