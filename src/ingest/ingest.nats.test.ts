@@ -363,6 +363,31 @@ describe("without a broker", () => {
   });
 });
 
+describe("a dead letter whose place in DLQ is taken", () => {
+  beforeEach(startBroker);
+  afterEach(stopBroker);
+
+  it("is there already, or is one of a stream that was replaced: then it counts as dropped, and says what to do", async () => {
+    const error = vi.fn<(fields: object, message: string) => void>();
+    const letters = new DeadLetters(broker, STREAM_EVENTS, { ...silentLogger, error }, systemClock);
+    const message = { subject: "events.course.c1", sequence: 5, time_ms: 1_000, data: new Uint8Array([1]) };
+    const settle = async (time_ms: number, data = message.data): Promise<void> => {
+      letters.add({ ...message, time_ms, data }, { reason: "not_json", detail: "" });
+      expect(await letters.settle(new AbortController().signal)).toBe(true);
+    };
+    await settle(1_000);
+    await settle(1_000);
+    await settle(1_000, new Uint8Array(0));
+    expect(letters).toMatchObject({ count: 3, dropped: 0 });
+    expect(error).not.toHaveBeenCalled();
+    await settle(2_000);
+    await settle(2_000);
+    expect(letters).toMatchObject({ count: 5, dropped: 2 });
+    expect(error.mock.calls).toEqual([[expect.objectContaining({ sequence: 5, error: expect.stringContaining("purge") }), expect.any(String)]]);
+    expect((await broker.streamInfo(STREAM_DLQ))?.messages).toBe(1);
+  });
+});
+
 describe("kill -9", () => {
   beforeEach(startBroker);
   afterEach(stopBroker);
