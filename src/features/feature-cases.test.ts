@@ -77,6 +77,11 @@ test("affordability is the share of a price that the balance covers, and follows
   expect(read("learner_course", "L1/C1", 1)["affordability"]).toBe(0);
 });
 
+test("who was shown nothing but free courses can afford them", () => {
+  fold(0, view("C1", "L1", 0));
+  expect(read("learner", "L1", 0)).toMatchObject({ exposures: 1, price_viewed_mean_tokens: 0, affordability: 1 });
+});
+
 test("tokens come and go: a refund gives them back and takes no enrollment away", () => {
   fold(0, tokens("purchased", 100), tokens("earned", 7), tokens("spent", 60), enroll("C1", "L1", 60));
   fold(1, { type: "enrollment.refunded", enrollment_id: "E", course_id: "C1", learner_id: "L1" }, tokens("refunded", 60), tokens("expired", 10));
