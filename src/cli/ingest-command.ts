@@ -71,7 +71,9 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const directory = new StoreDirectory(join(config.data_dir, "features"));
   const { path: store_path, current } = directory.prepare(layout);
   let refolding = !current;
-  if (refolding) logger.warn({ layout, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
+  // What a process that was killed right after a promotion left behind: a whole store, perhaps.
+  if (current) directory.sweep();
+  else logger.warn({ layout, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
   const metrics = new IngestMetrics({ store_path, clock: systemClock });
   const tell = createReporter();
   let lag = Number.POSITIVE_INFINITY;
