@@ -6,6 +6,9 @@ import type { Logger } from "../lib/log.ts";
 import type { Refusal } from "./decode.ts";
 import type { BrokerMessage, Broker } from "./nats.ts";
 
+/** What dead letters need of a broker. */
+export type LetterBroker = Pick<Broker, "publish" | "getMessage">;
+
 /** What waits to be published: beyond either, the fold stops taking messages until they are stored. */
 const LETTERS_MAX = 256;
 const LETTER_BYTES_MAX = 4 * 1024 * 1024;
@@ -17,7 +20,7 @@ export const SUBJECT_TAKEN = "maximum messages per subject";
 
 /** Refused messages on their way to DLQ. They are stored there before the commit that passes them. */
 export class DeadLetters {
-  readonly #broker: Broker;
+  readonly #broker: LetterBroker;
   readonly #stream: string;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -29,7 +32,7 @@ export class DeadLetters {
   count = 0;
   dropped = 0;
 
-  constructor(broker: Broker, stream: string, logger: Logger, clock: Clock) {
+  constructor(broker: LetterBroker, stream: string, logger: Logger, clock: Clock) {
     this.#broker = broker;
     this.#stream = stream;
     this.#logger = logger;

@@ -4,9 +4,9 @@ import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { hexHash } from "../lib/hash128.ts";
 import type { Logger } from "../lib/log.ts";
-import { DeadLetters } from "./dead-letters.ts";
+import { DeadLetters, type LetterBroker } from "./dead-letters.ts";
 import type { Refusal } from "./decode.ts";
-import type { Broker, Consumption, DeliveredMessage, StreamState } from "./nats.ts";
+import type { Consumption, DeliveredMessage, StreamState } from "./nats.ts";
 import { PayloadCopy } from "./payload-copy.ts";
 import { checkMessage, checkPosition } from "./position.ts";
 import type { StreamSource } from "./read-stream.ts";
@@ -21,7 +21,8 @@ const BOOT_RETRY_MIN_MS = 100;
 const BOOT_RETRY_MAX_MS = 5_000;
 
 export interface StreamFoldOptions {
-  readonly broker: Broker;
+  /** Where dead letters go. */
+  readonly broker: LetterBroker;
   /** Where the stream is read from. */
   readonly source: StreamSource;
   readonly stream: string;
