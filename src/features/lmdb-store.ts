@@ -5,7 +5,7 @@ import { must } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
 import type { FeatureStore, FeatureStoreReader, PageUse, StoreBatch } from "./store.ts";
-import { WriterTurn } from "./writer-turn.ts";
+import { WriterTurn } from "./lmdb-writer-turn.ts";
 
 /** lmdb's own default of 12 would be too few. */
 const DATABASES_MAX = 32;
