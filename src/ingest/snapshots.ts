@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, open, rm, stat } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,9 +8,11 @@ import { constants, createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
 import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
+import { samePartition } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { ObjectEntry } from "./broker-message.ts";
 import type { Broker } from "./nats.ts";
+import { inScratch } from "./scratch.ts";
 
 const DATA = "data.mdb";
 /** Between the store's layout and its position: the newest of a layout sorts last. */
@@ -77,7 +79,7 @@ export class Snapshots {
 
   /** Keeps a store as it is now, while it may be written. Needs as much room on disk as the store takes. */
   async create(store_path: string): Promise<Snapshot> {
-    return this.#inScratch(async (directory) => {
+    return inScratch(this.#scratch, "snapshot-", async (directory) => {
       await backupLmdbStore(store_path, directory);
       const path = join(directory, DATA);
       const described = await describe(directory);
@@ -131,24 +133,13 @@ export class Snapshots {
     }
   }
 
-  /** Removes the oldest of a layout beyond `kept`, and every one of other layouts as soon as there are `kept` of this one. */
+  /** Removes the oldest of a layout beyond `kept`, and every one of the same partition's other layouts as soon as there are `kept` of this one. Other partitions' are theirs. */
   async prune(layout: string, kept: number): Promise<number> {
     const all = await this.list();
     const own = all.filter((snapshot) => snapshot.layout === layout);
     const old = own.slice(0, Math.max(0, own.length - kept));
-    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout) : [];
+    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout && samePartition(snapshot.layout, layout)) : [];
     for (const { name } of [...old, ...others]) await this.#broker.deleteObject(BUCKET_SNAPSHOTS, name);
     return old.length + others.length;
-  }
-
-  /** Runs `work` in a directory that is removed afterwards. */
-  async #inScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
-    await mkdir(this.#scratch, { recursive: true });
-    const directory = await mkdtemp(join(this.#scratch, "snapshot-"));
-    try {
-      return await work(directory);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
   }
 }
