@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
 import { type LearnerBlock, learnerFeatureNames, learnerOutcomeNames, LearnerReplay } from "../features/learner-replay.ts";
 import { DatasetReplay } from "../features/replay.ts";
@@ -14,10 +15,11 @@ import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-bro
 import { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
 import { silentLogger } from "../lib/log.ts";
-import { DAY_MS, parseTime } from "../lib/time.ts";
+import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
 import { platformConfig } from "../simulator/config.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { readColumn, readManifest } from "../training/column-files.ts";
+import { knownUpTo } from "../training/dataset.ts";
 import { buildDatasetFiles } from "../training/dataset-files.ts";
 import { createTrainingPool, type TrainingPool } from "../training/pool.ts";
 
@@ -138,4 +140,25 @@ test("the command writes tables with the description's names beside ours, and re
   expect((await tidemark("export", "--dataset", "propensity", "--horizon-days", "900", "--out", join(directory, "x"))).output).toContain("too short");
   expect(existsSync(join(directory, "x"))).toBe(false);
   expect(readdirSync(directory).filter((name) => name.startsWith(".") || name.includes("partial"))).toEqual([]);
+});
+
+test("who was erased is in no dataset, and nobody else's row is another one for it", { timeout: 60_000 }, async () => {
+  const state = (await broker.streamInfo(STREAM_EVENTS))!;
+  // At the last moment known, so that the cut-offs are the same.
+  const time = formatTime(await knownUpTo(broker, state.last_sequence));
+  const build = async (name: string): Promise<{ ids: string[]; row: (i: number) => number[] }> => {
+    const path = join(directory, name);
+    const manifest = await buildDatasetFiles({ dataset: "propensity", source: broker, nats_url: server.url, archive_dir: null, pool, every_ms: 14 * DAY_MS, gap_ms: 0, horizon_ms: 14 * DAY_MS, partitions: 3, directory: path });
+    const columns = manifest.columns.filter(({ type }) => type === "f64").map((column) => readColumn(path, manifest, column.name));
+    const periods = new Int32Array(readFileSync(join(path, "period.i32")).buffer.slice(0));
+    return { ids: readFileSync(join(path, "learner_id.text"), "utf8").trimEnd().split("\n"), row: (i) => [periods[i]!, ...columns.map((values) => values[i]!)] };
+  };
+  const before = await build("before-erasure");
+  const gone = [before.ids[0]!, before.ids[7]!, before.ids.at(-1)!];
+  for (const learner_id of gone) await broker.publish(`backfill.learner.${learner_id}`, Buffer.from(JSON.stringify({ id: `gone-${learner_id}`, type: "learner.erased", time, learner_id })));
+  const after = await build("after-erasure");
+  const kept = before.ids.flatMap((id, i) => (gone.includes(id) ? [] : [i]));
+  expect(kept.length).toBeLessThan(before.ids.length - 3);
+  expect(after.ids).toEqual(kept.map((i) => before.ids[i]));
+  expect(after.ids.map((_, i) => after.row(i))).toEqual(kept.map((i) => before.row(i)));
 });

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { DatasetPart, DatasetTask } from "../contracts/worker-protocol.ts";
 import { LearnerReplay } from "../features/learner-replay.ts";
@@ -9,7 +9,7 @@ import { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
 import { numberColumns } from "./dataset-columns.ts";
 
-/** Files of a cut-off in a part's directory: texts a line each, and rows of doubles. */
+/** Files of a cut-off in a part's directory: texts a line each, an empty one for a row that is withheld, and rows of doubles. */
 export const partFiles = {
   texts: (period: number): string => `${period}.texts`,
   features: (period: number): string => `${period}.features`,
@@ -47,6 +47,20 @@ function writeCourses(rows: readonly CourseRow[], task: DatasetTask): number[] {
   return counts;
 }
 
+/** Takes the texts off rows: what has none is in no dataset. */
+function withhold(path: string, rows: ReadonlySet<number>): void {
+  const lines = readFileSync(path, "utf8").split("\n");
+  writeFileSync(path, lines.map((line, row) => (rows.has(row) ? "" : line)).join("\n"));
+}
+
+/** What is known only when the stream has ended: labels, and who was erased after a cut-off. */
+function finishLearners(replay: LearnerReplay, task: DatasetTask, periods: number): void {
+  for (let period = 0; period < periods; period++) {
+    writeDoubles(join(task.directory, partFiles.labels(period)), replay.outcomes(period));
+    if (replay.erased(period).size > 0) withhold(join(task.directory, partFiles.texts(period)), replay.erased(period));
+  }
+}
+
 function learnerReplay(task: DatasetTask, counts: number[]): LearnerReplay {
   return new LearnerReplay({
     ...task,
@@ -70,7 +84,7 @@ export async function buildPart(task: DatasetTask): Promise<DatasetPart> {
     const replay: Replay = (courses ?? learners)!;
     const range = await replayEvents(source, { last_sequence: task.last_sequence }, (event) => replay.apply(event));
     if (courses !== undefined) counts.push(...writeCourses(courses.finish(), task));
-    else counts.forEach((_, period) => writeDoubles(join(task.directory, partFiles.labels(period)), learners!.outcomes(period)));
+    else finishLearners(learners!, task, counts.length);
     return { directory: task.directory, rows: counts, ...range };
   } finally {
     await broker.close();
