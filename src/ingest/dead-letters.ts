@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Refusal } from "./decode.ts";
+import { isEmptied } from "./learner-erasure.ts";
 import type { BrokerMessage, Broker } from "./nats.ts";
 
 /** What waits to be published: beyond either, the fold stops taking messages until they are stored. */
@@ -47,6 +48,7 @@ export class DeadLetters {
   add(message: BrokerMessage, refusal: Refusal): void {
     this.count++;
     this.by_reason.set(refusal.reason, (this.by_reason.get(refusal.reason) ?? 0) + 1);
+    if (isEmptied(message)) return;
     const letter = deadLetter(this.#stream, message, refusal);
     this.#letters.push(letter);
     this.#bytes += letter.payload_base64.length;

@@ -10,6 +10,7 @@ import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/su
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
 import { samePartition } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import type { ForgottenSpan } from "./archive-index.ts";
 import type { ObjectEntry } from "./broker-message.ts";
 import type { Broker } from "./nats.ts";
 import { inScratch } from "./scratch.ts";
@@ -67,6 +68,22 @@ async function fileDigest(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
+async function listSnapshots(broker: Pick<Broker, "listObjects">): Promise<Snapshot[]> {
+  const entries = await broker.listObjects(BUCKET_SNAPSHOTS);
+  return entries.flatMap((entry) => toSnapshot(entry) ?? []).sort((a, b) => (a.stored_at < b.stored_at ? -1 : 1));
+}
+
+/**
+ * Removes the snapshots that hold a learner who has been forgotten since: how many. They stand between the learner's first event and the erasure,
+ * from where no fold can go on (`erased_since`).
+ */
+export async function forgetInSnapshots(broker: Pick<Broker, "listObjects" | "deleteObject">, stream_created: string, spans: readonly ForgottenSpan[]): Promise<number> {
+  if (spans.length === 0) return 0;
+  const holding = (await listSnapshots(broker)).filter((snapshot) => snapshot.stream_created === stream_created && spans.some(({ first_sequence, erased_sequence }) => first_sequence <= snapshot.sequence && snapshot.sequence < erased_sequence));
+  for (const { name } of holding) await broker.deleteObject(BUCKET_SNAPSHOTS, name);
+  return holding.length;
+}
+
 /** Snapshots in the object store SNAPSHOTS. They are written and read piece by piece, through files in `scratch`. */
 export class Snapshots {
   readonly #broker: Broker;
@@ -96,9 +113,8 @@ export class Snapshots {
   }
 
   /** Oldest first. What is no snapshot is passed over. */
-  async list(): Promise<Snapshot[]> {
-    const entries = await this.#broker.listObjects(BUCKET_SNAPSHOTS);
-    return entries.flatMap((entry) => toSnapshot(entry) ?? []).sort((a, b) => (a.stored_at < b.stored_at ? -1 : 1));
+  list(): Promise<Snapshot[]> {
+    return listSnapshots(this.#broker);
   }
 
   /** The newest of a layout, or the one of that name. Throws TidemarkError `unknown_snapshot`. */
