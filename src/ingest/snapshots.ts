@@ -10,6 +10,7 @@ import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/su
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
 import { samePartition } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import { DAY_MS } from "../lib/time.ts";
 import type { ForgottenSpan } from "./archive-index.ts";
 import type { ObjectEntry } from "./broker-message.ts";
 import type { Broker } from "./nats.ts";
@@ -18,6 +19,9 @@ import { inScratch } from "./scratch.ts";
 const DATA = "data.mdb";
 /** Between the store's layout and its position: the newest of a layout sorts last. */
 const SEQUENCE_DIGITS = 16;
+
+/** No snapshot takes longer than this to be stored. */
+const UNFINISHED_MS = DAY_MS;
 
 const metadataSchema = z.object({
   layout: z.string().min(1),
@@ -149,13 +153,14 @@ export class Snapshots {
     }
   }
 
-  /** Removes the oldest of a layout beyond `kept`, and every one of the same partition's other layouts as soon as there are `kept` of this one. Other partitions' are theirs. */
+  /** Removes the oldest of a layout beyond `kept`, and every one of the same partition's other layouts as soon as there are `kept` of this one. Other partitions' are theirs. With them goes what a snapshot left that was never finished. */
   async prune(layout: string, kept: number): Promise<number> {
     const all = await this.list();
     const own = all.filter((snapshot) => snapshot.layout === layout);
     const old = own.slice(0, Math.max(0, own.length - kept));
     const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout && samePartition(snapshot.layout, layout)) : [];
     for (const { name } of [...old, ...others]) await this.#broker.deleteObject(BUCKET_SNAPSHOTS, name);
+    await this.#broker.removeUnfinished(BUCKET_SNAPSHOTS, UNFINISHED_MS);
     return old.length + others.length;
   }
 }
