@@ -119,10 +119,13 @@ export function runSnapshotVerify(context: CommandContext): Promise<number> {
       const kept = openLmdbStore(join(directory, "kept"), { readonly: true });
       try {
         const events = archive === undefined ? broker : new EventHistory(broker, archive);
-        await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
+        const first_sequence = await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
         const difference = firstDifference(kept, folded);
         if (difference === undefined) phase.done(`${snapshot.name} is what the streams give, key by key and byte by byte`);
-        else phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}`);
+        else {
+          const begins = first_sequence > 1 ? `; but what came before sequence ${formatCount(first_sequence)} is in neither stream nor archive and could not be folded` : "";
+          phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}${begins}`);
+        }
         return difference === undefined ? EXIT_OK : EXIT_PERMANENT;
       } finally {
         await kept.close();

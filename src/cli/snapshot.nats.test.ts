@@ -208,3 +208,10 @@ test("is taken when one is due, and not before", { timeout: 60_000 }, async () =
   await broken.check();
   expect(broken.status.failures).toBe(1);
 });
+
+test("verify says when the streams do not reach back any more", { timeout: 60_000 }, async () => {
+  await broker.purge(STREAM_EVENTS, 1_000);
+  const { code, output } = await tidemark(join(directory, "second"), "snapshot", "verify");
+  expect(code).toBe(2);
+  expect(output).toContain("before sequence 1,000 is in neither stream nor archive");
+});
