@@ -136,7 +136,9 @@ test("the command writes tables with the description's names beside ours, and re
 
   expect((await tidemark("export", "--dataset", "weather", "--out", join(directory, "x"))).output).toContain("elasticity, propensity");
   expect((await tidemark("export", "--dataset", "propensity", "--table", "learners", "--out", join(directory, "x"))).output).toContain("one of --table, --all and --dataset");
-  expect((await tidemark("export", "--dataset", "propensity", "--out", csv)).output).toContain(csv);
+  // Before anything is read.
+  expect((await tidemark("export", "--dataset", "propensity", "--out", csv)).output.trim()).toBe(`${csv} exists: name another file, or say --force to replace it`);
+  expect((await tidemark("export", "--dataset", "propensity", "--out", join(directory, "nowhere", "x.csv"))).output).toMatch(/^there is no directory/);
   expect((await tidemark("export", "--dataset", "propensity", "--horizon-days", "900", "--out", join(directory, "x"))).output).toContain("too short");
   expect(existsSync(join(directory, "x"))).toBe(false);
   expect(readdirSync(directory).filter((name) => name.startsWith(".") || name.includes("partial"))).toEqual([]);
