@@ -15,11 +15,10 @@ import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-bro
 import { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
 import { silentLogger } from "../lib/log.ts";
-import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
+import { DAY_MS, parseTime } from "../lib/time.ts";
 import { platformConfig } from "../simulator/config.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { readColumn, readManifest } from "../training/column-files.ts";
-import { knownUpTo } from "../training/dataset.ts";
 import { buildDatasetFiles } from "../training/dataset-files.ts";
 import { createTrainingPool, type TrainingPool } from "../training/pool.ts";
 
@@ -111,7 +110,7 @@ test("the command writes tables with the description's names beside ours, and re
   expect(await tidemark("export", "--dataset", "elasticity", "--every-days", "14", "--horizon-days", "14", "--out", csv)).toMatchObject({ code: 0 });
   const [head = "", ...lines] = (await readFile(csv, "utf8")).trimEnd().split(/\r?\n/);
   const names = head.split(",");
-  for (const name of ["course_id", "category", "at", "token_price", "log_token_price", "log_enrollments", "price_vs_category_avg", "competitive_index", "label_enrollments"]) expect(names).toContain(name);
+  for (const name of ["course_id", "category", "at", "token_price", "log_token_price", "log_enrollments", "price_vs_category_avg", "competitive_index", "quality_score", "days_since_launch", "total_enrollments", "teacher_quality_score", "label_enrollments"]) expect(names).toContain(name);
   const cell = (line: string, name: string): number => Number(line.split(",")[names.indexOf(name)]);
   expect(lines.length).toBeGreaterThan(100);
   for (const line of lines) {
@@ -123,7 +122,7 @@ test("the command writes tables with the description's names beside ours, and re
   const bytes = await readFile(parquet);
   const rows = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
   expect(rows.length).toBeGreaterThan(300);
-  for (const name of ["learner_id", "at", "recency_score", "engagement_score", "financial_score", "success_score", "total_courses_enrolled", "token_balance", "enrolled_next", "churned", "upsold"]) expect(Object.keys(rows[0]!)).toContain(name);
+  for (const name of ["learner_id", "at", "recency_score", "engagement_score", "financial_score", "success_score", "total_courses_enrolled", "completion_rate", "token_balance", "days_since_last_enrollment", "days_since_last_activity", "learning_streak_days", "forum_participation_score", "assignment_submission_rate", "avg_course_rating_given", "enrolled_next", "churned", "upsold"]) expect(Object.keys(rows[0]!)).toContain(name);
   expect(new Set(rows.map((row) => row["enrolled_next"]))).toEqual(new Set([0, 1]));
   const columns = join(directory, "columns");
   expect(await tidemark("export", "--dataset", "propensity", "--format", "columns", "--out", columns)).toMatchObject({ code: 0 });
@@ -147,7 +146,7 @@ test("the command writes tables with the description's names beside ours, and re
 test("who was erased is in no dataset, and nobody else's row is another one for it", { timeout: 60_000 }, async () => {
   const state = (await broker.streamInfo(STREAM_EVENTS))!;
   // At the last moment known, so that the cut-offs are the same.
-  const time = formatTime(await knownUpTo(broker, state.last_sequence));
+  const { time } = JSON.parse(Buffer.from((await broker.getMessage(STREAM_EVENTS, { sequence: state.last_sequence }))!.data).toString()) as { time: string };
   const build = async (name: string): Promise<{ ids: string[]; row: (i: number) => number[] }> => {
     const path = join(directory, name);
     const manifest = await buildDatasetFiles({ dataset: "propensity", source: broker, nats_url: server.url, archive_dir: null, pool, every_ms: 14 * DAY_MS, gap_ms: 0, horizon_ms: 14 * DAY_MS, partitions: 3, directory: path });
