@@ -6,14 +6,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { parquetReadObjects } from "hyparquet";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
+import type { DatasetName } from "../contracts/worker-protocol.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
 import { type LearnerBlock, learnerFeatureNames, learnerOutcomeNames, LearnerReplay } from "../features/learner-replay.ts";
 import { DatasetReplay } from "../features/replay.ts";
+import { forgetErased } from "../ingest/archive-keeper.ts";
+import { EventArchiver } from "../ingest/archiver.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
+import { EventArchive } from "../ingest/event-archive.ts";
+import { EventHistory } from "../ingest/event-history.ts";
 import { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
+import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { DAY_MS, parseTime } from "../lib/time.ts";
 import { platformConfig } from "../simulator/config.ts";
@@ -162,4 +168,29 @@ test("who was erased is in no dataset, and nobody else's row is another one for 
   expect(kept.length).toBeLessThan(before.ids.length - 3);
   expect(after.ids).toEqual(kept.map((i) => before.ids[i]));
   expect(after.ids.map((_, i) => after.row(i))).toEqual(kept.map((i) => before.row(i)));
+});
+
+test("is the same from the archive, when the stream has let go of it and who was erased is forgotten there", { timeout: 60_000 }, async () => {
+  const archive = new EventArchive(join(directory, "archive"));
+  const source = new EventHistory(broker, archive);
+  const build = async (dataset: DatasetName, name: string): Promise<Record<string, string>> => {
+    await buildDatasetFiles({ dataset, source, nats_url: server.url, archive_dir: archive.directory, pool, every_ms: 14 * DAY_MS, gap_ms: 0, horizon_ms: 14 * DAY_MS, partitions: 2, directory: join(directory, name) });
+    return digests(join(directory, name));
+  };
+  const before = [await build("elasticity", "courses-stream"), await build("propensity", "learners-stream")];
+  const stop = new AbortController();
+  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 200_000 });
+  const archiving = archiver.run(stop.signal);
+  // Past the erasures of the test before; the newest messages are in no segment yet.
+  await broker.publish("backfill.market.data", Buffer.alloc(300_000, 32));
+  const { last_sequence } = (await broker.streamInfo(STREAM_EVENTS))!;
+  await vi.waitFor(() => expect(archiver.status.sequence).toBe(last_sequence), 20_000);
+  stop.abort();
+  await archiving;
+  expect(await forgetErased({ broker, archive, clock: systemClock, logger: silentLogger, erasure_delay_ms: 0 })).toMatchObject({ forgotten: 3 });
+  await broker.purge(STREAM_EVENTS, last_sequence);
+  expect((await broker.streamInfo(STREAM_EVENTS))?.messages).toBe(1);
+  const after = [await build("elasticity", "courses-archive"), await build("propensity", "learners-archive")];
+  const columns = (all: Record<string, string>[]): unknown => all.map((digested) => ({ ...digested, "manifest.json": undefined }));
+  expect(columns(after)).toEqual(columns(before));
 });

@@ -77,7 +77,7 @@ export class ArchiveKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     const forget = this.#every(COMPACTION_INTERVAL_MS, signal, async () => void (this.#forgotten += (await forgetErased(this.#options, signal)).forgotten), "erased learners could not be forgotten in the archive");
-    const retain = this.#every(RETENTION_INTERVAL_MS, signal, async () => void (this.#dropped += await dropArchived({ ...this.#options, clock, logger })), "archived events could not leave the stream");
+    const retain = this.#every(RETENTION_INTERVAL_MS, signal, async () => void (this.#dropped += await dropArchived({ ...this.#options, clock, logger, signal })), "archived events could not leave the stream");
     await Promise.all([this.#archiver.run(signal), forget, retain]);
   }
 

@@ -94,22 +94,34 @@ it("lets the stream go of the oldest that is archived, whole segments that can b
   await broker.ensureStreams();
   const archive = new EventArchive(join(directory, "archive"));
   const stop = new AbortController();
-  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 20_000 });
+  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 60_000 });
   const archiving = archiver.run(stop.signal);
   await publish(sampleEvents("r", 3_000, Date.now()));
   const whole = await fold(broker);
   await vi.waitFor(() => expect(archiver.status.sequence).toBeGreaterThan(2_500), 10_000);
   stop.abort();
   await archiving;
-  const drop = (retention: { bytes_max: number; age_max_ms: number }, now_ms = Date.now()): Promise<number> => dropArchived({ broker, archive, retention, clock: { ...systemClock, now_ms: () => now_ms }, logger: silentLogger });
+  const purges: number[] = [];
+  const counting = {
+    streamInfo: (name: string) => broker.streamInfo(name),
+    purge: (name: string, sequence: number) => {
+      purges.push(sequence);
+      return broker.purge(name, sequence);
+    },
+  };
+  const drop = (retention: { bytes_max: number; age_max_ms: number }, now_ms = Date.now()): Promise<number> => dropArchived({ broker: counting, archive, retention, clock: { ...systemClock, now_ms: () => now_ms }, logger: silentLogger });
   const { bytes } = must(await broker.streamInfo(STREAM_EVENTS), "EVENTS");
   expect(await drop({ bytes_max: bytes, age_max_ms: 0 })).toBe(0);
   expect(await drop({ bytes_max: bytes, age_max_ms: DAY_MS })).toBe(0);
+  const whole_index = await archive.index((await stream()).created);
   // By size: about half, then no more.
   const half = await drop({ bytes_max: bytes / 2, age_max_ms: 0 });
   expect(half).toBeGreaterThan(1_000);
   expect(must(await broker.streamInfo(STREAM_EVENTS), "EVENTS").bytes).toBeLessThanOrEqual(bytes / 2);
   expect(await drop({ bytes_max: bytes / 2, age_max_ms: 0 })).toBe(0);
+  // Few at a time, so that producers need not wait for long.
+  expect(whole_index.segments[0]!.header.messages).toBeGreaterThan(300);
+  purges.forEach((sequence, i) => expect(sequence - (purges[i - 1] ?? 1)).toBeLessThanOrEqual(250));
   expect(await fold(new EventHistory(broker, archive))).toEqual(whole);
   // A damaged segment stays in the stream, and what comes after it.
   const { first_sequence } = await stream();
