@@ -22,7 +22,7 @@ import { dropArchived } from "../ingest/stream-retention.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
-import { DAY_MS, parseTime } from "../lib/time.ts";
+import { DAY_MS, HOUR_MS, parseTime } from "../lib/time.ts";
 import { platformConfig } from "../simulator/config.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { readColumn, readManifest } from "../training/column-files.ts";
@@ -90,6 +90,8 @@ for (const dataset of ["elasticity", "propensity"] as const) {
       expect(digests(join(directory, `${dataset}-${partitions}`))).toEqual(digests(join(directory, `${dataset}-1`)));
     }
     await expect(build(2)).rejects.toMatchObject({ code: "directory_exists" });
+    const hourly = { dataset, source: broker, nats_url: server.url, archive_dir: null, pool, ...times, every_ms: HOUR_MS, partitions: 1, directory: join(directory, "hourly") };
+    await expect(buildDatasetFiles(hourly)).rejects.toMatchObject({ code: "too_many_cut_offs" });
     expect(readdirSync(directory).filter((name) => name.includes("partial"))).toEqual([]);
 
     const at_ms = manifest.at.map(parseTime);
