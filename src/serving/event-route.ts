@@ -15,6 +15,8 @@ export async function postEvents(context: Context, intake: EventIntake): Promise
   if (type !== NDJSON_TYPE && type !== JSON_TYPE) {
     throw new ProblemError("unsupported_media_type", `Send the body as ${NDJSON_TYPE} or ${JSON_TYPE}.`, { field: "content-type" });
   }
+  const encoding = context.req.header("content-encoding");
+  if (encoding !== undefined && encoding !== "identity") throw new ProblemError("unsupported_media_type", "Send the body as it is: it is not decompressed.", { field: "content-encoding" });
   const room = intake.openBody();
   try {
     const body = await readBytes(context, declared, EVENT_BATCH_BYTES_MAX, room.claim);

@@ -171,6 +171,9 @@ describe("bodies that are refused", () => {
 
   test("other content types, methods and sizes have their own status", async () => {
     for (const type of ["text/plain", "application/jsonl", ""]) expect((await send(ndjson(view("a")), type)).status).toBe(415);
+    const zipped = await send(ndjson(view("a")), NDJSON, { "content-encoding": "gzip" });
+    expect([zipped.status, await problem(zipped)]).toMatchObject([415, { field: "content-encoding" }]);
+    expect((await send(ndjson(view("a")), NDJSON, { "content-encoding": "identity" })).status).toBe(200);
     const get = await engine.app.request("/events");
     expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
     const declared = await send("[]", JSON_TYPE, { "content-length": String(EVENT_BATCH_BYTES_MAX + 1) });
