@@ -4,6 +4,7 @@ import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Refusal } from "./decode.ts";
+import { isEmptied } from "./learner-erasure.ts";
 import type { BrokerMessage, Broker } from "./nats.ts";
 
 /** What dead letters need of a broker. */
@@ -50,6 +51,7 @@ export class DeadLetters {
   add(message: BrokerMessage, refusal: Refusal): void {
     this.count++;
     this.by_reason.set(refusal.reason, (this.by_reason.get(refusal.reason) ?? 0) + 1);
+    if (isEmptied(message)) return;
     const letter = deadLetter(this.#stream, message, refusal);
     this.#letters.push(letter);
     this.#bytes += letter.payload_base64.length;
