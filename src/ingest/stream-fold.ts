@@ -137,7 +137,7 @@ export class StreamFold {
     for (let wait_ms = BOOT_RETRY_MIN_MS; !signal.aborted; wait_ms = Math.min(BOOT_RETRY_MAX_MS, wait_ms * 2)) {
       try {
         const state = await source.streamInfo(stream);
-        if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: run the set-up that creates the streams first`);
+        if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: it is another broker than the one that this store was folded from, or it has lost its data; point ingest at the right one, restore it, or delete the feature store and let it be folded anew`);
         await this.#checkCursor(state);
         return state;
       } catch (error) {
