@@ -147,13 +147,16 @@ export function poissonRegression(given: Sample, options: FitOptions = {}): Coun
 
 /** Expected counts by exposure alone, which the iterations start from. */
 function byExposure({ rows, outcome, weights, offset }: Sample): Float64Array {
+  const largest = offset?.reduce((most, own) => Math.max(most, own)) ?? 0;
+  const exposure = Float64Array.from({ length: rows }, (_, i) => Math.exp((offset?.[i] ?? 0) - largest));
   let counted = 0;
   let exposed = 0;
   for (let i = 0; i < rows; i++) {
     counted += (weights?.[i] ?? 1) * outcome.values[i]!;
-    exposed += (weights?.[i] ?? 1) * Math.exp(offset?.[i] ?? 0);
+    exposed += (weights?.[i] ?? 1) * exposure[i]!;
   }
-  return Float64Array.from({ length: rows }, (_, i) => (counted / exposed) * Math.exp(offset?.[i] ?? 0));
+  // An exposure next to nothing has a logarithm all the same.
+  return exposure.map((own) => Math.max((counted / exposed) * own, Number.MIN_VALUE));
 }
 
 function fit(sample: Sample, kind: CountFit["errors"]): Solution | Uint8Array | NotIdentified {

@@ -52,7 +52,8 @@ export function checkSample(sample: Sample): void {
   for (const column of [outcome, treatment, ...controls, ...instruments]) checkColumn(column, rows);
   for (const factor of [...fixed_effects, ...clusters]) assert(factor.codes.length === rows, `factor ${factor.name} does not have its rows`);
   assert(clusters.length <= 2, "errors are clustered by two dimensions at most");
-  if (offset !== undefined) checkColumn({ name: "offset", values: offset }, rows);
+  const endless = offset?.findIndex((own) => !Number.isFinite(own)) ?? -1;
+  if (endless >= 0) throw new TidemarkError("value_out_of_range", `row ${endless + 1}: the offset is ${offset![endless]}; allowed: finite numbers`);
   if (weights === undefined) return;
   checkColumn({ name: "weights", values: weights }, rows);
   const negative = weights.findIndex((weight) => weight < 0);
