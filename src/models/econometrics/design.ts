@@ -24,6 +24,8 @@ export function errorKind(sample: Sample, { errors }: FitOptions): ErrorKind {
 /** Rows that carry weight and are not alone in a level, with what was left out. */
 export interface UsableRows {
   readonly sample: Sample;
+  /** Marks the rows of the sample given that are in it. */
+  readonly keep: Uint8Array;
   readonly zero_weight: number;
   readonly singletons: number;
 }
@@ -39,7 +41,7 @@ export function usableRows(sample: Sample): UsableRows {
     zero_weight++;
   }
   const singletons = markSingletons(sample.fixed_effects, keep);
-  return { sample: keepRows(sample, keep), zero_weight, singletons };
+  return { sample: keepRows(sample, keep), keep, zero_weight, singletons };
 }
 
 /** A column as regressions use it: effects absorbed, each row times the root of its weight. */

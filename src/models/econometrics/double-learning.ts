@@ -12,7 +12,7 @@ import { norm } from "./orthogonal-basis.ts";
 import { orthogonalEstimate, type OrthogonalEstimate, residualErrors } from "./orthogonal-score.ts";
 import type { OverIdentification } from "./over-identification.ts";
 import { poissonRegression } from "./poisson-regression.ts";
-import type { Sample } from "./sample.ts";
+import { markedRows, type Sample } from "./sample.ts";
 import { WEAK_F } from "./two-stage.ts";
 
 export interface DoubleLearningOptions {
@@ -53,8 +53,9 @@ export interface DoubleFit {
   readonly weak: boolean;
   /** Means over repeats of the residuals of outcome and treatment, by row used, for who asks how the effect differs. Not of counts. */
   readonly residuals: { readonly outcome: Float64Array; readonly treatment: Float64Array } | null;
-  /** The rows used. */
+  /** The rows that residuals are of, and their places in the sample given. */
   readonly sample: Sample;
+  readonly places: Int32Array;
 }
 
 export function median(values: readonly number[]): number {
@@ -138,7 +139,7 @@ export function doubleLearning(given: Sample, options: DoubleLearningOptions): D
   if (given.clusters.length > 1) throw new TidemarkError("bad_errors", "double machine learning clusters by one dimension: its folds are drawn by it");
   if (given.controls.length === 0) throw new TidemarkError("no_controls", "double machine learning needs controls to learn from; without any, use least squares or two-stage least squares");
   if (counts && given.instruments.length > 0) throw new TidemarkError("bad_instruments", "double machine learning of counts takes no instruments");
-  const { sample, zero_weight, singletons } = usableRows(given);
+  const { sample, keep, zero_weight, singletons } = usableRows(given);
   const groups = clustersOrRows(sample.clusters, sample.rows);
   if (groups.levels < 2) return notIdentified("one_cluster", `all rows are of one ${groups.name}: nothing can be learned out of fold`);
   if (groups.levels < folds) throw new TidemarkError("too_few_clusters", `${folds} folds of ${groups.levels} clusters: give fewer folds, or cluster by something finer`);
@@ -159,10 +160,11 @@ export function doubleLearning(given: Sample, options: DoubleLearningOptions): D
     draws.push(own);
     onRepeat?.(repeat + 1);
   }
-  return combined(sample, draws, { singletons, zero_weight, without_events: draws[0]!.without_events, separated: 0 }, folds, counts);
+  const fit = combined(sample, draws, { singletons, zero_weight, without_events: draws[0]!.without_events, separated: 0 }, folds, counts);
+  return fit.identified ? { ...fit, places: markedRows(keep) } : fit;
 }
 
-function combined(sample: Sample, draws: readonly Draw[], left_out: LeftOut, folds: number, counts: boolean): DoubleFit | NotIdentified {
+function combined(sample: Sample, draws: readonly Draw[], left_out: LeftOut, folds: number, counts: boolean): Omit<DoubleFit, "places"> | NotIdentified {
   const { estimate, variance } = medianEstimate(draws);
   const middle = must(draws.toSorted((a, b) => Math.abs(a.estimate - estimate) - Math.abs(b.estimate - estimate))[0], "a draw");
   const stage = middle.instrumental?.first_stage ?? null;

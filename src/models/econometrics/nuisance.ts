@@ -120,6 +120,8 @@ export const ridgeLearner: NuisanceLearner = {
 
 /** Shallower and slower than the demand models': what nuisances miss biases the effect by the product of what both miss. */
 const boosting = { ...boostingDefaults, trees_max: 600, depth: 3, learning_rate: 0.05, decreasing_columns: 0 };
+/** A shallow tree learns no more from more rows than this, and takes longer. */
+const TREE_ROWS_MAX = 100_000;
 /** e to more than this is no rate. */
 const SCORE_MAX = 50;
 
@@ -129,7 +131,7 @@ function boosted(task: NuisanceTask, loss: "poisson" | "squared", out: Float64Ar
   const trained = fit.filter((row) => fold[clusters.codes[row]!] !== 0);
   const validation = fit.filter((row) => fold[clusters.codes[row]!] === 0);
   const seed = random.uint32();
-  const options = { ...boosting, loss, seed };
+  const options = { ...boosting, loss, seed, subsample: Math.min(boosting.subsample, TREE_ROWS_MAX / trained.length) };
   const parts = trained.length > 0 ? [trained, validation] : [fit];
   if (loss === "poisson") {
     const data = countRows(task, parts, (row) => target[row]! * weights[row]!);

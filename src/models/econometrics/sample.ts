@@ -114,10 +114,16 @@ export function takeRows(sample: Sample, rows: Int32Array): Sample {
   };
 }
 
+/** Places of the rows that `keep` marks. */
+export function markedRows(keep: Uint8Array): Int32Array {
+  const rows = new Int32Array(keep.length);
+  let count = 0;
+  for (let i = 0; i < keep.length; i++) if (keep[i] === 1) rows[count++] = i;
+  return rows.subarray(0, count);
+}
+
 /** The sample of the rows that `keep` marks, and itself where that is all of them. */
 export function keepRows(sample: Sample, keep: Uint8Array): Sample {
-  const rows = new Int32Array(sample.rows);
-  let count = 0;
-  for (let i = 0; i < sample.rows; i++) if (keep[i] === 1) rows[count++] = i;
-  return count === sample.rows ? sample : takeRows(sample, rows.subarray(0, count));
+  const rows = markedRows(keep);
+  return rows.length === sample.rows ? sample : takeRows(sample, rows);
 }
