@@ -43,9 +43,10 @@ export const readCsv: TableReader = async (path, open, onRows) => {
   let endless = 0;
   await new Promise<void>((resolve, reject) => {
     const fail = (error: unknown, parser?: Parser): void => {
+      // First: an aborted parser says that it is complete.
+      reject(error);
       parser?.abort();
       stream.destroy();
-      reject(error);
     };
     Papa.parse<string[]>(stream, {
       delimiter: ",",
