@@ -40,17 +40,27 @@ async function writeReport(path: string, text: string, force: boolean): Promise<
 /**
  * `tidemark elasticity`: how a quantity answers a price in a table of anybody's, with errors that can be believed. "Not identified" is an answer and ends with 0.
  */
-export async function runElasticityCommand({ read: { config }, options }: CommandContext): Promise<number> {
+export async function runElasticityCommand({ read: { config }, options, signal }: CommandContext): Promise<number> {
   const asked = askedElasticity(options, config.seed);
   const out = options["out"];
   if (out !== undefined && (typeof out !== "string" || out === "")) throw new TidemarkError("bad_usage", "--out is empty: name the file for the JSON report");
   // On standard error, so that what is printed can be piped.
   const progress = createProgress(process.stderr, systemClock);
   const phase = progress.phase("elasticity");
+  const stopIfAsked = (): void => {
+    if (signal.aborted) throw new TidemarkError("elasticity_stopped", "stopped: nothing was written");
+  };
+  const pause = async (): Promise<void> => {
+    await new Promise(setImmediate);
+    stopIfAsked();
+  };
   let report: ElasticityReport;
   try {
-    const built = await elasticitySample(asked, (rows) => phase.note(`${formatCount(rows)} rows read`));
-    const estimated = estimateElasticity(asked, built, (done) => phase.update("draws", done, asked.repeats));
+    const built = await elasticitySample(asked, (rows) => {
+      stopIfAsked();
+      phase.note(`${formatCount(rows)} rows read`);
+    });
+    const estimated = await estimateElasticity(asked, built, { onRepeat: (done) => phase.update("draws", done, asked.repeats), pause });
     report = reportOf(asked, built, estimated);
     phase.done(`${formatCount(report.rows.used)} rows`);
   } catch (error) {

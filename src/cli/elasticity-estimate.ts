@@ -3,7 +3,7 @@ import { must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { type ConfidenceSet, confidenceSet, contains, scaleSet } from "../models/econometrics/confidence-set.ts";
 import { tQuantileTwoSided } from "../models/econometrics/distributions.ts";
-import { type DoubleFit, doubleLearning } from "../models/econometrics/double-learning.ts";
+import { type DoubleFit, type DoubleLearningOptions, doubleLearning } from "../models/econometrics/double-learning.ts";
 import type { Coefficient, Fit, LeftOut, NotIdentified } from "../models/econometrics/estimate.ts";
 import { heterogeneousEffects } from "../models/econometrics/heterogeneity.ts";
 import { type GroupEffect, hierarchical } from "../models/econometrics/hierarchical.ts";
@@ -157,9 +157,9 @@ function groups(asked: AskedElasticity, { sample, group }: ElasticitySample): Es
   return { ...left, result, notes: silent === 0 ? [] : [`${silent} of ${fit.groups.length} groups have no estimate of their own: they get the common mean, with the spread between groups in its error`] };
 }
 
-function double(asked: AskedElasticity, built: ElasticitySample, onRepeat: (done: number) => void): Estimated {
+async function double(asked: AskedElasticity, built: ElasticitySample, { onRepeat, pause }: Pick<DoubleLearningOptions, "onRepeat" | "pause">): Promise<Estimated> {
   const { folds, repeats, seed, counts } = asked;
-  const fit = doubleLearning(built.sample, { learners: learners[asked.learner], folds, repeats, seed, counts, onRepeat });
+  const fit = await doubleLearning(built.sample, { learners: learners[asked.learner], folds, repeats, seed, counts, onRepeat, pause });
   const estimated = single(asked, built, fit);
   if (!fit.identified || asked.heterogeneity.length === 0) return estimated;
   const residuals = must(fit.residuals, "residuals of quantities");
@@ -170,9 +170,9 @@ function double(asked: AskedElasticity, built: ElasticitySample, onRepeat: (done
   return { ...estimated, heterogeneity: { average: factor * found.average, slopes, penalty: found.penalty, gain: found.gain, gain_se: found.gain_se } };
 }
 
-/** Runs the method that is asked for. */
-export function estimateElasticity(asked: AskedElasticity, built: ElasticitySample, onRepeat: (done: number) => void): Estimated {
+/** Runs the method that is asked for. Only double machine learning takes minutes: it can be followed and stopped. */
+export async function estimateElasticity(asked: AskedElasticity, built: ElasticitySample, control: Pick<DoubleLearningOptions, "onRepeat" | "pause">): Promise<Estimated> {
   if (asked.method === "hierarchical") return groups(asked, built);
-  if (asked.method === "dml") return double(asked, built, onRepeat);
+  if (asked.method === "dml") return double(asked, built, control);
   return single(asked, built, estimator(asked.method, asked)(built.sample));
 }

@@ -22,6 +22,8 @@ export interface CrossFitting {
   readonly learners: readonly NuisanceLearner[];
   /** Names the random numbers. */
   readonly seed: string;
+  /** Awaited after every fit: gives the thread to others, and may throw to stop. */
+  readonly pause: () => Promise<void>;
 }
 
 function squaredLoss(target: Float64Array, weights: Float64Array, of: (row: number) => number): number {
@@ -42,7 +44,7 @@ function poissonLoss(target: Float64Array, weights: Float64Array, of: (row: numb
 }
 
 /** Cross-fits one target, by every learner, and takes the best. */
-export function crossFit(kind: "mean" | "rate", target: Float64Array, { features, weights, clusters, fold, folds, learners, seed }: CrossFitting): CrossFitted {
+export async function crossFit(kind: "mean" | "rate", target: Float64Array, { features, weights, clusters, fold, folds, learners, seed, pause }: CrossFitting): Promise<CrossFitted> {
   const loss = kind === "mean" ? squaredLoss : poissonLoss;
   let weight = 0;
   let sum = 0;
@@ -51,14 +53,16 @@ export function crossFit(kind: "mean" | "rate", target: Float64Array, { features
     sum += weights[i]! * target[i]!;
   }
   const naive = loss(target, weights, () => sum / weight);
-  const candidates = learners.map((learner) => {
+  const candidates: { readonly prediction: Float64Array; readonly learner: string; readonly loss: number }[] = [];
+  for (const learner of learners) {
     const prediction = new Float64Array(target.length);
     for (let own = 0; own < folds; own++) {
       const { inside, outside } = splitRows(clusters, fold, own);
       learner[kind]({ features, target, weights, clusters, fit: outside, predict: inside, random: new Prng(`${seed} ${learner.name} ${own}`) }, prediction);
+      await pause();
     }
-    return { prediction, learner: learner.name, loss: loss(target, weights, (i) => prediction[i]!) };
-  });
+    candidates.push({ prediction, learner: learner.name, loss: loss(target, weights, (i) => prediction[i]!) });
+  }
   const best = candidates.reduce((least, own) => (own.loss < least.loss ? own : least));
   return { prediction: best.prediction, learner: best.learner, r2: 1 - best.loss / naive };
 }

@@ -75,7 +75,7 @@ describe("orthogonal estimate", () => {
 });
 
 describe("folds", () => {
-  test("keep clusters whole, cover every row once and differ by one cluster at most", () => {
+  test("keep clusters whole, cover every row once and differ by one cluster at most", async () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 2, max: 30 }), fc.integer({ min: 2, max: 6 }), (seed, clusters, folds) => {
         const random = new Prng(seed);
@@ -94,7 +94,7 @@ describe("folds", () => {
     );
   });
 
-  test("no learner sees a row of a cluster that it predicts", () => {
+  test("no learner sees a row of a cluster that it predicts", async () => {
     const sample = draw("spy", { courses: 12 });
     const [{ codes }] = sample.clusters as [Sample["clusters"][number]];
     let looks = 0;
@@ -110,102 +110,113 @@ describe("folds", () => {
       },
       rate: () => undefined,
     };
-    identified(doubleLearning(sample, { ...options, learners: [spy], repeats: 2 }));
+    identified(await doubleLearning(sample, { ...options, learners: [spy], repeats: 2 }));
     expect(looks).toBe(2 * 2 * 5);
   });
 });
 
 describe("double machine learning", () => {
-  test("is least squares where the controls work in a straight line", () => {
+  test("is least squares where the controls work in a straight line", async () => {
     const sample = draw("straight", { courses: 150 });
-    const double = identified(doubleLearning(sample, options));
+    const double = identified(await doubleLearning(sample, options));
     const plain = identified(leastSquares(sample));
     expect(Math.abs(double.treatment.estimate - plain.treatment.estimate)).toBeLessThan(0.3 * plain.treatment.se);
     expect(double.treatment.se / plain.treatment.se).toBeGreaterThan(0.8);
     expect(double.treatment.se / plain.treatment.se).toBeLessThan(1.25);
   });
 
-  test("finds the effect where they do not, and least squares and a ridge do not", () => {
+  test("finds the effect where they do not, and least squares and a ridge do not", async () => {
     const sample = draw("curved", { courses: 200, curved: true });
-    const best = identified(doubleLearning(sample, { ...options, learners: [ridgeLearner, boostingLearner] }));
+    const best = identified(await doubleLearning(sample, { ...options, learners: [ridgeLearner, boostingLearner] }));
     expect(best.nuisances[1]).toMatchObject({ name: "price", learners: ["boosting", "boosting", "boosting"] });
     expect(Math.abs(best.treatment.estimate - EFFECT)).toBeLessThan(0.1);
-    for (const wrong of [identified(leastSquares(sample)).treatment, identified(doubleLearning(sample, options)).treatment]) expect(wrong.low).toBeGreaterThan(EFFECT + 0.5);
+    for (const wrong of [identified(leastSquares(sample)).treatment, identified(await doubleLearning(sample, options)).treatment]) expect(wrong.low).toBeGreaterThan(EFFECT + 0.5);
   });
 
-  test("the same seed gives the same answer, another one of the same data nearly", () => {
+  test("the same seed gives the same answer, another one of the same data nearly", async () => {
     const sample = draw("seeds", { courses: 40, curved: true });
-    const run = (seed: number): DoubleFit => identified(doubleLearning(sample, { ...options, learners: [boostingLearner], seed, repeats: 5 }));
-    const first = run(1);
-    expect(run(1).treatment).toEqual(first.treatment);
-    expect(run(2).treatment.estimate).not.toBe(first.treatment.estimate);
-    expect(Math.abs(run(2).treatment.estimate - first.treatment.estimate)).toBeLessThan(first.treatment.se);
+    const run = async (seed: number): Promise<DoubleFit> => identified(await doubleLearning(sample, { ...options, learners: [boostingLearner], seed, repeats: 5 }));
+    const first = (await run(1));
+    expect((await run(1)).treatment).toEqual(first.treatment);
+    expect((await run(2)).treatment.estimate).not.toBe(first.treatment.estimate);
+    expect(Math.abs((await run(2)).treatment.estimate - first.treatment.estimate)).toBeLessThan(first.treatment.se);
     expect(new Set(first.repeats.map(({ estimate }) => estimate)).size).toBe(5);
   });
 
-  test("intervals cover", () => {
+  test("intervals cover", async () => {
     let covered = 0;
     const draws = 150;
     for (let i = 0; i < draws; i++) {
-      const { low, high } = identified(doubleLearning(draw(`cover ${i}`, { courses: 40, weeks: 5 }), { ...options, repeats: 1, seed: i })).treatment;
+      const { low, high } = identified(await doubleLearning(draw(`cover ${i}`, { courses: 40, weeks: 5 }), { ...options, repeats: 1, seed: i })).treatment;
       if (low <= EFFECT && high >= EFFECT) covered++;
     }
     expect(covered / draws).toBeGreaterThan(0.89);
     expect(covered / draws).toBeLessThan(0.99);
   });
 
-  test("with instruments: what hides behind price and demand does no harm, and the first stage, Anderson–Rubin's set and J are there", () => {
+  test("with instruments: what hides behind price and demand does no harm, and the first stage, Anderson–Rubin's set and J are there", async () => {
     const sample = draw("instruments", { courses: 150, hidden: true });
-    const fit = identified(doubleLearning(sample, options));
+    const fit = identified(await doubleLearning(sample, options));
     expect(fit.treatment.low).toBeLessThan(EFFECT);
     expect(fit.treatment.high).toBeGreaterThan(EFFECT);
-    expect(identified(doubleLearning({ ...sample, instruments: [] }, options)).treatment.low).toBeGreaterThan(EFFECT + 0.2);
+    expect(identified(await doubleLearning({ ...sample, instruments: [] }, options)).treatment.low).toBeGreaterThan(EFFECT + 0.2);
     expect(fit.first_stage!.f).toBeGreaterThan(100);
     expect(fit.weak).toBe(false);
     expect(fit.anderson_rubin!.set.shape).toBe("interval");
     expect(fit.over_identification).toBeNull();
     const twice = { ...sample, instruments: [...sample.instruments, { name: "other", values: sample.instruments[0]!.values.map((own, i) => own + Math.cos(i)) }] };
-    expect(identified(doubleLearning(twice, options)).over_identification!.p).toBeGreaterThan(0.001);
+    expect(identified(await doubleLearning(twice, options)).over_identification!.p).toBeGreaterThan(0.001);
     // A test of 5 % finds a relation where there is none now and then.
-    const nothing = Array.from({ length: 12 }, (_, i) => doubleLearning(draw(`no strength ${i}`, { hidden: true, strength: 0 }), options));
+    const nothing = await Promise.all(Array.from({ length: 12 }, (_, i) => doubleLearning(draw(`no strength ${i}`, { hidden: true, strength: 0 }), options)));
     expect(nothing.filter((answer) => !answer.identified && answer.reason === "weak_instruments").length).toBeGreaterThan(8);
   });
 
-  test("counts: a Poisson regression on the residual price finds the elasticity", () => {
+  test("counts: a Poisson regression on the residual price finds the elasticity", async () => {
     for (const curved of [false, true]) {
       const sample = draw(`counts ${curved}`, { courses: 200, curved, counts: true });
-      const fit = identified(doubleLearning(sample, { ...options, learners: curved ? [boostingLearner] : [ridgeLearner], counts: true }));
+      const fit = identified(await doubleLearning(sample, { ...options, learners: curved ? [boostingLearner] : [ridgeLearner], counts: true }));
       expect(Math.abs(fit.treatment.estimate - EFFECT)).toBeLessThan(0.12);
       expect(fit.nuisances[0]!.r2).toBeGreaterThan(0);
     }
   });
 
-  test("fixed effects are taken out before", () => {
+  test("fixed effects are taken out before", async () => {
     const sample = draw("effects", { courses: 80 });
     const quality = new Prng("quality");
     const levels = Float64Array.from({ length: 80 }, () => 3 * quality.normal());
     const [course] = sample.clusters;
     const lifted = { ...sample, fixed_effects: [course!], treatment: { name: "price", values: sample.treatment.values.map((own, i) => own + levels[course!.codes[i]!]!) }, outcome: { name: "q", values: sample.outcome.values.map((own, i) => own + (2 + EFFECT) * levels[course!.codes[i]!]!) } };
-    expect(Math.abs(identified(doubleLearning(lifted, options)).treatment.estimate - EFFECT)).toBeLessThan(0.12);
-    expect(identified(doubleLearning({ ...lifted, fixed_effects: [] }, options)).treatment.estimate).toBeGreaterThan(0);
+    expect(Math.abs(identified(await doubleLearning(lifted, options)).treatment.estimate - EFFECT)).toBeLessThan(0.12);
+    expect(identified(await doubleLearning({ ...lifted, fixed_effects: [] }, options)).treatment.estimate).toBeGreaterThan(0);
   });
 
-  test("weights: rows of next to no weight count for next to nothing", () => {
+  test("weights: rows of next to no weight count for next to nothing", async () => {
     const sample = draw("weights", { courses: 100 });
     const wrong = { ...sample, outcome: { name: "q", values: sample.outcome.values.map((own, i) => (i % 2 === 0 ? own : 9)) }, weights: Float64Array.from({ length: sample.rows }, (_, i) => (i % 2 === 0 ? 1 : 1e-9)) };
-    expect(Math.abs(identified(doubleLearning(wrong, options)).treatment.estimate - EFFECT)).toBeLessThan(0.15);
+    expect(Math.abs(identified(await doubleLearning(wrong, options)).treatment.estimate - EFFECT)).toBeLessThan(0.15);
   });
 
-  test("says so where nothing identifies it", () => {
+  test("can be followed, and stopped between two fits", async () => {
+    const done: number[] = [];
+    let fits = 0;
+    const pause = async (): Promise<void> => {
+      if (++fits === 25) throw new Error("stopped");
+    };
+    await expect(doubleLearning(draw("stopped"), { ...options, onRepeat: (own) => done.push(own), pause })).rejects.toThrow("stopped");
+    // Two nuisances of five folds a draw.
+    expect(done).toEqual([1, 2]);
+  });
+
+  test("says so where nothing identifies it", async () => {
     const sample = draw("nothing");
     const explained = { ...sample, treatment: { name: "price", values: sample.controls[0]!.values.map((own) => 2 * own) } };
-    expect(doubleLearning(explained, options)).toMatchObject({ identified: false, reason: "no_variation" });
-    expect(doubleLearning({ ...sample, treatment: { name: "price", values: new Float64Array(sample.rows).fill(4.7) } }, options)).toMatchObject({ identified: false, reason: "no_variation" });
+    expect(await doubleLearning(explained, options)).toMatchObject({ identified: false, reason: "no_variation" });
+    expect(await doubleLearning({ ...sample, treatment: { name: "price", values: new Float64Array(sample.rows).fill(4.7) } }, options)).toMatchObject({ identified: false, reason: "no_variation" });
     const [course] = sample.clusters;
-    expect(doubleLearning({ ...sample, fixed_effects: [course!], treatment: { name: "price", values: Float64Array.from(course!.codes, Math.sqrt) } }, options)).toMatchObject({ identified: false, reason: "no_variation" });
-    expect(doubleLearning({ ...sample, clusters: [factorOf("country", new Int32Array(sample.rows))] }, options)).toMatchObject({ identified: false, reason: "one_cluster" });
-    expect(() => doubleLearning({ ...sample, controls: [] }, options)).toThrow(/needs controls/);
-    expect(() => doubleLearning({ ...sample, clusters: [factorOf("half", Int32Array.from({ length: sample.rows }, (_, i) => i % 2))] }, options)).toThrow(/5 folds of 2 clusters/);
+    expect(await doubleLearning({ ...sample, fixed_effects: [course!], treatment: { name: "price", values: Float64Array.from(course!.codes, Math.sqrt) } }, options)).toMatchObject({ identified: false, reason: "no_variation" });
+    expect(await doubleLearning({ ...sample, clusters: [factorOf("country", new Int32Array(sample.rows))] }, options)).toMatchObject({ identified: false, reason: "one_cluster" });
+    await expect(doubleLearning({ ...sample, controls: [] }, options)).rejects.toThrow(/needs controls/);
+    await expect(doubleLearning({ ...sample, clusters: [factorOf("half", Int32Array.from({ length: sample.rows }, (_, i) => i % 2))] }, options)).rejects.toThrow(/5 folds of 2 clusters/);
   });
 });
 

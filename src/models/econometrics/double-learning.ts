@@ -23,6 +23,8 @@ export interface DoubleLearningOptions {
   /** The outcome is a count: a Poisson regression on the treatment's residual with offset log λ̂(X) in place of the linear score. */
   readonly counts?: boolean;
   readonly onRepeat?: ((done: number) => void) | undefined;
+  /** Awaited after every fit of a nuisance: gives the thread to others, and may throw to stop. */
+  readonly pause?: (() => Promise<void>) | undefined;
 }
 
 /** What the learners made of one column. */
@@ -102,26 +104,27 @@ function minus(a: Float64Array, b: Float64Array): Float64Array {
 }
 
 /** One draw of folds: residuals out of fold, and the effect that they give. */
-function draw(sample: Sample, columns: { outcome: Float64Array; treatment: Float64Array; instruments: readonly Float64Array[] }, fitting: CrossFitting, counts: boolean): Draw | NotIdentified {
+async function draw(sample: Sample, columns: { outcome: Float64Array; treatment: Float64Array; instruments: readonly Float64Array[] }, fitting: CrossFitting, counts: boolean): Promise<Draw | NotIdentified> {
   const { clusters: [cluster], weights, treatment: { name } } = sample;
   const scaled = (values: Float64Array): Float64Array => (weights === undefined ? values : values.map((own, i) => own * Math.sqrt(weights[i]!)));
-  const price = { ...crossFit("mean", columns.treatment, fitting), name };
+  const price = { ...(await crossFit("mean", columns.treatment, fitting)), name };
   if (!(price.r2 < R2_MAX)) return notIdentified("no_variation", `controls and fixed effects explain ${name} wholly (share of variance left out of fold: ${(1 - price.r2).toExponential(1)})`);
   const treatment = minus(columns.treatment, price.prediction);
   const model = residualErrors(sample.rows, cluster);
   if (counts) {
     const exposure = Float64Array.from({ length: sample.rows }, (_, i) => Math.exp(sample.offset?.[i] ?? 0));
     const exposed = { ...fitting, weights: exposure.map((own, i) => own * fitting.weights[i]!) };
-    const rate = { ...crossFit("rate", columns.outcome.map((count, i) => count / exposure[i]!), exposed), name: sample.outcome.name };
+    const rate = { ...(await crossFit("rate", columns.outcome.map((count, i) => count / exposure[i]!), exposed)), name: sample.outcome.name };
     const offset = exposure.map((own, i) => Math.log(own * Math.max(rate.prediction[i]!, Number.MIN_VALUE)));
     const fit = poissonRegression({ ...sample, treatment: { name, values: treatment }, controls: [], instruments: [], offset });
     if (!fit.identified) return fit;
     const { treatment: { estimate, se }, largest_cluster_share: share, left_out, rows } = fit;
     return { estimate, variance: se ** 2, direction: treatment, instrumental: null, share, fitted: [rate, price], outcome: columns.outcome, treatment, rows, without_events: left_out.without_events };
   }
-  const level = { ...crossFit("mean", columns.outcome, fitting), name: sample.outcome.name };
+  const level = { ...(await crossFit("mean", columns.outcome, fitting)), name: sample.outcome.name };
   const outcome = minus(columns.outcome, level.prediction);
-  const others = columns.instruments.map((values, i) => ({ ...crossFit("mean", values, fitting), name: sample.instruments[i]!.name }));
+  const others: (CrossFitted & { readonly name: string })[] = [];
+  for (const [i, values] of columns.instruments.entries()) others.push({ ...(await crossFit("mean", values, fitting)), name: sample.instruments[i]!.name });
   const found = orthogonalEstimate({ outcome: scaled(outcome), treatment: scaled(treatment), instruments: others.map(({ prediction }, i) => scaled(minus(columns.instruments[i]!, prediction))), cluster });
   if ("identified" in found) return found;
   const share = clusterShare(found.direction, model, name);
@@ -134,8 +137,8 @@ function draw(sample: Sample, columns: { outcome: Float64Array; treatment: Float
  * them out of fold (folds by cluster), then the orthogonal estimate, over several draws of folds. Fixed effects are taken out before, by means over all rows, as
  * a learner cannot know a course that it has not seen; within clusters that reveals nothing of another fold.
  */
-export function doubleLearning(given: Sample, options: DoubleLearningOptions): DoubleFit | NotIdentified {
-  const { learners, folds, repeats, seed, counts = false, onRepeat } = options;
+export async function doubleLearning(given: Sample, options: DoubleLearningOptions): Promise<DoubleFit | NotIdentified> {
+  const { learners, folds, repeats, seed, counts = false, onRepeat, pause = async () => undefined } = options;
   if (given.clusters.length > 1) throw new TidemarkError("bad_errors", "double machine learning clusters by one dimension: its folds are drawn by it");
   if (given.controls.length === 0) throw new TidemarkError("no_controls", "double machine learning needs controls to learn from; without any, use least squares or two-stage least squares");
   if (counts && given.instruments.length > 0) throw new TidemarkError("bad_instruments", "double machine learning of counts takes no instruments");
@@ -155,7 +158,7 @@ export function doubleLearning(given: Sample, options: DoubleLearningOptions): D
   const draws: Draw[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
     const random = new Prng(`double learning ${seed} ${repeat}`);
-    const own = draw(sample, columns, { features, weights, clusters: groups, fold: dealClusters(groups.levels, folds, random), folds, learners, seed: `nuisance ${seed} ${repeat}` }, counts);
+    const own = await draw(sample, columns, { features, weights, clusters: groups, fold: dealClusters(groups.levels, folds, random), folds, learners, seed: `nuisance ${seed} ${repeat}`, pause }, counts);
     if ("identified" in own) return own;
     draws.push(own);
     onRepeat?.(repeat + 1);

@@ -294,6 +294,7 @@ describe("not identified", () => {
     expect(() => leastSquares({ ...sample, weights: new Float64Array(sample.rows).fill(-1) })).toThrow(/row 1: the weight is -1/);
     expect(() => leastSquares(sample, { errors: "HC1" })).toThrow(/HC1/);
     expect(() => leastSquares({ ...sample, clusters: [] }, { errors: "HC3" })).toThrow(/leverages/);
+    for (const run of [twoStage, poissonRegression]) expect(() => run(bare(sample), { errors: "HC2" })).toThrow(/HC2 is of least squares alone/);
   });
 });
 

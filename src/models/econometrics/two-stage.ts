@@ -1,4 +1,5 @@
 import { must } from "../../lib/assert.ts";
+import { TidemarkError } from "../../lib/errors.ts";
 import { type AndersonRubin, andersonRubin } from "./anderson-rubin.ts";
 import { testFreedom } from "./covariance.ts";
 import { clusterShare, coefficientTable, CONSTANT, Design, type DesignColumn, droppedColumns, errorKind, explained, type FitOptions, usableRows, withoutFreedom } from "./design.ts";
@@ -32,6 +33,7 @@ function basisOf(columns: readonly DesignColumn[]): ReturnType<typeof orthogonal
  */
 export function twoStage(given: Sample, options: FitOptions = {}): InstrumentalFit | NotIdentified {
   const kind = errorKind(given, options);
+  if (kind === "HC2" || kind === "HC3") throw new TidemarkError("bad_errors", `${kind} is of least squares alone: use HC1 or clusters`);
   const { sample, zero_weight, singletons } = usableRows(given);
   if (sample.instruments.length === 0) return notIdentified("no_instrument", "no instrument is given: name columns that move the price and nothing else");
   const design = new Design(sample);
