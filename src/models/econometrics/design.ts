@@ -1,10 +1,9 @@
-import { Absorber, absorbedFreedom, type AbsorbedFreedom, levelLeverage, markSingletons, squaresByLevel } from "./absorption.ts";
-import { type ErrorKind, type ErrorModel, scoreCovariance, withoutNegative } from "./covariance.ts";
-import { type Coefficient, coefficient, type DroppedColumn, type NotIdentified, notIdentified } from "./estimate.ts";
-import { norm, type OrthogonalBasis, toColumns } from "./orthogonal-basis.ts";
-import { checkSample, keepRows, type NumberColumn, type Sample } from "./sample.ts";
 import { TidemarkError } from "../../lib/errors.ts";
-import { must } from "../../lib/assert.ts";
+import { absorbedFreedom, type AbsorbedFreedom } from "./absorbed-freedom.ts";
+import { Absorber, levelLeverage, markSingletons } from "./absorption.ts";
+import type { ErrorKind, ErrorModel } from "./covariance.ts";
+import { norm } from "./orthogonal-basis.ts";
+import { checkSample, keepRows, type Sample } from "./sample.ts";
 
 export const CONSTANT = "(constant)";
 
@@ -16,8 +15,11 @@ export interface FitOptions {
 /** The kind of errors asked for, which must fit the sample. Throws TidemarkError `bad_errors`. */
 export function errorKind(sample: Sample, { errors }: FitOptions): ErrorKind {
   const kind = errors ?? (sample.clusters.length > 0 ? "clustered" : "HC1");
-  if ((kind === "clustered") !== sample.clusters.length > 0) throw new TidemarkError("bad_errors", `errors are ${kind} and ${sample.clusters.length} clusters are named: name what to cluster by for clustered errors, and only for those`);
-  if ((kind === "HC2" || kind === "HC3") && sample.fixed_effects.length > 1) throw new TidemarkError("bad_errors", `${kind} needs leverages, which are not to be had of more than one absorbed dimension: use HC1 or clusters`);
+  const named = sample.clusters.length;
+  if ((kind === "clustered") !== named > 0) throw new TidemarkError("bad_errors", `errors are ${kind} and ${named} clusters are named: name what to cluster by for clustered errors, and only for those`);
+  if ((kind === "HC2" || kind === "HC3") && sample.fixed_effects.length > 1) {
+    throw new TidemarkError("bad_errors", `${kind} needs leverages, which are not to be had of more than one absorbed dimension: use HC1 or clusters`);
+  }
   return kind;
 }
 
@@ -130,66 +132,3 @@ export class Design {
     return { kind, clusters: sample.clusters, rows: sample.rows, parameters: coefficients + freedom.parameters, parameters_clustered: coefficients + freedom.parameters_clustered, leverage };
   }
 }
-
-/** What stands in the way of errors, whatever the estimate. */
-export function withoutFreedom({ kind, clusters, rows, parameters }: ErrorModel): NotIdentified | undefined {
-  if (rows <= parameters) return notIdentified("no_degrees_of_freedom", `${rows} rows for ${parameters} parameters: give more rows, or absorb fewer effects`);
-  const few = kind === "clustered" ? clusters.find(({ levels }) => levels < 2) : undefined;
-  if (few !== undefined) return notIdentified("one_cluster", `all rows are of one ${few.name}: errors clustered by it cannot be had`);
-  return undefined;
-}
-
-/** A share below this is rounding. */
-const SHARE_MIN = 1e-12;
-
-/** The largest share of one cluster in a column's squares, null without clusters; or that they are all of one cluster. */
-export function clusterShare(column: Float64Array, { kind, clusters }: ErrorModel, treatment: string): number | null | NotIdentified {
-  if (kind !== "clustered") return null;
-  let largest = 0;
-  for (const cluster of clusters) {
-    const squares = squaresByLevel(cluster, column);
-    const total = squares.reduce((sum, own) => sum + own, 0);
-    const varying = squares.reduce((count, own) => count + (own > SHARE_MIN * total ? 1 : 0), 0);
-    if (varying < 2) return notIdentified("one_cluster", `all variation of ${treatment} that is left to learn from is in one ${cluster.name}: its error cannot be had`);
-    for (const own of squares) largest = Math.max(largest, own / total);
-  }
-  return largest;
-}
-
-/** Names of the columns that were left out, and of what they are combinations. */
-export function droppedColumns(basis: OrthogonalBasis, names: readonly string[]): DroppedColumn[] {
-  return basis.dropped.map(({ index, of }) => ({ name: must(names[index], "a column's name"), of: of.map((own) => must(names[own], "a column's name")) }));
-}
-
-function withinEffects({ fixed_effects }: Sample): string {
-  return fixed_effects.length === 0 ? "" : ` within ${fixed_effects.map(({ name }) => name).join(" and ")}`;
-}
-
-export function noVariation(sample: Sample): NotIdentified {
-  return notIdentified("no_variation", `${sample.treatment.name} does not vary${withinEffects(sample)}: nothing says what its changes do`);
-}
-
-/** Why a treatment that the columns before it explain has no effect of its own. */
-export function explained(treatment: NumberColumn, { of }: DroppedColumn, sample: Sample): NotIdentified {
-  const within = withinEffects(sample);
-  const others = of.filter((name) => name !== CONSTANT);
-  if (others.length === 0) return noVariation(sample);
-  return notIdentified("collinear", `${treatment.name} is a combination of ${others.join(", ")}${within}: leave one of them out`);
-}
-
-/**
- * Coefficients with their errors, the last column's first and a constant last: V = R⁻¹·Cov(Qᵀu)·R⁻ᵀ.
- * `names` and `estimates` are of the kept columns.
- */
-export function coefficientTable(basis: OrthogonalBasis, names: readonly string[], estimates: ArrayLike<number>, residual: Float64Array, model: ErrorModel, df: number): { coefficients: Coefficient[]; covariance: Float64Array } {
-  const k = names.length;
-  const scores = scoreCovariance(basis.q, residual, residual, model);
-  const own = toColumns(basis.r, k, model.clusters.length > 1 ? withoutNegative(scores, k) : scores);
-  const constants = names[0] === CONSTANT ? [0] : [];
-  const order = [k - 1, ...Array.from({ length: k - 1 - constants.length }, (_, i) => i + constants.length), ...constants].slice(0, k);
-  const covariance = new Float64Array(k * k);
-  for (const [i, from] of order.entries()) for (const [j, to] of order.entries()) covariance[i * k + j] = own[from * k + to]!;
-  const coefficients = order.map((from, i) => coefficient(names[from]!, estimates[from]!, Math.sqrt(Math.max(0, covariance[i * k + i]!)), df));
-  return { coefficients, covariance };
-}
-

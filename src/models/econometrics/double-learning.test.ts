@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Prng } from "../../lib/prng.ts";
 import { type DoubleFit, type DoubleLearningOptions, doubleLearning, median, medianEstimate } from "./double-learning.ts";
-import type { NotIdentified } from "./estimate.ts";
 import { dealClusters, splitRows } from "./folds.ts";
 import { heterogeneousEffects } from "./heterogeneity.ts";
 import { leastSquares } from "./least-squares.ts";
@@ -10,12 +9,8 @@ import { boostingLearner, type NuisanceLearner, ridgeLearner } from "./nuisance.
 import { orthogonalEstimate } from "./orthogonal-score.ts";
 import { Moments, ridge } from "./ridge.ts";
 import { factorOf, type Sample } from "./sample.ts";
+import { identified } from "./testing/drawn-sample.ts";
 import { reference } from "./testing/reference-sample.ts";
-
-function identified<F extends { readonly identified: true }>(fit: F | NotIdentified): F {
-  if (!fit.identified) throw new Error(fit.detail);
-  return fit;
-}
 
 const EFFECT = -1.2;
 

@@ -3,17 +3,17 @@ import { TidemarkError } from "../../lib/errors.ts";
 import { Prng } from "../../lib/prng.ts";
 import type { AndersonRubin } from "./anderson-rubin.ts";
 import { type CrossFitted, type CrossFitting, crossFit } from "./cross-fitting.ts";
-import { clusterShare, Design, noVariation, usableRows } from "./design.ts";
+import { Design, usableRows } from "./design.ts";
 import { type Coefficient, coefficient, type LeftOut, type NotIdentified, notIdentified } from "./estimate.ts";
-import type { FirstStage } from "./first-stage.ts";
+import { type FirstStage, isWeak, tooWeak } from "./first-stage.ts";
 import { clustersOrRows, dealClusters } from "./folds.ts";
+import { clusterShare, noVariation } from "./identification.ts";
 import type { Features, NuisanceLearner } from "./nuisance.ts";
 import { norm } from "./orthogonal-basis.ts";
 import { orthogonalEstimate, type OrthogonalEstimate, residualErrors } from "./orthogonal-score.ts";
 import type { OverIdentification } from "./over-identification.ts";
 import { poissonRegression } from "./poisson-regression.ts";
 import { markedRows, type Sample } from "./sample.ts";
-import { WEAK_F } from "./two-stage.ts";
 
 export interface DoubleLearningOptions {
   readonly learners: readonly NuisanceLearner[];
@@ -173,11 +173,9 @@ function combined(sample: Sample, draws: readonly Draw[], left_out: LeftOut, fol
   const stage = middle.instrumental?.first_stage ?? null;
   const f = median(draws.map((own) => own.instrumental?.first_stage.f ?? Number.POSITIVE_INFINITY));
   const f_effective = median(draws.map((own) => own.instrumental?.first_stage.f_effective ?? Number.POSITIVE_INFINITY));
-  const weak = Math.min(f, f_effective) < WEAK_F;
+  const weak = isWeak({ f, f_effective });
   const name = sample.treatment.name;
-  if (weak && middle.instrumental?.anderson_rubin.set.shape === "line") {
-    return notIdentified("weak_instruments", `F of the first stage is ${f.toPrecision(3)} and no effect can be ruled out (the Anderson–Rubin set is the whole line): find instruments that move ${name} more`);
-  }
+  if (weak && middle.instrumental?.anderson_rubin.set.shape === "line") return tooWeak(f, name);
   const groups = clustersOrRows(sample.clusters, sample.rows);
   const df = counts ? Number.POSITIVE_INFINITY : groups.levels - 1;
   const mean = (of: (own: Draw) => Float64Array): Float64Array => Float64Array.from({ length: sample.rows }, (_, i) => draws.reduce((sum, own) => sum + of(own)[i]!, 0) / draws.length);

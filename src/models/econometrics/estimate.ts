@@ -1,5 +1,5 @@
 import { tQuantileTwoSided, tTwoSided } from "./distributions.ts";
-import type { AbsorbedFactor } from "./absorption.ts";
+import type { AbsorbedFactor } from "./absorbed-freedom.ts";
 import type { ErrorKind } from "./covariance.ts";
 
 /** Why there is no number. `detail` says it of the data at hand, and what to do. */

@@ -20,6 +20,17 @@ export interface FirstStage {
   readonly r2_partial: number;
 }
 
+/** Below this the t interval is not to be trusted and Anderson–Rubin's stands in its place (Staiger, Stock 1997). */
+const WEAK_F = 10;
+
+export function isWeak({ f, f_effective }: Pick<FirstStage, "f" | "f_effective">): boolean {
+  return Math.min(f, f_effective) < WEAK_F;
+}
+
+export function tooWeak(f: number, treatment: string): NotIdentified {
+  return notIdentified("weak_instruments", `F of the first stage is ${f.toPrecision(3)} and no effect can be ruled out (the Anderson–Rubin set is the whole line): find instruments that move ${treatment} more`);
+}
+
 /** Coefficients of a column on orthonormal instruments, and what they leave of it. */
 export interface Projected {
   readonly moments: Float64Array;
@@ -41,7 +52,10 @@ export function firstStage(z: readonly Float64Array[], d: Float64Array, own: Pro
   if (!(explained > 1e-16 * total)) return notIdentified("weak_instruments", "the instruments are not related to the price at all");
   const covariance = scoreCovariance(z, noise, noise, model);
   const wald = inverseProduct(covariance, moments, moments);
-  if (wald === undefined) return notIdentified("singular_covariance", `the covariance of ${z.length} instruments cannot be had from ${model.clusters.map(({ name, levels }) => `${levels} of ${name}`).join(" and ") || `${model.rows} rows`}: give fewer instruments`);
+  if (wald === undefined) {
+    const from = model.clusters.map(({ name, levels }) => `${levels} of ${name}`).join(" and ") || `${model.rows} rows`;
+    return notIdentified("singular_covariance", `the covariance of ${z.length} instruments cannot be had from ${from}: give fewer instruments`);
+  }
   const df1 = z.length;
   const df2 = testFreedom(model);
   const trace = moments.reduce((sum, _, i) => sum + covariance[i * df1 + i]!, 0);

@@ -1,8 +1,9 @@
 import { must } from "../../lib/assert.ts";
-import { testFreedom } from "./covariance.ts";
-import { clusterShare, coefficientTable, CONSTANT, Design, droppedColumns, errorKind, explained, type FitOptions, usableRows, withoutFreedom } from "./design.ts";
+import { CONSTANT, Design, errorKind, type FitOptions, usableRows } from "./design.ts";
 import type { Fit, NotIdentified } from "./estimate.ts";
-import { dot, orthogonalBasis, removeSpan, solveUpper } from "./orthogonal-basis.ts";
+import { explainedShares, fitOf } from "./fit.ts";
+import { clusterShare, droppedColumns, explained, withoutFreedom } from "./identification.ts";
+import { orthogonalBasis, removeSpan, solveUpper } from "./orthogonal-basis.ts";
 import type { Sample } from "./sample.ts";
 
 /**
@@ -22,33 +23,15 @@ export function leastSquares(given: Sample, options: FitOptions = {}): Fit | Not
   if (none !== undefined) return none;
   const dropped = droppedColumns(basis, names);
   const lost = dropped.find((_, i) => basis.dropped[i]!.index === columns.length - 1);
-  if (lost !== undefined) return explained(sample.treatment, lost, sample);
+  if (lost !== undefined) return explained(lost, sample);
   const share = clusterShare(must(basis.q.at(-1), "the treatment"), model, sample.treatment.name);
   if (typeof share === "object" && share !== null) return share;
 
   const outcome = design.column(sample.outcome.values).values;
   const residual = outcome.slice();
-  const projected = new Float64Array(basis.q.length);
-  removeSpan(basis.q, residual, projected);
-  const df = testFreedom(model);
-  const { coefficients, covariance } = coefficientTable(basis, basis.kept.map((i) => names[i]!), solveUpper(basis.r, basis.q.length, projected), residual, model, df);
-  const left = dot(residual, residual);
-  const total = design.moments(sample.outcome.values).square;
-  return {
-    identified: true,
-    treatment: coefficients[0]!,
-    coefficients,
-    covariance,
-    errors: kind,
-    df,
-    rows: sample.rows,
-    parameters: model.parameters,
-    clusters: sample.clusters.map(({ name, levels }) => ({ name, levels })),
-    largest_cluster_share: share,
-    absorbed: design.freedom.factors,
-    left_out: { singletons, zero_weight, without_events: 0, separated: 0 },
-    dropped,
-    r2: 1 - left / total,
-    r2_within: constant === undefined ? 1 - left / dot(outcome, outcome) : 1 - left / total,
-  };
+  const moments = new Float64Array(basis.q.length);
+  removeSpan(basis.q, residual, moments);
+  const left_out = { singletons, zero_weight, without_events: 0, separated: 0 };
+  const solved = { design, basis, names: basis.kept.map((i) => names[i]!), estimates: solveUpper(basis.r, basis.q.length, moments), residual, model, share, left_out, dropped };
+  return fitOf(solved, explainedShares(design, outcome, residual));
 }

@@ -1,10 +1,12 @@
 import { must } from "../../lib/assert.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import { poissonDeviance } from "../metrics.ts";
-import { absorbedFreedom, type AbsorbedFreedom } from "./absorption.ts";
-import { clusterShare, coefficientTable, CONSTANT, Design, droppedColumns, errorKind, explained, type FitOptions, usableRows, withoutFreedom } from "./design.ts";
+import { absorbedFreedom, type AbsorbedFreedom } from "./absorbed-freedom.ts";
+import { CONSTANT, Design, errorKind, type FitOptions, usableRows } from "./design.ts";
 import { type Fit, type NotIdentified, notIdentified } from "./estimate.ts";
-import { type OrthogonalBasis, orthogonalBasis, removeSpan, solveUpper } from "./orthogonal-basis.ts";
+import { fitOf } from "./fit.ts";
+import { clusterShare, droppedColumns, explained, withoutFreedom } from "./identification.ts";
+import { dot, type OrthogonalBasis, orthogonalBasis, removeSpan, solveUpper } from "./orthogonal-basis.ts";
 import { type Factor, keepRows, type Sample } from "./sample.ts";
 
 export interface CountFit extends Fit {
@@ -30,7 +32,6 @@ interface Solution {
   readonly estimates: Float64Array;
   /** Of the last weighted regression, rows times the roots of their weights: (y − μ)/√μ. */
   readonly residual: Float64Array;
-  readonly mean: Float64Array;
   readonly deviance: number;
 }
 
@@ -55,7 +56,7 @@ function deviance(sample: Sample, mean: Float64Array): number {
 }
 
 /** One weighted least squares step: the working response regressed on the columns under the weights μ. */
-function step(sample: Sample, freedom: AbsorbedFreedom, predictor: Float64Array, mean: Float64Array): Omit<Solution, "mean" | "deviance"> & { readonly next: Float64Array } {
+function step(sample: Sample, freedom: AbsorbedFreedom, predictor: Float64Array, mean: Float64Array): Omit<Solution, "deviance"> & { readonly next: Float64Array } {
   const { outcome, offset, weights } = sample;
   const design = new Design(sample, mean.map((own, i) => own * (weights?.[i] ?? 1)), freedom);
   const constant = design.constant();
@@ -103,7 +104,7 @@ function iterate(sample: Sample, freedom: AbsorbedFreedom, base: Float64Array): 
     mean = own;
     current = value;
     // Once more: the errors take the weights of the settled means.
-    if (falling === 0 && moved < SETTLED) return { ...step(sample, freedom, predictor, mean), mean, deviance: current };
+    if (falling === 0 && moved < SETTLED) return { ...step(sample, freedom, predictor, mean), deviance: current };
   }
   throw new TidemarkError("poisson_not_converged", `the Poisson regression did not settle in ${STEPS_MAX} steps: look for controls of very different sizes, or leave some out`);
 }
@@ -136,7 +137,10 @@ export function poissonRegression(given: Sample, options: FitOptions = {}): Coun
       continue;
     }
     const found = fit(sample, kind);
-    if ("identified" in found) return left_out.separated === 0 ? found : notIdentified("separated", `${left_out.separated} rows without ${sample.outcome.name} are told apart from all others by the columns alone, and without them: ${found.detail}`);
+    if ("identified" in found) {
+      if (left_out.separated === 0) return found;
+      return notIdentified("separated", `${left_out.separated} rows without ${sample.outcome.name} are told apart from all others by the columns alone, and without them: ${found.detail}`);
+    }
     if (found instanceof Uint8Array) {
       left_out.separated += found.reduce((sum, own) => sum + 1 - own, 0);
       sample = keepRows(sample, found);
@@ -159,7 +163,7 @@ function byExposure({ rows, outcome, weights, offset }: Sample): Float64Array {
   return exposure.map((own) => Math.max((counted / exposed) * own, Number.MIN_VALUE));
 }
 
-function fit(sample: Sample, kind: CountFit["errors"]): Solution | Uint8Array | NotIdentified {
+function fit(sample: Sample, kind: Fit["errors"]): Solution | Uint8Array | NotIdentified {
   const freedom = absorbedFreedom(sample.fixed_effects, sample.clusters);
   const base = byExposure(sample);
   const { basis, design } = step(sample, freedom, base.map(Math.log), base);
@@ -167,7 +171,7 @@ function fit(sample: Sample, kind: CountFit["errors"]): Solution | Uint8Array | 
   const none = withoutFreedom(design.errorModel(kind, basis.kept.length));
   if (none !== undefined) return none;
   const lost = basis.dropped.findIndex(({ index }) => index === names.length - 1);
-  if (lost >= 0) return explained(sample.treatment, droppedColumns(basis, names)[lost]!, sample);
+  if (lost >= 0) return explained(droppedColumns(basis, names)[lost]!, sample);
   return iterate(sample, freedom, base);
 }
 
@@ -175,31 +179,12 @@ function columnNames({ fixed_effects, controls, treatment }: Sample): string[] {
   return [...(fixed_effects.length === 0 ? [CONSTANT] : []), ...controls.map(({ name }) => name), treatment.name];
 }
 
-function answer(sample: Sample, { basis, design, estimates, residual, mean, deviance: own }: Solution, kind: CountFit["errors"], left_out: Fit["left_out"]): CountFit | NotIdentified {
+function answer(sample: Sample, { basis, design, estimates, residual, deviance: own }: Solution, kind: Fit["errors"], left_out: Fit["left_out"]): CountFit | NotIdentified {
   const model = design.errorModel(kind, basis.kept.length);
   const share = clusterShare(must(basis.q.at(-1), "the treatment"), model, sample.treatment.name);
   if (typeof share === "object" && share !== null) return share;
   const names = columnNames(sample);
-  const df = Number.POSITIVE_INFINITY;
-  const { coefficients, covariance } = coefficientTable(basis, basis.kept.map((i) => names[i]!), estimates, residual, model, df);
-  const pearson = sample.outcome.values.reduce((sum, count, i) => sum + ((sample.weights?.[i] ?? 1) * (count - mean[i]!) ** 2) / mean[i]!, 0);
-  return {
-    identified: true,
-    treatment: coefficients[0]!,
-    coefficients,
-    covariance,
-    errors: kind,
-    df,
-    rows: sample.rows,
-    parameters: model.parameters,
-    clusters: sample.clusters.map(({ name, levels }) => ({ name, levels })),
-    largest_cluster_share: share,
-    absorbed: design.freedom.factors,
-    left_out,
-    dropped: droppedColumns(basis, names),
-    r2: 1 - own / deviance(sample, byExposure(sample)),
-    r2_within: null,
-    deviance: own,
-    dispersion: pearson / (sample.rows - model.parameters),
-  };
+  const solved = { design, basis, names: basis.kept.map((i) => names[i]!), estimates, residual, model, share, left_out, dropped: droppedColumns(basis, names) };
+  const pearson = dot(residual, residual);
+  return { ...fitOf(solved, { r2: 1 - own / deviance(sample, byExposure(sample)), r2_within: null }, Number.POSITIVE_INFINITY), deviance: own, dispersion: pearson / (sample.rows - model.parameters) };
 }

@@ -4,15 +4,11 @@ import { chiSquareTail, fQuantileUpper, fTail, tQuantileTwoSided, tTwoSided } fr
 import type { Fit, NotIdentified } from "./estimate.ts";
 import { leastSquares } from "./least-squares.ts";
 import { poissonRegression } from "./poisson-regression.ts";
+import { identified } from "./testing/drawn-sample.ts";
 import { reference, referenceSample, type ReferenceFit } from "./testing/reference-sample.ts";
 import { type InstrumentalFit, twoStage } from "./two-stage.ts";
 
 const RELATIVE = 1e-8;
-
-function identified<F extends Fit>(fit: F | NotIdentified): F {
-  if (!fit.identified) throw new Error(fit.detail);
-  return fit;
-}
 
 /** Says where a number is not what it should be: nothing where it is. */
 function near(actual: number, expected: number, what: string, scale = Math.max(Math.abs(expected), 1e-6)): string[] {

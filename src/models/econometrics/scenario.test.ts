@@ -4,13 +4,9 @@ import { type GroupEffect, hierarchical } from "./hierarchical.ts";
 import { leastSquares } from "./least-squares.ts";
 import { poissonRegression } from "./poisson-regression.ts";
 import { factorOf, type Sample } from "./sample.ts";
+import { identified } from "./testing/drawn-sample.ts";
 import { elasticityScenario } from "./testing/elasticity-scenario.ts";
 import { twoStage } from "./two-stage.ts";
-
-function identified<F extends { readonly identified: true }>(fit: F | NotIdentified): F {
-  if (!fit.identified) throw new Error(fit.detail);
-  return fit;
-}
 
 /** Sales relative to their course's mean, so that a slope on the log of the price is an elasticity whatever a course's level. */
 function relativeSales({ sales, course }: ReturnType<typeof elasticityScenario>): Float64Array {

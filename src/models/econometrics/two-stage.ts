@@ -1,16 +1,14 @@
 import { must } from "../../lib/assert.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import { type AndersonRubin, andersonRubin } from "./anderson-rubin.ts";
-import { testFreedom } from "./covariance.ts";
-import { clusterShare, coefficientTable, CONSTANT, Design, type DesignColumn, droppedColumns, errorKind, explained, type FitOptions, usableRows, withoutFreedom } from "./design.ts";
+import { CONSTANT, Design, type DesignColumn, errorKind, type FitOptions, usableRows } from "./design.ts";
 import { type Fit, type NotIdentified, notIdentified } from "./estimate.ts";
-import { type FirstStage, firstStage, project, reducedForm } from "./first-stage.ts";
+import { type FirstStage, firstStage, isWeak, project, reducedForm, tooWeak } from "./first-stage.ts";
+import { explainedShares, fitOf } from "./fit.ts";
+import { clusterShare, droppedColumns, explained, withoutFreedom } from "./identification.ts";
 import { dot, norm, orthogonalBasis, removeSpan, solveUpper } from "./orthogonal-basis.ts";
 import { type OverIdentification, overIdentification } from "./over-identification.ts";
 import type { Sample } from "./sample.ts";
-
-/** Below this the t interval is not to be trusted and Anderson–Rubin's stands in its place (Staiger, Stock 1997). */
-export const WEAK_F = 10;
 
 export interface InstrumentalFit extends Fit {
   readonly first_stage: FirstStage;
@@ -56,7 +54,7 @@ export function twoStage(given: Sample, options: FitOptions = {}): InstrumentalF
   removeSpan(x, d);
   if (!(norm(d) > 1e-8 * treatment.reference)) {
     const lost = basisOf([...controls, treatment]).dropped.find(({ index }) => index === controls.length);
-    return explained(sample.treatment, { name: sample.treatment.name, of: (lost?.of ?? []).map((i) => names[i]!) }, sample);
+    return explained({ of: (lost?.of ?? []).map((i) => names[i]!) }, sample);
   }
   const y = outcome.values.slice();
   removeSpan(x, y);
@@ -76,35 +74,12 @@ export function twoStage(given: Sample, options: FitOptions = {}): InstrumentalF
   const moments = new Float64Array(count);
   removeSpan(x, residual, moments);
   const leading = Float64Array.from({ length: count * count }, (_, i) => second.r[Math.floor(i / count) * (count + 1) + (i % count)]!);
-  const df = testFreedom(model);
-  const { coefficients, covariance } = coefficientTable(second, [...kept.map((i) => names[i]!), sample.treatment.name], [...solveUpper(leading, count, moments), estimate], residual, model, df);
-  const anderson_rubin = andersonRubin(reducedForm(z, ofOutcome, ofTreatment, first), estimate, coefficients[0]!.se);
-  const weak = Math.min(first_stage.f, first_stage.f_effective) < WEAK_F;
-  if (weak && anderson_rubin.set.shape === "line") {
-    return notIdentified("weak_instruments", `F of the first stage is ${first_stage.f.toPrecision(3)} and no effect can be ruled out (the Anderson–Rubin set is the whole line): find instruments that move ${sample.treatment.name} more`);
-  }
-  const left = dot(residual, residual);
-  const total = design.moments(sample.outcome.values).square;
-  return {
-    identified: true,
-    treatment: coefficients[0]!,
-    coefficients,
-    covariance,
-    errors: kind,
-    df,
-    rows: sample.rows,
-    parameters: model.parameters,
-    clusters: sample.clusters.map(({ name, levels }) => ({ name, levels })),
-    largest_cluster_share: share,
-    absorbed: design.freedom.factors,
-    left_out: { singletons, zero_weight, without_events: 0, separated: 0 },
-    dropped: droppedColumns(joint, names),
-    r2: 1 - left / total,
-    r2_within: 1 - left / (constant === undefined ? dot(outcome.values, outcome.values) : total),
-    first_stage,
-    anderson_rubin,
-    over_identification: overIdentification(z, y, d, residual, model),
-    instruments: joint.kept.slice(count).map((i) => names[i]!),
-    weak,
-  };
+  const estimates = [...solveUpper(leading, count, moments), estimate];
+  const left_out = { singletons, zero_weight, without_events: 0, separated: 0 };
+  const solved = { design, basis: second, names: [...kept.map((i) => names[i]!), sample.treatment.name], estimates, residual, model, share, left_out, dropped: droppedColumns(joint, names) };
+  const fit = fitOf(solved, explainedShares(design, outcome.values, residual));
+  const anderson_rubin = andersonRubin(reducedForm(z, ofOutcome, ofTreatment, first), estimate, fit.treatment.se);
+  const weak = isWeak(first_stage);
+  if (weak && anderson_rubin.set.shape === "line") return tooWeak(first_stage.f, sample.treatment.name);
+  return { ...fit, first_stage, anderson_rubin, over_identification: overIdentification(z, y, d, residual, model), instruments: joint.kept.slice(count).map((i) => names[i]!), weak };
 }
