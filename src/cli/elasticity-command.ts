@@ -12,14 +12,17 @@ import { elasticityTable } from "./elasticity-table.ts";
 import { createProgress, formatCount } from "./progress.ts";
 
 function specification(asked: AskedElasticity): ElasticityReport["specification"] {
-  const { data, method, group_method, form, quantity, price, errors, weights, exposure, offset, panel_time, first_differences, group, seed } = asked;
-  const lists = { controls: [...asked.controls], instruments: [...asked.instruments], fixed_effects: [...asked.fixed_effects], clusters: [...asked.clusters] };
+  const { data, method, group_method, form, quantity, price, controls, instruments, fixed_effects, clusters, errors, weights, exposure, offset } = asked;
+  const { panel_time, first_differences, group, seed, folds, repeats } = asked;
+  const what = { data, method, group_method, form, quantity, price, weights, exposure, offset };
+  const by = { controls: [...controls], instruments: [...instruments], fixed_effects: [...fixed_effects], clusters: [...clusters], errors, panel_time, first_differences, group };
   const drawn = method === "dml";
-  return { data, method, group_method, form, quantity, price, ...lists, errors, weights, exposure, offset, panel_time, first_differences, group, seed, folds: drawn ? asked.folds : null, repeats: drawn ? asked.repeats : null };
+  return { ...what, ...by, seed, folds: drawn ? folds : null, repeats: drawn ? repeats : null };
 }
 
-function reportOf(asked: AskedElasticity, { rows }: ElasticitySample, { result, heterogeneity, used, left_out, clusters, notes }: Estimated): ElasticityReport {
-  return elasticityReportSchema.parse({ kind: "elasticity_report", version: 1, specification: specification(asked), rows: { ...rows, used, ...left_out }, clusters, result, heterogeneity, notes });
+function reportOf(asked: AskedElasticity, built: ElasticitySample, { result, heterogeneity, used, left_out, clusters, notes }: Estimated): ElasticityReport {
+  const rows = { ...built.rows, used, ...left_out };
+  return elasticityReportSchema.parse({ kind: "elasticity_report", version: 1, specification: specification(asked), rows, clusters, result, heterogeneity, notes });
 }
 
 async function writeReport(path: string, text: string, force: boolean): Promise<void> {

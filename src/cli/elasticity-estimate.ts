@@ -5,6 +5,7 @@ import { type ConfidenceSet, confidenceSet, contains, scaleSet } from "../models
 import { tQuantileTwoSided } from "../models/econometrics/distributions.ts";
 import { type DoubleFit, type DoubleLearningOptions, doubleLearning } from "../models/econometrics/double-learning.ts";
 import type { Coefficient, Fit, LeftOut, NotIdentified } from "../models/econometrics/estimate.ts";
+import type { FirstStage } from "../models/econometrics/first-stage.ts";
 import { heterogeneousEffects } from "../models/econometrics/heterogeneity.ts";
 import { type GroupEffect, hierarchical } from "../models/econometrics/hierarchical.ts";
 import { leastSquares } from "../models/econometrics/least-squares.ts";
@@ -72,6 +73,10 @@ function reported({ name, estimate, se, statistic, p, low, high }: Coefficient):
   return { name, estimate, se: finite(se), statistic: finite(statistic), p: finite(p), low: finite(low), high: finite(high) };
 }
 
+function reportedFirstStage({ f, p, f_iid, f_effective, df1, df2, r2_partial }: FirstStage): ReportedEstimate["first_stage"] {
+  return { f: finite(f), p: finite(p), f_iid: finite(f_iid), f_effective: finite(f_effective), df1, df2: finite(df2), r2_partial };
+}
+
 type AnyFit = Fit | InstrumentalFit | CountFit | DoubleFit;
 
 /** The parts of any fit that the report has, with what other methods do not have as null. */
@@ -93,7 +98,7 @@ function reportedEstimate(fit: AnyFit, factor: number): ReportedEstimate {
     r2: "r2" in fit ? finite(fit.r2) : null,
     r2_within: "r2_within" in fit && fit.r2_within !== null ? finite(fit.r2_within) : null,
     dispersion: "dispersion" in fit ? fit.dispersion : null,
-    first_stage: first_stage && { ...first_stage, f: finite(first_stage.f), p: finite(first_stage.p), f_iid: finite(first_stage.f_iid), f_effective: finite(first_stage.f_effective), df2: finite(first_stage.df2) },
+    first_stage: first_stage && reportedFirstStage(first_stage),
     anderson_rubin: anderson_rubin && { f: finite(anderson_rubin.f), p: finite(anderson_rubin.p), set: copied(anderson_rubin.set) },
     over_identification: over && { ...over, j: finite(over.j), p: finite(over.p) },
     draws: "repeats" in fit ? fit.repeats.map((own) => ({ ...own })) : [],
@@ -105,12 +110,15 @@ function notesOf(asked: AskedElasticity, fit: AnyFit): string[] {
   const notes: string[] = [];
   const few = fit.clusters.find(({ levels }) => levels < CLUSTERS_NOTED);
   if (few !== undefined) notes.push(`only ${few.levels} clusters of ${few.name}: clustered errors come out too small with few`);
-  if (fit.largest_cluster_share !== null && fit.largest_cluster_share > SHARE_NOTED) notes.push(`one cluster has ${Math.round(100 * fit.largest_cluster_share)} % of the variation of price that the estimate rests on`);
+  const share = fit.largest_cluster_share;
+  if (share !== null && share > SHARE_NOTED) notes.push(`one cluster has ${Math.round(100 * share)} % of the variation of price that the estimate rests on`);
   if ("weak" in fit && fit.weak) notes.push("instruments are weak (F below 10): the 95 % interval is Anderson and Rubin's, whose size is right all the same");
   const j = "over_identification" in fit ? fit.over_identification : null;
   if (j !== null && j.p < 0.05) notes.push(`J rejects that all instruments are valid (p ${j.p.toPrecision(2)})`);
   if (fit.treatment.low > 0) notes.push("the quantity rises with the price: what a price setter does who follows demand, rather than what price does");
-  if (asked.method === "ols" && asked.fixed_effects.length === 0 && asked.controls.length === 0) notes.push("neither controls, fixed effects nor instruments: a price setter who follows demand makes this slope something else than an elasticity");
+  if (asked.method === "ols" && asked.fixed_effects.length + asked.controls.length === 0) {
+    notes.push("neither controls, fixed effects nor instruments: a price setter who follows demand makes this slope something else than an elasticity");
+  }
   return notes;
 }
 
@@ -154,7 +162,8 @@ function groups(asked: AskedElasticity, { sample, group }: ElasticitySample): Es
     })),
   };
   const silent = fit.groups.filter(({ own }) => !("estimate" in own)).length;
-  return { ...left, result, notes: silent === 0 ? [] : [`${silent} of ${fit.groups.length} groups have no estimate of their own: they get the common mean, with the spread between groups in its error`] };
+  const note = `${silent} of ${fit.groups.length} groups have no estimate of their own: they get the common mean, with the spread between groups in its error`;
+  return { ...left, result, notes: silent === 0 ? [] : [note] };
 }
 
 async function double(asked: AskedElasticity, built: ElasticitySample, { onRepeat, pause }: Pick<DoubleLearningOptions, "onRepeat" | "pause">): Promise<Estimated> {

@@ -42,6 +42,8 @@ export interface AskedElasticity {
   readonly drop_invalid: boolean;
 }
 
+/** Options of double machine learning alone. */
+const learned = ["folds", "repeats", "learner", "heterogeneity"] as const;
 const FOLDS = 5;
 const FOLDS_MAX = 50;
 const REPEATS = 5;
@@ -98,7 +100,8 @@ function checkMethod(asked: AskedElasticity, own: Options): void {
   if (instruments.length > 0 && (inner === "ols" || inner === "poisson")) refuse(`--instruments are of --method 2sls and dml, not of ${inner}`);
   if (instruments.length > 0 && counts) refuse("--instruments go with 2sls and with dml of quantities, not with counts (--counts, --exposure, --offset)");
   if (counts && (inner === "ols" || inner === "2sls")) refuse(`--counts, --exposure and --offset are of --method poisson, dml and hierarchical, not of ${inner}`);
-  if (method !== "dml") for (const [flag, name] of [["--folds", "folds"], ["--repeats", "repeats"], ["--learner", "learner"], ["--heterogeneity", "heterogeneity"]] as const) if (own.given(name)) refuse(`${flag} is of --method dml, not of ${method}`);
+  const stray = method === "dml" ? undefined : learned.find((name) => own.given(name));
+  if (stray !== undefined) refuse(`--${stray} is of --method dml, not of ${method}`);
   if (method === "dml" && controls.length === 0) refuse("--method dml needs --controls to learn from");
   if (method === "dml" && clusters.length > 1) refuse("--method dml clusters by one column: its folds are drawn by it");
   if (method === "dml" && errors !== "clustered" && own.given("errors")) refuse("--errors is not of --method dml: its errors are clustered, or robust without --cluster");

@@ -58,7 +58,10 @@ class Input {
 function controlColumns(column: InputColumn, rows: Int32Array): NumberColumn[] {
   if (column.kind === "number") return [{ name: column.name, values: numbersOf(column, rows) }];
   const { codes, labels } = labelsOf(column, rows);
-  if (labels.length > LEVELS_MAX) throw new TidemarkError("too_many_levels", `the control ${column.name} has ${labels.length} different values, such as ${labels.slice(0, 2).map((own) => JSON.stringify(own)).join(" and ")}\n  allowed: ${LEVELS_MAX}; name it in --fixed-effects`);
+  if (labels.length > LEVELS_MAX) {
+    const examples = labels.slice(0, 2).map((own) => JSON.stringify(own)).join(" and ");
+    throw new TidemarkError("too_many_levels", `the control ${column.name} has ${labels.length} different values, such as ${examples}\n  allowed: ${LEVELS_MAX}; name it in --fixed-effects`);
+  }
   return labels.slice(1).map((label, i) => ({ name: `${column.name}=${label}`, values: Float64Array.from(codes, (code) => (code === i + 1 ? 1 : 0)) }));
 }
 

@@ -1,7 +1,13 @@
 import type { ElasticityReport, ReportedElasticity, ReportedEstimate, ReportedHierarchy } from "../contracts/elasticity-report.ts";
 import { formatCount } from "./progress.ts";
 
-const methodNames: Readonly<Record<ElasticityReport["specification"]["method"], string>> = { ols: "least squares", "2sls": "two-stage least squares", dml: "double machine learning", poisson: "Poisson regression", hierarchical: "by group, shrunk towards the mean" };
+const methodNames: Readonly<Record<ElasticityReport["specification"]["method"], string>> = {
+  ols: "least squares",
+  "2sls": "two-stage least squares",
+  dml: "double machine learning",
+  poisson: "Poisson regression",
+  hierarchical: "by group, shrunk towards the mean",
+};
 const LABEL_WIDTH = 16;
 
 /** Four significant digits, without an exponent where that is short. */
@@ -57,38 +63,81 @@ function rowsText({ read, used, ...left }: ElasticityReport["rows"]): string {
   return `${formatCount(used)} of ${formatCount(read)}${parts.length > 0 ? `; left out: ${parts.join(", ")}` : ""}`;
 }
 
-function estimateLines(report: ElasticityReport, result: ReportedEstimate): string[] {
-  const statistic = result.df === null ? "z" : "t";
-  const table = aligned([
-    ["", "coefficient", "error", statistic, "p", "95 % interval"],
-    ...result.coefficients.map(({ name, estimate, se, statistic: own, p, low, high }) => [name, figure(estimate), figure(se), figure(own), probability(p), low === null ? "–" : `${figure(low)} to ${figure(high)}`]),
-  ]);
-  const { first_stage, anderson_rubin, over_identification, draws, nuisances } = result;
-  const lines = [
-    headline("elasticity", result.elasticity),
-    "",
-    ...table,
-    "",
-    detail("rows", rowsText(report.rows)),
-    detail("errors", `${errorsText(report)}${result.df === null ? "" : `; ${statistic} with ${formatCount(result.df)} degrees of freedom`}`),
-  ];
-  if (result.absorbed.length > 0) lines.push(detail("fixed effects", result.absorbed.map(({ name, levels, nested }) => `${name} (${formatCount(levels)}${nested ? ", within clusters" : ""})`).join(", ")));
-  if (first_stage !== null) lines.push(detail("first stage", `F ${figure(first_stage.f)} (p ${probability(first_stage.p)}), effective F ${figure(first_stage.f_effective)}, with one variance ${figure(first_stage.f_iid)}; partial R² ${figure(first_stage.r2_partial)}`));
-  if (anderson_rubin !== null) lines.push(detail("Anderson–Rubin", `no effect: F ${figure(anderson_rubin.f)} (p ${probability(anderson_rubin.p)}); coefficient 95 %: ${ends(anderson_rubin.set)}`));
-  if (over_identification !== null) lines.push(detail("J", `${over_identification.test === "sargan" ? "Sargan" : "Hansen"} ${figure(over_identification.j)}, ${over_identification.df} degree${over_identification.df === 1 ? "" : "s"} of freedom (p ${probability(over_identification.p)})`));
-  if (result.r2 !== null) lines.push(detail(result.dispersion === null ? "R²" : "deviance", `${figure(result.r2)}${result.r2_within === null || result.absorbed.length === 0 ? "" : `, within ${figure(result.r2_within)}`}${result.dispersion === null ? "" : ` explained; over-dispersion ${figure(result.dispersion)}`}`));
-  if (draws.length > 1) lines.push(detail("draws of folds", draws.map(({ estimate }) => figure(estimate)).join(", ")));
-  for (const { name, learners, r2 } of nuisances) lines.push(detail("learned", `${name}: R² ${figure(r2)} out of fold (${[...new Set(learners)].join(", ")})`));
-  for (const { name, of } of result.dropped_columns) lines.push(detail("dropped", of.length > 0 ? `${name}, a combination of ${of.join(", ")}` : `${name}, which does not vary${result.absorbed.length > 0 ? " within fixed effects" : ""}`));
+function coefficientLines({ df, coefficients }: ReportedEstimate): string[] {
+  const heading = ["", "coefficient", "error", df === null ? "z" : "t", "p", "95 % interval"];
+  const rows = coefficients.map(({ name, estimate, se, statistic, p, low, high }) => {
+    const reach = low === null ? "–" : `${figure(low)} to ${figure(high)}`;
+    return [name, figure(estimate), figure(se), figure(statistic), probability(p), reach];
+  });
+  return aligned([heading, ...rows]);
+}
+
+/** What says whether instruments are strong and valid. */
+function instrumentLines({ first_stage, anderson_rubin, over_identification }: ReportedEstimate): string[] {
+  const lines: string[] = [];
+  if (first_stage !== null) {
+    const { f, p, f_effective, f_iid, r2_partial } = first_stage;
+    const others = `effective F ${figure(f_effective)}, with one variance ${figure(f_iid)}; partial R² ${figure(r2_partial)}`;
+    lines.push(detail("first stage", `F ${figure(f)} (p ${probability(p)}), ${others}`));
+  }
+  if (anderson_rubin !== null) {
+    const { f, p, set } = anderson_rubin;
+    lines.push(detail("Anderson–Rubin", `no effect: F ${figure(f)} (p ${probability(p)}); coefficient 95 %: ${ends(set)}`));
+  }
+  if (over_identification !== null) {
+    const { test, j, df, p } = over_identification;
+    const freedom = `${df} degree${df === 1 ? "" : "s"} of freedom`;
+    lines.push(detail("J", `${test === "sargan" ? "Sargan" : "Hansen"} ${figure(j)}, ${freedom} (p ${probability(p)})`));
+  }
   return lines;
 }
 
+function fitLines({ r2, r2_within, dispersion, absorbed }: ReportedEstimate): string[] {
+  if (r2 === null) return [];
+  if (dispersion !== null) return [detail("deviance", `${figure(r2)} explained; over-dispersion ${figure(dispersion)}`)];
+  return [detail("R²", `${figure(r2)}${r2_within === null || absorbed.length === 0 ? "" : `, within ${figure(r2_within)}`}`)];
+}
+
+function droppedLines({ dropped_columns, absorbed }: ReportedEstimate): string[] {
+  const still = `which does not vary${absorbed.length > 0 ? " within fixed effects" : ""}`;
+  return dropped_columns.map(({ name, of }) => detail("dropped", `${name}, ${of.length > 0 ? `a combination of ${of.join(", ")}` : still}`));
+}
+
+function estimateLines(report: ElasticityReport, result: ReportedEstimate): string[] {
+  const { df, absorbed, draws, nuisances } = result;
+  const freedom = df === null ? "" : `; t with ${formatCount(df)} degrees of freedom`;
+  const effects = absorbed.map(({ name, levels, nested }) => `${name} (${formatCount(levels)}${nested ? ", within clusters" : ""})`);
+  return [
+    headline("elasticity", result.elasticity),
+    "",
+    ...coefficientLines(result),
+    "",
+    detail("rows", rowsText(report.rows)),
+    detail("errors", `${errorsText(report)}${freedom}`),
+    ...(effects.length > 0 ? [detail("fixed effects", effects.join(", "))] : []),
+    ...instrumentLines(result),
+    ...fitLines(result),
+    ...(draws.length > 1 ? [detail("draws of folds", draws.map(({ estimate }) => figure(estimate)).join(", "))] : []),
+    ...nuisances.map(({ name, learners, r2 }) => detail("learned", `${name}: R² ${figure(r2)} out of fold (${[...new Set(learners)].join(", ")})`)),
+    ...droppedLines(result),
+  ];
+}
+
 function hierarchyLines(report: ElasticityReport, { mean, tau, groups }: ReportedHierarchy): string[] {
-  const table = aligned([
-    ["", "rows", "own", "error", "elasticity", "95 % interval", "", "weight of the mean"],
-    ...groups.map(({ group, rows, own, elasticity, share }) => [group, formatCount(rows), own.identified ? figure(own.value) : "–", own.identified ? figure(own.se) : own.reason, figure(elasticity.value), ends(elasticity.ci95), elasticity.type, figure(share)]),
-  ]);
-  return [headline("mean elasticity", mean), `spread between groups (standard deviation) ${figure(tau)}`, "", ...table, "", detail("rows", rowsText(report.rows)), detail("errors", errorsText(report))];
+  const heading = ["", "rows", "own", "error", "elasticity", "95 % interval", "", "weight of the mean"];
+  const rows = groups.map(({ group, rows: count, own, elasticity, share }) => {
+    const itself = own.identified ? [figure(own.value), figure(own.se)] : ["–", own.reason];
+    return [group, formatCount(count), ...itself, figure(elasticity.value), ends(elasticity.ci95), elasticity.type, figure(share)];
+  });
+  return [
+    headline("mean elasticity", mean),
+    `spread between groups (standard deviation) ${figure(tau)}`,
+    "",
+    ...aligned([heading, ...rows]),
+    "",
+    detail("rows", rowsText(report.rows)),
+    detail("errors", errorsText(report)),
+  ];
 }
 
 /** Differences whose gain is within its error are no finding. */

@@ -122,7 +122,8 @@ class NumberBuilder implements ColumnBuilder {
   finish(): NumberInput {
     if (this.#bad > 0) {
       const more = this.#bad > 1 ? ` (and ${this.#bad - 1} more)` : "";
-      throw new TidemarkError("bad_value", `${this.#first}${more}\n  allowed: numbers up to 1.8e308 such as 1234.5, with a point and no separators of thousands; name the column among categorical controls, fixed effects or clusters if it is no number`);
+      const allowed = "numbers up to 1.8e308 such as 1234.5, with a point and no separators of thousands";
+      throw new TidemarkError("bad_value", `${this.#first}${more}\n  allowed: ${allowed}; if it holds no numbers, it can be a fixed effect, a cluster or a categorical control`);
     }
     return { kind: "number", name: this.name, values: this.#list.values };
   }

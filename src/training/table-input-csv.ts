@@ -31,7 +31,10 @@ class CsvRows {
     // A line without anything, as files often end with. In a file of one column it is a missing cell.
     if (record.length === 1 && record[0] === "" && this.#width > 1) return;
     this.rows++;
-    if (record.length !== this.#width) throw new TidemarkError("bad_file", `${this.#path}, row ${this.rows}: ${record.length} fields where the line of names has ${this.#width}; put fields with commas in quotes, and end all lines alike`);
+    if (record.length !== this.#width) {
+      const found = `${record.length} fields where the line of names has ${this.#width}`;
+      throw new TidemarkError("bad_file", `${this.#path}, row ${this.rows}: ${found}; put fields with commas in quotes, and end all lines alike`);
+    }
     for (const { index, builder } of this.#columns) builder.text(record[index]!);
   }
 }

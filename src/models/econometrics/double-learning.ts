@@ -90,6 +90,13 @@ function featuresOf(sample: Sample, design: Design): Features {
 /** Explained so well out of fold that what is left is the learner's own error. */
 const R2_MAX = 1 - 1e-6;
 
+/** Outcome, treatment and instruments without fixed effects; counts as they are. */
+interface Columns {
+  readonly outcome: Float64Array;
+  readonly treatment: Float64Array;
+  readonly instruments: readonly Float64Array[];
+}
+
 interface Draw extends OrthogonalEstimate {
   readonly share: number | null;
   readonly fitted: readonly (CrossFitted & { readonly name: string })[];
@@ -104,7 +111,7 @@ function minus(a: Float64Array, b: Float64Array): Float64Array {
 }
 
 /** One draw of folds: residuals out of fold, and the effect that they give. */
-async function draw(sample: Sample, columns: { outcome: Float64Array; treatment: Float64Array; instruments: readonly Float64Array[] }, fitting: CrossFitting, counts: boolean): Promise<Draw | NotIdentified> {
+async function draw(sample: Sample, columns: Columns, fitting: CrossFitting, counts: boolean): Promise<Draw | NotIdentified> {
   const { clusters: [cluster], weights, treatment: { name } } = sample;
   const scaled = (values: Float64Array): Float64Array => (weights === undefined ? values : values.map((own, i) => own * Math.sqrt(weights[i]!)));
   const price = { ...(await crossFit("mean", columns.treatment, fitting)), name };
@@ -125,7 +132,8 @@ async function draw(sample: Sample, columns: { outcome: Float64Array; treatment:
   const outcome = minus(columns.outcome, level.prediction);
   const others: (CrossFitted & { readonly name: string })[] = [];
   for (const [i, values] of columns.instruments.entries()) others.push({ ...(await crossFit("mean", values, fitting)), name: sample.instruments[i]!.name });
-  const found = orthogonalEstimate({ outcome: scaled(outcome), treatment: scaled(treatment), instruments: others.map(({ prediction }, i) => scaled(minus(columns.instruments[i]!, prediction))), cluster });
+  const instruments = others.map(({ prediction }, i) => scaled(minus(columns.instruments[i]!, prediction)));
+  const found = orthogonalEstimate({ outcome: scaled(outcome), treatment: scaled(treatment), instruments, cluster });
   if ("identified" in found) return found;
   const share = clusterShare(found.direction, model, name);
   if (typeof share === "object" && share !== null) return share;
@@ -150,7 +158,11 @@ export async function doubleLearning(given: Sample, options: DoubleLearningOptio
   const { treatment } = sample;
   const absorbed = (values: Float64Array): Float64Array => (sample.fixed_effects.length === 0 ? values : design.absorbed(values));
   if (!(norm(design.column(treatment.values).values) > 1e-8 * design.reference(treatment.values)) || design.moments(treatment.values).square === 0) return noVariation(sample);
-  const columns = { outcome: counts ? sample.outcome.values : absorbed(sample.outcome.values), treatment: absorbed(treatment.values), instruments: sample.instruments.map(({ values }) => absorbed(values)) };
+  const columns: Columns = {
+    outcome: counts ? sample.outcome.values : absorbed(sample.outcome.values),
+    treatment: absorbed(treatment.values),
+    instruments: sample.instruments.map(({ values }) => absorbed(values)),
+  };
   const features = featuresOf(sample, design);
   const total = sample.weights?.reduce((sum, own) => sum + own, 0) ?? sample.rows;
   const weights = sample.weights?.map((own) => (own * sample.rows) / total) ?? new Float64Array(sample.rows).fill(1);
@@ -158,7 +170,8 @@ export async function doubleLearning(given: Sample, options: DoubleLearningOptio
   const draws: Draw[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
     const random = new Prng(`double learning ${seed} ${repeat}`);
-    const own = await draw(sample, columns, { features, weights, clusters: groups, fold: dealClusters(groups.levels, folds, random), folds, learners, seed: `nuisance ${seed} ${repeat}`, pause }, counts);
+    const fold = dealClusters(groups.levels, folds, random);
+    const own = await draw(sample, columns, { features, weights, clusters: groups, fold, folds, learners, seed: `nuisance ${seed} ${repeat}`, pause }, counts);
     if ("identified" in own) return own;
     draws.push(own);
     onRepeat?.(repeat + 1);

@@ -186,5 +186,6 @@ function answer(sample: Sample, { basis, design, estimates, residual, deviance: 
   const names = columnNames(sample);
   const solved = { design, basis, names: basis.kept.map((i) => names[i]!), estimates, residual, model, share, left_out, dropped: droppedColumns(basis, names) };
   const pearson = dot(residual, residual);
-  return { ...fitOf(solved, { r2: 1 - own / deviance(sample, byExposure(sample)), r2_within: null }, Number.POSITIVE_INFINITY), deviance: own, dispersion: pearson / (sample.rows - model.parameters) };
+  const shares = { r2: 1 - own / deviance(sample, byExposure(sample)), r2_within: null };
+  return { ...fitOf(solved, shares, Number.POSITIVE_INFINITY), deviance: own, dispersion: pearson / (sample.rows - model.parameters) };
 }
