@@ -1,6 +1,7 @@
 import type { DatasetName } from "../contracts/worker-protocol.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
 import { learnerFeatureNames, learnerOutcomeNames } from "../features/learner-replay.ts";
+import { courseBlockNames } from "../features/replay.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
 
 /** Texts of a row before its numbers: the entity, and for courses their category. */
@@ -10,7 +11,7 @@ const courseLabels = ["label_exposures", "label_enrollments", "label_mean_log_pr
 
 /** Numbers of a row as they are stored: features as of the cut-off, then what happened in its window. */
 export const numberColumns: Readonly<Record<DatasetName, { readonly features: readonly string[]; readonly labels: readonly string[] }>> = {
-  elasticity: { features: courseFeatureNames, labels: courseLabels },
+  elasticity: { features: courseBlockNames, labels: courseLabels },
   propensity: { features: learnerFeatureNames, labels: learnerOutcomeNames.map((name) => `label_${name}`) },
 };
 
@@ -59,7 +60,6 @@ export const derivedColumns: Readonly<Record<DatasetName, readonly DerivedColumn
     same("category_avg_price", "category_price_loo_tokens"),
     derive("price_vs_category_avg", ["label_mean_log_price", "category_price_loo_tokens"], (mean, average) => (average! > 0 ? Math.exp(mean!) / average! : 0)),
     over("competitive_index", "price_tokens", "category_price_loo_tokens"),
-    same("teacher_avg_rating", "rating_mean"),
   ],
   propensity: [
     same("total_courses_enrolled", "enrolled"),
