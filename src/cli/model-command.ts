@@ -4,9 +4,12 @@ import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { artifactDigest, type CompiledModel, compileArtifact } from "../models/compiled.ts";
+import { importXgboost } from "../models/xgboost-import.ts";
 import { elasticityRegistry } from "../training/elasticity/evaluation-stage.ts";
-import { importedArtifactFamily } from "../training/elasticity/import-family.ts";
+import { importedArtifactFamily, importedModelFamily } from "../training/elasticity/import-family.ts";
+import type { ElasticityOutputs } from "../training/elasticity/outputs.ts";
 import { RunStore } from "../training/pipeline/run-store.ts";
+import type { Family } from "../training/pipeline/stage.ts";
 import type { ModelRegistry, Promotion } from "../training/registry.ts";
 import { type ByHand, pin, promoteByHand, rollBack } from "../training/registry-actions.ts";
 import { candidateLines, headline } from "../training/report/report-text.ts";
@@ -118,14 +121,21 @@ export function runModelExport(context: CommandContext): Promise<number> {
   });
 }
 
-async function readArtifact(path: string): Promise<{ bytes: Uint8Array; model: CompiledModel }> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
+/** Whether a file is a model that XGBoost saved, by its outermost key. What is neither is refused as the artifact that it is not. */
+function isXgboost(bytes: Uint8Array): boolean {
+  return /^\s*\{\s*"(learner|version)"\s*:\s*[[{]/.test(new TextDecoder().decode(bytes.subarray(0, 100)));
+}
+
+/** The run that judges the model of a file. */
+async function importedFamily({ options, arguments: [path] }: CommandContext): Promise<Family<ElasticityOutputs>> {
+  const bytes = await readFile(path!).catch((error: unknown) => {
     throw new TidemarkError("bad_usage", `${path} cannot be read: ${errorMessage(error)}`);
+  });
+  if (options["xgboost"] === true || isXgboost(bytes)) {
+    return importedModelFamily("xgboost", importXgboost(bytes, { base_margin: options["baseMargin"] === true, rounds: options["allRounds"] === true ? "all" : "best" }));
   }
-  return { bytes, model: compileArtifact(bytes, artifactDigest(bytes)) };
+  if (options["baseMargin"] === true || options["allRounds"] === true) throw new TidemarkError("bad_usage", "--base-margin and --all-rounds are for models of XGBoost, which this file is not");
+  return importedArtifactFamily(compileArtifact(bytes, artifactDigest(bytes)), bytes);
 }
 
 function outcome({ verdict, failure }: TrainingReport): string {
@@ -141,9 +151,7 @@ export async function runModelImport(context: CommandContext): Promise<number> {
   const by = byHand(context, options["pin"] === true);
   const force = options["force"] === true;
   if (force && by.reason === undefined) throw new TidemarkError("bad_usage", "--force needs a --reason, which CONTROL keeps");
-  // Models of XGBoost are joined here: `importXgboost` gives the model for `importedModelFamily`.
-  const { bytes, model } = await readArtifact(context.arguments[0]!);
-  const report = await runTraining(context, { family: importedArtifactFamily(model, bytes), trigger: "import" });
+  const report = await runTraining(context, { family: await importedFamily(context), trigger: "import" });
   const { analysis: _, ...run } = report;
   if (options["json"] === true) console.log(json(run));
   else console.log([...headline(run), "", ...candidateLines(run.candidates)].join("\n"));

@@ -98,9 +98,22 @@ test("train, list, show, compare and report", { timeout: 120_000 }, async () => 
   expect(await tidemark("pipeline", "report", first.run_id, "--out", join(directory, "no", "file"))).toMatchObject({ code: 1, err: expect.stringContaining("cannot be written") });
 });
 
+test("a model of XGBoost is judged like any other, and one that is no rate is refused before anything runs", { timeout: 60_000 }, async () => {
+  const models = join(import.meta.dirname, "../models/testing/xgboost");
+  const { code, out } = await tidemark("model", "import", join(models, "poisson_margin.json"), "--base-margin", "--json");
+  const run = JSON.parse(out) as TrainingRun;
+  expect([code, run.verdict?.promoted]).toEqual([2, false]);
+  expect(run).toMatchObject({ trigger: "import", status: "completed", candidates: [{ name: "xgboost", selected: true, barred: null, forward: { rows: 160 } }] });
+  expect(Object.values(run.candidates[0]!.importance).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
+  const before = await answer<TrainingRun[]>("pipeline", "list");
+  expect(await tidemark("model", "import", join(models, "refused_dart.json"))).toMatchObject({ code: 2, err: expect.stringMatching(/dart/) });
+  expect(await tidemark("model", "import", join(models, "refused_binary.ubj"), "--xgboost")).toMatchObject({ code: 2 });
+  expect(await answer<TrainingRun[]>("pipeline", "list")).toHaveLength(before.length);
+});
+
 test("models: pin, promote, roll back, export and import", { timeout: 120_000 }, async () => {
   const models = await answer<Model[]>("model", "list");
-  expect(models.map(({ version, champion }) => [version, champion])).toEqual([[second.artifact!.version, false], [first.artifact!.version, true]]);
+  expect(models.map(({ version, champion }) => [version, champion]).slice(1)).toEqual([[second.artifact!.version, false], [first.artifact!.version, true]]);
   expect((await tidemark("model", "show")).out).toContain(first.artifact!.digest);
   expect((await tidemark("model", "show", second.artifact!.version)).out).toContain("It has not served.");
 
@@ -134,5 +147,6 @@ test("models: pin, promote, roll back, export and import", { timeout: 120_000 },
   await writeFile(file, JSON.stringify({ ...artifact, level_sd: artifact.level_sd / 2 }));
   expect(await tidemark("model", "import", file)).toMatchObject({ code: 2, err: expect.stringContaining("an edited artifact needs one of its own") });
   expect((await tidemark("model", "show")).out).toContain(second.artifact!.digest);
+  expect(await tidemark("model", "import", file, "--base-margin")).toMatchObject({ code: 2, err: expect.stringContaining("which this file is not") });
   expect(await tidemark("model", "import", join(directory, "nothing"))).toMatchObject({ code: 2, err: expect.stringContaining("cannot be read") });
 });

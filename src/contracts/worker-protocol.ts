@@ -87,10 +87,14 @@ export interface FoldResult {
 
 export interface ProbeTask {
   readonly kind: "probe";
+  /** Whether the thread is to load its tensor library; otherwise it just answers. */
+  readonly tensors: boolean;
 }
 
 export interface ProbeResult {
   readonly backend: TensorBackend;
+  /** Whether the backend computes on a GPU. */
+  readonly gpu: boolean;
   readonly tried: readonly { backend: TensorBackend; error: string }[];
 }
 

@@ -1,5 +1,5 @@
 import { workerData } from "piscina";
-import type { DatasetPart, FitResult, FitTask, FoldResult, FoldTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, FitResult, FitTask, FoldResult, FoldTask, ProbeResult, ProbeTask, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { permutationImportance } from "../models/importance.ts";
@@ -51,17 +51,18 @@ async function fold(task: FoldTask): Promise<FoldResult> {
   return { means, seconds: (performance.now() - started_ms) / 1000 };
 }
 
-async function probe(): Promise<ProbeResult> {
-  const { backend, tried } = await tensorLibrary();
-  return { backend, tried };
+async function probe({ tensors }: ProbeTask): Promise<ProbeResult | null> {
+  if (!tensors) return null;
+  const { backend, gpu, tried } = await tensorLibrary();
+  return { backend, gpu, tried };
 }
 
-type WorkerValue = FitResult | FoldResult | ProbeResult | DatasetPart;
+type WorkerValue = FitResult | FoldResult | ProbeResult | DatasetPart | null;
 
 function perform(task: WorkerTask): Promise<WorkerValue> {
   switch (task.kind) {
     case "probe":
-      return probe();
+      return probe(task);
     case "dataset":
       return buildPart(task);
     case "fit":

@@ -12,17 +12,17 @@ import type { Stage, StageContext } from "../pipeline/stage.ts";
 import type { ElasticityOutputs } from "./outputs.ts";
 
 const COUNTS = "counts.json";
-const { features, labels } = numberColumns.elasticity;
+const { labels } = numberColumns.elasticity;
 
 const labelsOf = (row: CourseRow): number[] => [row.exposures, row.enrollments, row.mean_log_price, row.jitter_exposures, row.jitter_enrollments, row.mean_jitter];
 
 function readRows(directory: string): { rows: CourseRow[]; at_ms: number[] } {
   const manifest = readManifest(directory);
   const [ids, categories, periods] = [readTexts(directory, manifest, "course_id"), readTexts(directory, manifest, "category"), readPeriods(directory, manifest)];
-  const columns = [...features, ...labels].map((name) => readColumn(directory, manifest, name));
+  const columns = [...courseFeatureNames, ...labels].map((name) => readColumn(directory, manifest, name));
   const rows = ids.map((course_id, row): CourseRow => {
     const view = Float64Array.from(courseFeatureNames, (_, i) => columns[i]![row]!);
-    const [exposures, enrollments, mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter] = columns.slice(features.length).map((column) => column[row]!) as [number, number, number, number, number, number];
+    const [exposures, enrollments, mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter] = columns.slice(courseFeatureNames.length).map((column) => column[row]!) as [number, number, number, number, number, number];
     return { course_id, category: categories[row]!, period: periods[row]!, view, exposures, enrollments, mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter };
   });
   return { rows, at_ms: manifest.at.map(parseTime) };
@@ -35,7 +35,7 @@ function checkStream({ events, refused, duplicates }: ReplayCounts, { check }: S
   check(judge("quality.duplicates", duplicates / Math.max(1, events), `${duplicates} of ${events} events came a second time and count once`));
 }
 
-/** The replay of EVENTS to weekly course rows. They are kept as `tidemark export --dataset elasticity` writes them, as column files. */
+/** The replay of EVENTS to weekly course rows. They are kept as column files, as a dataset is. */
 export const dataStage: Stage<unknown, ElasticityOutputs["data"]> = {
   async run(_, context) {
     const dataset = await replayDataset(context.events, context.range, context.progress, context.signal);
@@ -44,11 +44,11 @@ export const dataStage: Stage<unknown, ElasticityOutputs["data"]> = {
   },
   save({ rows, at_ms, range, counts }, directory) {
     writeJson(directory, COUNTS, counts);
-    const files = new ColumnFiles(directory, textColumns.elasticity, [...features, ...labels]);
-    const numbers = new Float64Array(features.length + labels.length);
+    const files = new ColumnFiles(directory, textColumns.elasticity, [...courseFeatureNames, ...labels]);
+    const numbers = new Float64Array(courseFeatureNames.length + labels.length);
     for (const row of rows) {
       numbers.set(row.view);
-      numbers.set(labelsOf(row), features.length);
+      numbers.set(labelsOf(row), courseFeatureNames.length);
       files.add([row.course_id, row.category], row.period, numbers);
     }
     const stream = { created: range.stream_created, first_sequence: range.first_sequence, last_sequence: range.last_sequence };

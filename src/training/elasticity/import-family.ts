@@ -1,6 +1,10 @@
 import type { Candidate, ElasticityModel } from "../../contracts/artifact.ts";
 import { formatTime, parseTime } from "../../lib/time.ts";
 import type { CompiledModel } from "../../models/compiled.ts";
+import { elasticityFeatureNames } from "../../models/elasticity-features.ts";
+import { permutationImportance } from "../../models/importance.ts";
+import { importanceShares } from "../../models/metrics.ts";
+import { compilePredictor } from "../../models/predictor.ts";
 import type { TrainingDataset } from "../dataset.ts";
 import type { RateOf } from "../evaluation.ts";
 import type { Family } from "../pipeline/stage.ts";
@@ -8,7 +12,7 @@ import { barred, candidateRecord } from "./candidates.ts";
 import { elasticityFamily } from "./elasticity-family.ts";
 import { type Challenger, evaluationStage } from "./evaluation-stage.ts";
 import type { ElasticityOutputs, Preparation } from "./outputs.ts";
-import { trainingStage } from "./training-stage.ts";
+import { type Candidates, trainingStage } from "./training-stage.ts";
 
 /** Weeks that a model was fitted to say nothing of how it will do. */
 function unfair({ artifact }: CompiledModel, { at_ms, validation_end }: TrainingDataset): string | null {
@@ -46,6 +50,10 @@ export function importedArtifactFamily(model: CompiledModel, bytes: Uint8Array):
  * judged like any other. Which weeks it was fitted to it cannot tell.
  */
 export function importedModelFamily(name: string, model: ElasticityModel): Family<ElasticityOutputs> {
-  const candidate = { name, fit: { model, importance: {}, backend: "typed-arrays" as const, seconds: 0 }, course_means: undefined };
-  return { ...elasticityFamily, stages: { ...elasticityFamily.stages, training: trainingStage(() => Promise.resolve([candidate])) } };
+  const candidates: Candidates = ({ learning }, { seed }) => {
+    const importance = permutationImportance(compilePredictor(model, learning.columns), learning, seed);
+    const fit = { model, importance: importanceShares(elasticityFeatureNames, importance), backend: "typed-arrays" as const, seconds: 0 };
+    return Promise.resolve([{ name, fit, course_means: undefined }]);
+  };
+  return { ...elasticityFamily, stages: { ...elasticityFamily.stages, training: trainingStage(candidates) } };
 }
