@@ -112,6 +112,7 @@ describe("ModelHolder", () => {
 
   test.each([
     ["corrupt", (): void => void engine.promote(testArtifact("v2"), new TextEncoder().encode("{}"))],
+    ["truncated", (): void => void engine.promote(testArtifact("v2"), encodeArtifact(testArtifact("v2")).slice(0, -10))],
     ["incompatible", (): void => void engine.promote({ ...testArtifact("v2"), feature_names: ["something_else"] })],
     [
       "missing",

@@ -20,7 +20,9 @@ function noteOf(known: Pick<Promotion, "run_id" | "trained_at" | "training_secon
 }
 
 function noteOfRun(run: TrainingRun | undefined): Partial<PromotionNote> {
-  return run === undefined ? {} : { run_id: run.run_id, trained_at: run.started_at, training_seconds: Object.fromEntries(run.candidates.map(({ name, seconds }) => [name, seconds])) };
+  if (run === undefined) return {};
+  const { run_id, trigger, started_at, candidates } = run;
+  return trigger === "import" ? { run_id } : { run_id, trained_at: started_at, training_seconds: Object.fromEntries(candidates.map(({ name: candidate, seconds }) => [candidate, seconds])) };
 }
 
 /** Whether a run judged it and nothing that it was compared with was better. */

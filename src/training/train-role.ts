@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
+import { parseTime } from "../lib/time.ts";
 import { elasticityFamily } from "./elasticity/elasticity-family.ts";
 import { elasticityRegistry } from "./elasticity/evaluation-stage.ts";
 import { abandonRun, obstacle } from "./pipeline/begin-run.ts";
@@ -36,16 +37,20 @@ async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<voi
   for (let left = ms; left > 0 && !signal.aborted; left -= SLICE_MS) await clock.sleep(Math.min(left, SLICE_MS));
 }
 
-/** The role's own run that was interrupted and can be gone on with. One that cannot ends here: its record says why. */
-async function interruptedRun(options: TrainRoleOptions & { readonly code_version: string }): Promise<string | undefined> {
+/** The role's own newest run that was interrupted, if it can be gone on with; others end here, and their records say why. */
+async function interruptedRun(options: TrainRoleOptions & { readonly code_version: string }): Promise<{ readonly resume: string | undefined; readonly given_up: boolean }> {
+  let given_up = false;
   for (const { run, active } of localRuns(options.runs_dir)) {
     if (active || run.status !== "running" || run.trigger !== "schedule" || run.family !== elasticityFamily.name) continue;
-    const reason = obstacle(run, elasticityFamily.name, options.code_version);
-    if (reason === undefined) return run.run_id;
+    const age_ms = options.clock.now_ms() - parseTime(run.started_at);
+    const stale = age_ms > options.interval_ms ? { code: "superseded", message: "a run on newer events is due" } : undefined;
+    const reason = obstacle(run, elasticityFamily.name, options.code_version) ?? stale;
+    if (reason === undefined) return { resume: run.run_id, given_up };
     options.logger.warn({ run_id: run.run_id, ...reason }, "an interrupted training run is given up");
     await abandonRun(options, run.run_id, reason);
+    given_up = true;
   }
-  return undefined;
+  return { resume: undefined, given_up };
 }
 
 /**
@@ -67,8 +72,8 @@ export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
           logger.info({ backend: chosen, tried }, "training pool is warm");
           report({ type: "ready", detail: { backend: chosen, threads: pool.threads } });
         }
-        const resume = await interruptedRun(options);
-        if (resume !== undefined || failures > 0 || !first || (await elasticityRegistry(broker).promoted()) === undefined) {
+        const { resume, given_up } = await interruptedRun(options);
+        if (resume !== undefined || given_up || failures > 0 || !first || (await elasticityRegistry(broker).promoted()) === undefined) {
           const { verdict, failure } = await runPipeline(elasticityFamily, { ...options, pool, trigger: "schedule", resume, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
           report({ type: "outcome", ok: verdict?.promoted ?? false, reason: verdict?.reason ?? failure?.message ?? "" });
         }

@@ -14,7 +14,7 @@ import { Broker } from "../ingest/nats.ts";
 import { readStream } from "../ingest/read-stream.ts";
 import { ManualClock } from "../lib/clock.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
-import { DAY_MS, formatTime } from "../lib/time.ts";
+import { DAY_MS, formatTime, HOUR_MS } from "../lib/time.ts";
 import { artifactDigest, compileArtifact } from "../models/compiled.ts";
 import { replayDataset } from "./dataset.ts";
 import { elasticityFamily } from "./elasticity/elasticity-family.ts";
@@ -162,11 +162,22 @@ test("a stopped run stays, and the role goes on with its own at the stage that i
 
   const end = new AbortController();
   const clock = { now_ms: () => START_MS + 511 * DAY_MS, sleep: () => Promise.resolve(end.abort()) };
-  await runTrainRole({ broker, runs_dir, logger: silentLogger, clock, interval_ms: 1000, seed: 99, code_version: "test", signal: end.signal });
+  await runTrainRole({ broker, runs_dir, logger: silentLogger, clock, interval_ms: 2 * DAY_MS, seed: 99, code_version: "test", signal: end.signal });
   const resumed = localRuns(runs_dir).find(({ run }) => run.run_id === run_id)!.run;
   expect(resumed).toMatchObject({ status: "completed", attempts: 2, seed: 7, artifact: { digest: champion.digest } });
   await expect(train({ resume: run_id })).rejects.toMatchObject({ code: "run_ended" });
   await expect(train({ resume: "nothing" })).rejects.toMatchObject({ code: "unknown_run" });
+});
+
+test("a run that was interrupted too long ago is given up for one on the events of now", { timeout: 60_000 }, async () => {
+  const stop = new AbortController();
+  await expect(train({ trigger: "schedule", signal: stop.signal, clock: new ManualClock(START_MS + 520 * DAY_MS), onProgress: () => stop.abort() })).rejects.toMatchObject({ code: "training_aborted" });
+  const end = new AbortController();
+  const clock = { now_ms: () => START_MS + 521 * DAY_MS, sleep: () => Promise.resolve(end.abort()) };
+  await runTrainRole({ broker, runs_dir, logger: silentLogger, clock, interval_ms: HOUR_MS, seed: 7, code_version: "test", signal: end.signal });
+  const [next, before] = localRuns(runs_dir).map(({ run }) => run);
+  expect(before).toMatchObject({ status: "failed", trigger: "schedule", failure: { stage: "data", code: "superseded" } });
+  expect(next).toMatchObject({ status: "completed", trigger: "schedule", attempts: 1 });
 });
 
 test("a run whose worker dies changes nothing, and goes on with another", { timeout: 60_000 }, async () => {
@@ -230,6 +241,13 @@ test("pin, roll back and promote by hand: CONTROL names only what loads, and its
   await expect(rollBack(registry, eight.artifact!.version, by(false))).rejects.toMatchObject({ code: "corrupt_artifact" });
   expect(await expectLoadable()).toBe(champion.digest);
   await pin(registry, by(false));
+
+  // The broker starts anew: what CONTROL holds gives the same champion, and it loads.
+  await broker.close();
+  await server.stop();
+  server = await startEmbeddedBroker({ data_dir: folder, logger: silentLogger });
+  broker = await Broker.connect({ url: server.url, name: "training-test" });
+  expect(await expectLoadable()).toBe(champion.digest);
 });
 
 test("an imported artifact is judged on this platform's held-out weeks, and one that was fitted to them may not serve", { timeout: 60_000 }, async () => {

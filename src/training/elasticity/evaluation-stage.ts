@@ -8,7 +8,7 @@ import { HeldOut } from "../evaluation.ts";
 import { readJson, writeJson } from "../json-files.ts";
 import type { Stage, StageContext } from "../pipeline/stage.ts";
 import { decide } from "../promotion.ts";
-import { ModelRegistry } from "../registry.ts";
+import { ModelRegistry, type PromotionNote } from "../registry.ts";
 import { elasticityArtifact, FAMILY } from "./artifact.ts";
 import { baselines } from "./baselines.ts";
 import { artifactCandidate, barred, candidateRecord, contend } from "./candidates.ts";
@@ -53,6 +53,12 @@ export function selectChallenger(data: TrainingDataset, preparation: Preparation
   };
 }
 
+/** What CONTROL keeps of the run. Of an imported model it knows neither when nor in what time it was trained. */
+function noteOf({ run_id, trigger, started_at }: StageContext["run"], candidates: readonly CandidateRecord[]): Omit<PromotionNote, "time" | "reason"> {
+  if (trigger === "import") return { run_id };
+  return { run_id, trained_at: started_at, training_seconds: Object.fromEntries(candidates.map(({ name, seconds }) => [name, seconds])) };
+}
+
 /** Stores the challenger's artifact and lets it serve if it beats what there is. */
 async function judge(challenger: Challenger, { data, preparation, understanding }: Before, { run, broker, clock, logger, progress }: StageContext): Promise<Evaluation> {
   const { test } = preparation;
@@ -76,7 +82,7 @@ async function judge(challenger: Challenger, { data, preparation, understanding 
       naive: baselines(data.rows, data.validation_end, data.at_ms.length).map((baseline) => ({ name: baseline.name, kind: "naive", losses: test.losses(baseline.rate) })),
       lossesOf: losses,
       barred: challenger.barred,
-      note: { run_id: run.run_id, trained_at: run.started_at, training_seconds: Object.fromEntries(candidates.map((candidate) => [candidate.name, candidate.seconds])) },
+      note: noteOf(run, candidates),
     },
     clock,
     logger,

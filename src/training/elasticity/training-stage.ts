@@ -18,6 +18,8 @@ export interface FitOptions {
   readonly pool: Pick<TrainingPool, "fit" | "fold" | "threads">;
   readonly seed: number;
   readonly onProgress?: OnProgress | undefined;
+  /** Told each learner's seconds. */
+  readonly tell?: ((figures: Readonly<Record<string, number>>) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -29,12 +31,14 @@ function jitterRows(rows: readonly CourseRow[]): Parameters<typeof estimateElast
 }
 
 /** Fits every learner, once forward in time and once a fold of courses, all side by side. */
-async function fitLearners({ learning, folds, courses }: Preparation, { pool, seed, signal, onProgress = () => undefined }: FitOptions): Promise<FittedCandidate[]> {
+async function fitLearners({ learning, folds, courses }: Preparation, { pool, seed, signal, onProgress = () => undefined, tell = () => undefined }: FitOptions): Promise<FittedCandidate[]> {
   const means = new Map(learnerNames.map((name) => [name, new Float64Array(courses.y.length)]));
   const fits = new Map<LearnerName, FitResult>();
   const tasks = [
     ...fitOrder.map((learner) => async (): Promise<void> => {
-      fits.set(learner, await pool.fit({ kind: "fit", learner, data: learning, feature_names: elasticityFeatureNames, seed }, signal));
+      const fit = await pool.fit({ kind: "fit", learner, data: learning, feature_names: elasticityFeatureNames, seed }, signal);
+      fits.set(learner, fit);
+      tell({ [`${learner}.seconds`]: fit.seconds });
     }),
     ...fitOrder.flatMap((learner) =>
       folds.map(({ data, held_out, rows }) => async (): Promise<void> => {
@@ -68,7 +72,7 @@ export async function train(rows: readonly CourseRow[], preparation: Preparation
 
 export function trainingStage(candidates?: Candidates): Stage<Pick<ElasticityOutputs, "data" | "preparation">, Training> {
   return {
-    run: ({ data, preparation }, { run, pool, progress, signal }) => train(data.rows, preparation, { pool, seed: run.seed, onProgress: progress, signal }, candidates),
+    run: ({ data, preparation }, { run, pool, progress, tell, signal }) => train(data.rows, preparation, { pool, seed: run.seed, onProgress: progress, tell, signal }, candidates),
     save: (training, directory) => writeJson(directory, FILE, training),
     load: (directory) => readJson<Training>(directory, FILE),
     detail({ candidates: found, elasticity: { global } }) {

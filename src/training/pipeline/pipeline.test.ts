@@ -184,6 +184,13 @@ describe("a pipeline", () => {
     expect(ran).toEqual([]);
   });
 
+  test.each(["broker_unreachable", "training_deadline", "training_queue_full", "training_pool_failed"])("that meets %s is not over either", async (code) => {
+    const fail = throwOnce(code);
+    await expect(runPipeline(family([], (name) => (name === "training" ? fail() : undefined)), options())).rejects.toMatchObject({ code });
+    expect(localRuns(runs_dir)).toMatchObject([{ active: false, run: { status: "running", failure: null } }]);
+    expect(broker.objects.size).toBe(0);
+  });
+
   test("stops between two stages when it is told to", async () => {
     const stop = new AbortController();
     const ran: string[] = [];

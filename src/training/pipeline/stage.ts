@@ -23,7 +23,7 @@ interface Earlier {
 
 /** What a stage works with, beside the outputs of those before it. */
 export interface StageContext {
-  readonly run: Pick<TrainingRun, "run_id" | "family" | "seed" | "code_version" | "started_at">;
+  readonly run: Pick<TrainingRun, "run_id" | "family" | "trigger" | "seed" | "code_version" | "started_at">;
   readonly range: StreamRange;
   readonly broker: Broker;
   /** EVENTS, from its beginning. */
