@@ -32,7 +32,7 @@ export function timeOrder(at_ms: readonly number[], window_ms: number, blocks: r
  * Share of the validation rows' deviance that a column alone explains: rates by quantile of the column, fitted to the training rows. A feature that holds its own
  * label explains nearly all of it.
  */
-export function singleFeatureShare(data: UnbinnedRows, column: number): number {
+function singleFeatureShare(data: UnbinnedRows, column: number): number {
   const { values, columns, y, exposure, train_rows, rows } = data;
   const edges = quantileEdges(Float64Array.from({ length: train_rows }, (_, row) => values[row * columns + column]!), BINS);
   const counted = new Float64Array(edges.length - 1);

@@ -7,7 +7,7 @@ import { GAP_MS, PERIOD_MS, type TrainingDataset } from "../dataset.ts";
 
 export const FAMILY = "elasticity";
 
-export type ArtifactParts = Pick<Artifact, "champion" | "model" | "candidates" | "elasticity" | "level_sd" | "dispersion">;
+type ArtifactParts = Pick<Artifact, "champion" | "model" | "candidates" | "elasticity" | "level_sd" | "dispersion">;
 
 /**
  * The artifact of a run, all that serving needs. Its bytes depend on events, seed, code and tensor backend alone, and so does its version: the last moment that its

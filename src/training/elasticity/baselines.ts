@@ -6,7 +6,7 @@ const WEEKS_PER_YEAR = 52;
 /** Exposures' worth of the category's rate that a course's own is shrunk with: few course-weeks sell at all. */
 const PRIOR_EXPOSURES = 20;
 
-export interface Baseline {
+interface Baseline {
   readonly name: string;
   readonly rate: RowRate;
 }

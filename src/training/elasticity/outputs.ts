@@ -37,14 +37,6 @@ export interface Training {
   readonly causal_s: number;
 }
 
-/** The candidates before the judgement of the challenger. */
-export interface Judged {
-  readonly candidates: readonly CandidateRecord[];
-  readonly artifact: Artifact;
-  /** Of the artifact. */
-  readonly bytes: Uint8Array;
-}
-
 export interface Evaluation {
   readonly candidates: CandidateRecord[];
   readonly artifact: NonNullable<TrainingRun["artifact"]>;
