@@ -36,7 +36,7 @@ export class IngestMetrics {
     this.#counter("tidemark_ingest_promotions_refused_total", "Promotions of CONTROL left out because they say nothing that could be served", (progress) => progress.promotions_refused);
     this.#counter("tidemark_ingest_dead_letters_dropped_total", "Refused messages that the dead-letter stream had no room for", (progress) => progress.dead_letters_dropped);
     this.#labelled("tidemark_ingest_refused_total", "Messages of EVENTS refused, by reason", "reason", (progress) => progress.dead_letters_by_reason);
-    this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.lateByState()));
+    this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.late_by_state));
     this.#gauge("tidemark_ingest_sequence", "Sequence of EVENTS that is folded", (progress) => progress.sequence);
     this.#gauge("tidemark_ingest_lag_events", "Messages of EVENTS stored but not folded, as last seen", (progress) => progress.lag);
     this.#gauge("tidemark_ingest_lag_seconds", "Age of the last message folded while there are more; 0 when there are none", ({ lag, time_ms }) =>
