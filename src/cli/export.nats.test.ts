@@ -102,6 +102,18 @@ test("what is asked wrongly is answered with what is allowed", async () => {
   expect((await readTable("csv", path, "teachers", exportColumns("teachers"))).length).toBe(20);
 });
 
+test("without room it says so, and leaves nothing", async () => {
+  // A limit for files, as little as a full disk leaves: 100 or 200 KB, by the shell.
+  const limited = ["-c", 'ulimit -f 200 && exec "$0" "$@"', process.execPath, MAIN, "export", "--all", "--out", join(out, "all")];
+  const child = spawn("sh", limited, { env: environment, stdio: ["ignore", "ignore", "pipe"] });
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  expect(err).toMatch(/^the tables could not be written: .*disk.*\n$/);
+  expect(code).toBe(1);
+  expect(readdirSync(out)).toEqual([]);
+});
+
 async function interrupted(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly err: string }> {
   const child: ChildProcess = spawn(process.execPath, [MAIN, "export", "--all", "--format", "sqlite", "--out", join(out, "platform.sqlite")], { env: environment, stdio: ["ignore", "ignore", "pipe"] });
   let err = "";
