@@ -11,6 +11,7 @@ import { promoteModel } from "../src/ingest/control.ts";
 import { startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
+import { TidemarkError } from "../src/lib/errors.ts";
 import { silentLogger } from "../src/lib/log.ts";
 import { publishHistory } from "../src/simulator/publish-history.ts";
 import { promotedModel } from "../src/training/champion.ts";
@@ -121,7 +122,9 @@ function measure(scale: number, champion: Champion, quick: boolean): Promise<Siz
     const simulated = await fold(broker, url, features, [scale, "simulated", events, mode]);
     const uniform = await fold(broker, url, features, [scale, "uniform", events / 2, mode]);
     const { learners, courses } = preloaded;
-    const reads = await runChild<{ record_p99_us: number; features_p99_us: number }>("read-latency", [features, String(learners), String(courses)], 120_000);
+    const reads = await runChild<{ record_p99_us: number; features_p99_us: number; missing: number }>("read-latency", [features, String(learners), String(courses)], 120_000);
+    // Nothing is found faster than what is not there.
+    if (reads.missing > 0) throw new TidemarkError("bench_scale", `${reads.missing} of the records that were read are not in the store`);
     return {
       scale,
       learners,

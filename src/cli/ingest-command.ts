@@ -10,7 +10,7 @@ import { EventHistory } from "../ingest/event-history.ts";
 import { runIngest, type IngestProgress } from "../ingest/ingest.ts";
 import { IngestMetrics } from "../ingest/ingest-metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../ingest/metrics-server.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
@@ -19,9 +19,9 @@ import { Snapshots } from "../ingest/snapshots.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import { eventArchive, eventRetention } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { configuredPartition } from "./partition.ts";
 import type { Config } from "./settings.ts";
 
@@ -63,7 +63,8 @@ async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger
 }
 
 /** `tidemark ingest`: the one writer of this host's feature store. */
-export async function runIngestCommand({ read: { config }, signal }: CommandContext): Promise<number> {
+export async function runIngestCommand(context: CommandContext): Promise<number> {
+  const { read: { config }, signal } = context;
   const logger = createLogger("ingest", config.log_level);
   const partition = configuredPartition(config);
   const layout = partitionLayout(partition);
@@ -88,7 +89,7 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
     tell(progress);
   };
   const server = await serveMetrics(metrics, config.ingest_metrics_port, logger);
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-ingest", signal });
+  const broker = await connectBroker(context, "tidemark-ingest", (text) => logger.warn({}, text));
   const store = openLmdbStore(store_path, { readonly: false });
   metrics.watchStore(store);
   const archive = eventArchive(config);
