@@ -9,7 +9,8 @@ import type { IngestProgress } from "./ingest.ts";
 
 /** A commit waits for the disk: some milliseconds on a good one. */
 const COMMIT_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
-const BATCH_BUCKETS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+/** The last: a full batch, and what was asked for before it was full. */
+const BATCH_BUCKETS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 24_576];
 
 type ArchiveFigures = ArchiveKeeper["status"];
 
