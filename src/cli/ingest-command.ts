@@ -91,6 +91,7 @@ export async function runIngestCommand(context: CommandContext): Promise<number>
   const server = await serveMetrics(metrics, config.ingest_metrics_port, logger);
   const broker = await connectBroker(context, "tidemark-ingest", (text) => logger.warn({}, text));
   const store = openLmdbStore(store_path, { readonly: false });
+  metrics.watchBroker(broker);
   metrics.watchStore(store);
   const archive = eventArchive(config);
   const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, retention: eventRetention(config), lag: () => lag });

@@ -6,6 +6,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { ArchiveKeeper } from "./archive-keeper.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { IngestProgress } from "./ingest.ts";
+import type { Broker } from "./nats.ts";
 
 /** A commit waits for the disk: some milliseconds on a good one. */
 const COMMIT_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
@@ -57,6 +58,11 @@ export class IngestMetrics {
         ));
       },
     });
+  }
+
+  /** From now on also whether there is a broker: without one, the lag is what it was when there last was. */
+  watchBroker(broker: Pick<Broker, "connected">): void {
+    this.#sampled("tidemark_ingest_broker_connected", "1 while the broker is connected; at 0 the lag is that of before it was lost", () => (broker.connected ? 1 : 0));
   }
 
   /** From now on also how full the store's file is. Not to be asked for once the store is closed. */
