@@ -22,6 +22,11 @@ export function partitionLayout(partition: Partition | undefined): string {
   return partition === undefined || partition.count === 1 ? layoutIdentity : `${layoutIdentity}-${partition.index}of${partition.count}`;
 }
 
+/** Which share a store of this layout holds, of whichever version it is; empty for everything. */
+export function layoutShare(layout: string): string {
+  return /-\d+of\d+$/.exec(layout)?.[0] ?? "";
+}
+
 /** `1/4` is the second of four; undefined for anything that is no partition. */
 export function parsePartition(text: string): Partition | undefined {
   const [, index, count] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? [];

@@ -8,6 +8,7 @@ import { constants, createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
 import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
+import { layoutShare } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { ObjectEntry } from "./broker-message.ts";
 import type { Broker } from "./nats.ts";
@@ -131,12 +132,15 @@ export class Snapshots {
     }
   }
 
-  /** Removes the oldest of a layout beyond `kept`, and every one of other layouts as soon as there are `kept` of this one. */
+  /**
+   * Removes the oldest of a layout beyond `kept` and, as soon as there are `kept` of it, every one of another version's layout that holds the same
+   * share of the entities. Those of other partitions are theirs to remove.
+   */
   async prune(layout: string, kept: number): Promise<number> {
     const all = await this.list();
     const own = all.filter((snapshot) => snapshot.layout === layout);
     const old = own.slice(0, Math.max(0, own.length - kept));
-    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout) : [];
+    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout && layoutShare(snapshot.layout) === layoutShare(layout)) : [];
     for (const { name } of [...old, ...others]) await this.#broker.deleteObject(BUCKET_SNAPSHOTS, name);
     return old.length + others.length;
   }
