@@ -21,6 +21,7 @@ import { eventArchive, eventRetention } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { lockStores } from "./ingest-lock.ts";
 import { createLogger } from "./logger.ts";
 import { configuredPartition } from "./partition.ts";
 import type { Config } from "./settings.ts";
@@ -64,6 +65,16 @@ async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger
 
 /** `tidemark ingest`: the one writer of this host's feature store. */
 export async function runIngestCommand(context: CommandContext): Promise<number> {
+  const release = lockStores(context.read.config.data_dir);
+  try {
+    await ingest(context);
+  } finally {
+    release();
+  }
+  return EXIT_OK;
+}
+
+async function ingest(context: CommandContext): Promise<void> {
   const { read: { config }, signal } = context;
   const logger = createLogger("ingest", config.log_level);
   const partition = configuredPartition(config);
@@ -110,5 +121,4 @@ export async function runIngestCommand(context: CommandContext): Promise<number>
     await store.close();
     await broker.close();
   }
-  return EXIT_OK;
 }
