@@ -24,6 +24,7 @@ export class DeadLetters {
   #letters: DeadLetter[] = [];
   #bytes = 0;
   #dropping = false;
+  #held_up = false;
   /** Refused so far by reason, in all, and those of them that DLQ had no room for. */
   readonly by_reason = new Map<DeadLetterReason, number>();
   count = 0;
@@ -70,16 +71,24 @@ export class DeadLetters {
       try {
         await this.#broker.publish(deadLetterSubject(letter.stream, letter.sequence), bytes, { deadline_ms: RETRY_MS });
         this.#dropping = false;
+        this.#held_up = false;
         return true;
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code === "broker_closed") return false;
         // The subject is taken: another replica, or this one before a crash, has stored the same letter.
         if (error.message.includes(SUBJECT_TAKEN)) return true;
         if (error.code !== "broker_unreachable") return this.#drop(letter, error);
+        this.#sayHeldUp(letter, error);
         await this.#clock.sleep(RETRY_MS);
       }
     } while (!signal.aborted);
     return false;
+  }
+
+  /** Once for each time: the broker may be away, or the dead-letter stream be missing, and until then nothing is folded. */
+  #sayHeldUp({ stream, sequence }: DeadLetter, error: TidemarkError): void {
+    if (!this.#held_up) this.#logger.warn({ stream, sequence, error: error.message }, "dead letters cannot be stored yet: the fold waits for it");
+    this.#held_up = true;
   }
 
   // One bad message must not stop the stream, not even when DLQ is full. The message itself stays in its own stream.
