@@ -4,7 +4,7 @@ import { TidemarkError } from "../lib/errors.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import { EXIT_PERMANENT } from "./exit-codes.ts";
 import { processStarted } from "./process-identity.ts";
-import type { ProcessIdentity } from "./start-lock.ts";
+import type { ProcessIdentity } from "./process-identity.ts";
 
 export interface ChildSpec {
   readonly role: string;
