@@ -182,24 +182,6 @@ test("one that is damaged, cut off or of another stream is refused, and leaves n
   }
 });
 
-test("of one partition are pruned without those of another, and an older version's go with the same partition's", async () => {
-  const [name, { metadata }] = await snapshots.find(layoutIdentity).then(async (found) => [found.name, (await broker.listObjects(BUCKET_SNAPSHOTS)).find((entry) => entry.name === found.name)!] as const);
-  const layouts = { older: "2-0123abcd", olderShare: "2-0123abcd-0of2", share: partitionLayout({ index: 0, count: 2 }), sibling: partitionLayout({ index: 1, count: 2 }), quarter: partitionLayout({ index: 0, count: 4 }) };
-  for (const [what, layout] of Object.entries(layouts)) {
-    await broker.putObjectStream(BUCKET_SNAPSHOTS, `prune-${what}`, { ...metadata, layout }, (async function* () {
-      yield Uint8Array.of(1);
-    })());
-  }
-  const left = async (): Promise<string[]> => (await snapshots.list()).map((snapshot) => snapshot.name).filter((kept) => kept.startsWith("prune-")).sort();
-  expect(await snapshots.prune(layouts.share, 2)).toBe(0);
-  expect(await snapshots.prune(layouts.share, 1)).toBe(1);
-  expect(await left()).toEqual(["prune-older", "prune-quarter", "prune-share", "prune-sibling"]);
-  expect(await snapshots.prune(layoutIdentity, 1)).toBeGreaterThanOrEqual(1);
-  expect(await left()).toEqual(["prune-quarter", "prune-share", "prune-sibling"]);
-  for (const kept of await left()) await broker.deleteObject(BUCKET_SNAPSHOTS, kept);
-  expect((await snapshots.find(layoutIdentity)).name).toBe(name);
-});
-
 test("is taken when one is due, and not before", { timeout: 60_000 }, async () => {
   const store_path = new StoreDirectory(join(directory, "second", "features")).prepare(layoutIdentity).path;
   let now_ms = Date.now() + 2 * HOUR_MS;
