@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { TrainingReport } from "../contracts/training-run.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { artifactDigest, type CompiledModel, compileArtifact } from "../models/compiled.ts";
@@ -15,15 +15,15 @@ import { type ByHand, pin, promoteByHand, rollBack } from "../training/registry-
 import { candidateLines, headline } from "../training/report/report-text.ts";
 import { number, textTable } from "../training/report/text-table.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { runTraining } from "./training-session.ts";
 import { writeOutput } from "./write-output.ts";
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
-async function withRegistry<T>({ read: { config }, signal }: CommandContext, work: (registry: ModelRegistry<CompiledModel>, broker: Broker) => Promise<T>): Promise<T> {
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-model", signal });
+async function withRegistry<T>(context: CommandContext, work: (registry: ModelRegistry<CompiledModel>, broker: Broker) => Promise<T>): Promise<T> {
+  const broker = await connectBroker(context, "tidemark-model");
   try {
     return await work(elasticityRegistry(broker), broker);
   } finally {

@@ -1,5 +1,4 @@
 import type { TrainingRun } from "../contracts/training-run.ts";
-import { Broker } from "../ingest/nats.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { localRuns } from "../training/pipeline/run-directory.ts";
 import { RunStore } from "../training/pipeline/run-store.ts";
@@ -7,8 +6,8 @@ import { reportFormats } from "../training/report/report-files.ts";
 import { candidateLines, checkLines, headline, stageLines } from "../training/report/report-text.ts";
 import { number, textTable } from "../training/report/text-table.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { oneOf } from "./one-of-option.ts";
 import { writeOutput } from "./write-output.ts";
 import { exitCodeOfRun, runsDirectory, runTraining } from "./training-session.ts";
@@ -43,8 +42,9 @@ interface Runs {
   one(run_id: string | undefined): Promise<TrainingRun>;
 }
 
-async function withRuns<T>({ read: { config }, signal }: CommandContext, work: (runs: Runs) => Promise<T>): Promise<T> {
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-pipeline", signal });
+async function withRuns<T>(context: CommandContext, work: (runs: Runs) => Promise<T>): Promise<T> {
+  const { config } = context.read;
+  const broker = await connectBroker(context, "tidemark-pipeline");
   const store = new RunStore(broker);
   const all: Runs["all"] = async () => {
     const stored = await store.list();

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { claimLock, isAlive, ownIdentity, processSchema, type ProcessIdentity } from "../ingest/process-lock.ts";
 import { TidemarkError } from "../lib/errors.ts";
+import { isAlive, ownIdentity, type ProcessIdentity, processSchema } from "../ingest/process-identity.ts";
+import { readLock, takeLock } from "../ingest/process-lock.ts";
 
 /** What a `tidemark start` says about itself in its data directory. */
 const runningSchema = processSchema.extend({
@@ -14,25 +15,9 @@ export type Running = z.infer<typeof runningSchema>;
 
 const FILE = "start.lock";
 
-function parse(text: string): Running | undefined {
-  try {
-    return runningSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
-
-function read(path: string): Running | undefined {
-  try {
-    return parse(readFileSync(path, "utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
 /** The `tidemark start` that runs on this data directory now, if one does. */
 export function readRunning(data_dir: string): Running | undefined {
-  const running = read(join(data_dir, FILE));
+  const running = readLock(join(data_dir, FILE), runningSchema);
   return running !== undefined && isAlive(running) ? running : undefined;
 }
 
@@ -51,12 +36,11 @@ export class StartLock {
 
   /** Throws `already_running` when another living process holds it. */
   static acquire(data_dir: string): StartLock {
-    mkdirSync(data_dir, { recursive: true });
     const path = join(data_dir, FILE);
     const own: Running = { ...ownIdentity(), children: [] };
-    const refuse = (pid: number): TidemarkError => new TidemarkError("already_running", `tidemark start already runs on ${data_dir} (process ${pid}); stop it, or use another --data-dir`);
-    const abandoned = claimLock(path, own, refuse);
-    return new StartLock(path, own, abandoned.flatMap((text) => parse(text)?.children ?? []).filter(isAlive));
+    const held = ({ pid }: Running): TidemarkError => new TidemarkError("already_running", `tidemark start already runs on ${data_dir} (process ${pid}); stop it, or use another --data-dir`);
+    const ended = takeLock({ path, schema: runningSchema, held }, own);
+    return new StartLock(path, own, ended.flatMap(({ children }) => children).filter(isAlive));
   }
 
   /**

@@ -12,7 +12,7 @@ import { Broker } from "../ingest/nats.ts";
 import { must } from "../lib/assert.ts";
 import { formatTime } from "../lib/time.ts";
 import { processStarted } from "../ingest/process-identity.ts";
-import type { ProcessIdentity } from "../ingest/process-lock.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
 import { readRunning, type Running } from "./start-lock.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");

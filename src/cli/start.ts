@@ -9,8 +9,8 @@ import { EXIT_OK } from "./exit-codes.ts";
 import { PlatformStart, StopRequested } from "./platform-start.ts";
 import { checkPort } from "./port-check.ts";
 import { processStarted } from "../ingest/process-identity.ts";
-import type { ProcessIdentity } from "../ingest/process-lock.ts";
 import { createProgress } from "./progress.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
 import { StartLock } from "./start-lock.ts";
 
 /** Roles of a killed supervisor end within five seconds; then they are helped. */

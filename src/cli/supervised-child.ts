@@ -4,7 +4,7 @@ import { TidemarkError } from "../lib/errors.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import { EXIT_PERMANENT } from "./exit-codes.ts";
 import { processStarted } from "../ingest/process-identity.ts";
-import type { ProcessIdentity } from "../ingest/process-lock.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
 
 export interface ChildSpec {
   readonly role: string;

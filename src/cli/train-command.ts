@@ -1,14 +1,13 @@
 import { EventHistory } from "../ingest/event-history.ts";
-import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { HOUR_MS } from "../lib/time.ts";
 import { giveWay } from "../training/low-priority.ts";
 import { runTrainRole } from "../training/train-role.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { runPipelineOnce } from "./pipeline-command.ts";
 import { runsDirectory } from "./training-session.ts";
 import { programVersion } from "./version.ts";
@@ -19,14 +18,15 @@ export async function runTrainCommand(context: CommandContext): Promise<number> 
   const { config } = context.read;
   if (options["role"] !== true) return runPipelineOnce(context);
   giveWay();
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-train", signal });
+  const logger = createLogger("train", config.log_level);
+  const broker = await connectBroker(context, "tidemark-train", (text) => logger.warn({}, text));
   const archive = eventArchive(config);
   try {
     await runTrainRole({
       broker,
       events: archive && new EventHistory(broker, archive),
       runs_dir: runsDirectory(config),
-      logger: createLogger("train", config.log_level),
+      logger,
       clock: systemClock,
       interval_ms: config.train_interval_hours * HOUR_MS,
       seed: config.seed,

@@ -2,7 +2,6 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { TrainingReport } from "../contracts/training-run.ts";
 import { EventHistory } from "../ingest/event-history.ts";
-import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import { MINUTE_MS } from "../lib/time.ts";
@@ -14,9 +13,9 @@ import type { Family } from "../training/pipeline/stage.ts";
 import { createTrainingPool } from "../training/pool.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { createProgress } from "./progress.ts";
 import type { Config } from "./settings.ts";
 import { programVersion } from "./version.ts";
@@ -34,12 +33,13 @@ export interface Session {
 }
 
 /** One training run with its progress on standard error. */
-export async function runTraining({ read: { config, sources }, signal }: CommandContext, { family = elasticityFamily, trigger, resume }: Session): Promise<TrainingReport> {
+export async function runTraining(context: CommandContext, { family = elasticityFamily, trigger, resume }: Session): Promise<TrainingReport> {
+  const { read: { config, sources }, signal } = context;
   giveWay();
   // Beside the bars only what is worth a look, unless asked for more.
   const logger = createLogger("train", sources.log_level === "default" ? "warn" : config.log_level, process.stderr);
   const backend = config.tf_backend === "auto" ? undefined : config.tf_backend;
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-train", signal });
+  const broker = await connectBroker(context, "tidemark-train");
   const archive = eventArchive(config);
   const phase = createProgress(process.stderr, systemClock).phase("training");
   try {

@@ -50,6 +50,8 @@ export interface ConnectOptions {
   readonly name: string;
   /** Gives up waiting for the first connection; without it `connect` waits until there is a broker. */
   readonly signal?: AbortSignal;
+  /** Called once, when there is no broker at first. */
+  readonly onWaiting?: () => void;
 }
 
 /** A connection to JetStream. It reconnects for ever by itself until it is closed. */
@@ -83,6 +85,7 @@ export class Broker {
         return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }));
       } catch (error) {
         if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
+        if (wait_ms === RETRY_MIN_MS) options.onWaiting?.();
         await systemClock.sleep(wait_ms);
       }
     }

@@ -1,90 +1,65 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { z } from "zod";
-import { TidemarkError } from "../lib/errors.ts";
-import { processStarted } from "./process-identity.ts";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { z } from "zod";
+import type { TidemarkError } from "../lib/errors.ts";
+import { isAlive, type ProcessIdentity } from "./process-identity.ts";
 
-export const processSchema = z.object({
-  pid: z.int().positive(),
-  /** Tells the process from a later one with the same pid. */
-  started: z.string(),
-});
-export type ProcessIdentity = z.infer<typeof processSchema>;
-
-export function isAlive({ pid, started }: ProcessIdentity): boolean {
-  return processStarted(pid) === started;
+/** A lock file: it says which process holds it, and is nobody's once that has ended, however it did. */
+export interface ProcessLock<Holder extends ProcessIdentity> {
+  readonly path: string;
+  readonly schema: z.ZodType<Holder>;
+  readonly held: (holder: Holder) => TidemarkError;
 }
 
-export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, started: processStarted(process.pid) ?? "" };
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
-function read(path: string): string | undefined {
+/** What a lock file says; undefined where there is none, or none that can be read. */
+export function readLock<Holder>(path: string, schema: z.ZodType<Holder>): Holder | undefined {
   try {
-    return readFileSync(path, "utf8");
+    return schema.safeParse(JSON.parse(readFileSync(path, "utf8"))).data;
   } catch {
     return undefined;
   }
 }
 
-/** Whoever holds a lock of this text and lives. */
-function holderOf(text: string | undefined): ProcessIdentity | undefined {
-  try {
-    const holder = processSchema.parse(JSON.parse(text ?? ""));
-    return isAlive(holder) ? holder : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether a living process holds the lock. */
-export function isLocked(path: string): boolean {
-  return holderOf(read(path)) !== undefined;
-}
-
-/**
- * Makes this process the only one that holds a lock file, whose content says who it is, and may say more. Locks whose process is gone are taken over; returns what they said. Throws
- * what `refuse` gives while a living process, be it this one, holds it.
- */
-export function claimLock(path: string, own: ProcessIdentity, refuse: (pid: number) => TidemarkError): string[] {
-  const draft = `${path}.${process.pid}`;
-  const abandoned: string[] = [];
+/** Takes the lock, or throws what `held` says when a living process has it. Returns the holders that ended without letting it go. */
+export function takeLock<Holder extends ProcessIdentity>(lock: ProcessLock<Holder>, own: Holder): readonly Holder[] {
+  mkdirSync(dirname(lock.path), { recursive: true });
+  const draft = `${lock.path}.${process.pid}`;
+  const ended: Holder[] = [];
   writeFileSync(draft, JSON.stringify(own));
   try {
     for (;;) {
       try {
-        // A link appears whole or not at all, so nobody reads a lock without its holder.
-        linkSync(draft, path);
-        return abandoned;
+        // A link appears whole or not at all, so nobody reads a lock without its pid.
+        linkSync(draft, lock.path);
+        return ended;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if (codeOf(error) !== "EEXIST") throw error;
       }
-      const holder = holderOf(read(path));
-      if (holder !== undefined) throw refuse(holder.pid);
-      abandoned.push(...takeAway(path));
+      ended.push(...takeAway(lock));
     }
   } finally {
     rmSync(draft, { force: true });
   }
 }
 
-/** Removes a lock that nobody living holds; what it said. */
-function takeAway(path: string): string[] {
-  const moved = `${path}.${process.pid}.abandoned`;
+/** Removes a lock that nobody living holds; returns who held it. */
+function takeAway<Holder extends ProcessIdentity>({ path, schema, held }: ProcessLock<Holder>): readonly Holder[] {
+  const holder = readLock(path, schema);
+  if (holder !== undefined && isAlive(holder)) throw held(holder);
+  const abandoned = `${path}.${process.pid}.abandoned`;
   try {
-    renameSync(path, moved);
+    renameSync(path, abandoned);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if (codeOf(error) === "ENOENT") return [];
     throw error;
   }
-  const text = read(moved);
-  // Between looking and moving, another may have taken it over: then this moved a good lock and puts it back.
-  if (holderOf(text) !== undefined) linkSync(moved, path);
-  rmSync(moved, { force: true });
-  return text === undefined ? [] : [text];
-}
-
-/** A lock that says nothing but who holds it; returns the way to let go of it. Throws TidemarkError `locked`. */
-export function acquireLock(path: string): () => void {
-  claimLock(path, ownIdentity(), (pid) => new TidemarkError("locked", `process ${pid} works on it`));
-  return () => rmSync(path, { force: true });
+  // Between looking and moving, another process may have taken it over: then this moved a good lock and puts it back.
+  const moved = readLock(abandoned, schema);
+  if (moved !== undefined && isAlive(moved)) linkSync(abandoned, path);
+  rmSync(abandoned, { force: true });
+  return moved === undefined ? [] : [moved];
 }

@@ -81,22 +81,14 @@ export class StreamFold {
   sequence = 0;
   time_ms = 0;
   lag = 0;
+  /** Refused messages among those committed, the same by reason, and those of them that the dead-letter stream had no room for. */
+  dead_letters = 0;
+  dead_letters_by_reason: ReadonlyMap<DeadLetterReason, number> = new Map();
+  dead_letters_dropped = 0;
 
   constructor(options: StreamFoldOptions) {
     this.#options = options;
     this.#letters = new DeadLetters(options.broker, options.stream, options.logger, options.clock);
-  }
-
-  get dead_letters(): number {
-    return this.#letters.count;
-  }
-
-  get dead_letters_by_reason(): ReadonlyMap<DeadLetterReason, number> {
-    return this.#letters.by_reason;
-  }
-
-  get dead_letters_dropped(): number {
-    return this.#letters.dropped;
   }
 
   /** Returns after `signal` once everything folded is committed; rejects when the stream cannot be folded further. */
@@ -227,6 +219,8 @@ export class StreamFold {
     const sequence = this.#sequence;
     const time_ms = this.#time_ms;
     const lag = this.#pending;
+    const { count, dropped } = this.#letters;
+    const by_reason = count === this.dead_letters ? this.dead_letters_by_reason : new Map(this.#letters.by_reason);
     this.#uncommitted = 0;
     await this.#options.commit({ stream_created: this.#created, sequence, message_hash: hexHash(this.#payload.bytes) });
     this.#committing = undefined;
@@ -237,6 +231,9 @@ export class StreamFold {
     this.sequence = sequence;
     this.time_ms = time_ms;
     this.lag = lag;
+    this.dead_letters = count;
+    this.dead_letters_by_reason = by_reason;
+    this.dead_letters_dropped = dropped;
     this.#options.onCommit(this);
     if (this.#due) {
       this.#due = false;

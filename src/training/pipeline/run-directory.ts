@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { stageNames, trainingRunSchema, type StageName, type TrainingRun } from "../../contracts/training-run.ts";
 import { syncDirectory } from "../../features/store-directory.ts";
-import { acquireLock, isLocked } from "../../ingest/process-lock.ts";
+import { isAlive, ownIdentity, type ProcessIdentity, processSchema } from "../../ingest/process-identity.ts";
+import { readLock, takeLock } from "../../ingest/process-lock.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
 
 const RECORD = "run.json";
@@ -32,6 +33,19 @@ function syncFile(path: string): void {
   }
 }
 
+/** Whether a living process works on the run of a directory. */
+function isActive(path: string): boolean {
+  const holder = readLock(join(path, LOCK), processSchema);
+  return holder !== undefined && isAlive(holder);
+}
+
+/** Makes this process the one that works on a run. Throws TidemarkError `run_in_progress`. */
+function claim(path: string, run_id: string): () => void {
+  const held = ({ pid }: ProcessIdentity): TidemarkError => new TidemarkError("run_in_progress", `process ${pid} works on the run ${run_id} already`);
+  takeLock({ path: join(path, LOCK), schema: processSchema, held }, ownIdentity());
+  return () => rmSync(join(path, LOCK), { force: true });
+}
+
 /**
  * A run on disk: its record, and what each stage put out, in a directory of its own that has its name once it is whole. One process at a time works on it.
  */
@@ -48,7 +62,7 @@ export class RunDirectory {
     const path = join(runs_dir, run.run_id);
     mkdirSync(runs_dir, { recursive: true });
     mkdirSync(path);
-    const directory = new RunDirectory(path, acquireLock(join(path, LOCK)));
+    const directory = new RunDirectory(path, claim(path, run.run_id));
     directory.write(run);
     syncDirectory(runs_dir);
     return directory;
@@ -59,12 +73,7 @@ export class RunDirectory {
     const path = join(runs_dir, run_id);
     // Looked for first: no lock is left where there is no run.
     if (readRun(path) === undefined) throw new TidemarkError("unknown_run", `there is no run ${run_id} in ${runs_dir}: \`tidemark pipeline list\` shows what there is`);
-    let release: () => void;
-    try {
-      release = acquireLock(join(path, LOCK));
-    } catch (error) {
-      throw error instanceof TidemarkError ? new TidemarkError("run_in_progress", `the run ${run_id} goes on already: ${errorMessage(error)}`, { cause: error }) : error;
-    }
+    const release = claim(path, run_id);
     const run = readRun(path);
     if (run !== undefined) return { directory: new RunDirectory(path, release), run };
     release();
@@ -140,7 +149,7 @@ export function localRuns(runs_dir: string): LocalRun[] {
   return names(runs_dir)
     .flatMap((name) => {
       const run = readRun(join(runs_dir, name));
-      return run === undefined ? [] : [{ run, active: isLocked(join(runs_dir, name, LOCK)) }];
+      return run === undefined ? [] : [{ run, active: isActive(join(runs_dir, name)) }];
     })
     .sort((a, b) => (a.run.started_at < b.run.started_at ? 1 : a.run.started_at > b.run.started_at ? -1 : a.run.run_id < b.run.run_id ? 1 : -1));
 }
@@ -150,10 +159,9 @@ export function pruneRuns(runs_dir: string, kept: number, named?: string): void 
   const runs = localRuns(runs_dir);
   const stay = new Set(runs.filter(({ run, active }, i) => i < kept || active || run.run_id === named).map(({ run }) => run.run_id));
   for (const name of names(runs_dir)) {
-    const lock = join(runs_dir, name, LOCK);
     // Without a record or a lock it is one that is just being created.
-    const begun = existsSync(join(runs_dir, name, RECORD)) || existsSync(lock);
-    if (begun && !stay.has(name) && !isLocked(lock)) rmSync(join(runs_dir, name), { recursive: true, force: true });
+    const begun = [RECORD, LOCK].some((file) => existsSync(join(runs_dir, name, file)));
+    if (begun && !stay.has(name) && !isActive(join(runs_dir, name))) rmSync(join(runs_dir, name), { recursive: true, force: true });
   }
 }
 
