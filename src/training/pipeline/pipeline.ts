@@ -190,7 +190,7 @@ class Execution<O extends Outputs> {
     const draft: TrainingReport = { ...ended, analysis };
     const seconds = (clock.now_ms() - started_ms) / 1000;
     const report: TrainingReport = { ...draft, stages: ended.failure?.stage === "report" ? ended.stages : this.#mark("report", { status: "done", seconds, detail: `${draft.checks.length} checks, ${draft.candidates.length} candidates` }) };
-    await new RunStore(broker).put(report, reportFiles(report));
+    await new RunStore(broker).put(report, await reportFiles(report));
     const { analysis: _, ...run } = report;
     this.#update(run);
     this.#signals.tell({ status, stage: report.failure?.stage ?? "report", step: "end", done: 1, total: 1 });
