@@ -113,7 +113,7 @@ summary{cursor:pointer;color:var(--muted)}
 `;
 
 const print = `
-@media print{body{max-width:none;padding:0;font-size:11pt}nav,.skip{display:none}figure,tr,.hero{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}.figures.small{grid-template-columns:repeat(3,1fr)}.figures.medium{grid-template-columns:repeat(2,1fr)}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+@media print{body{max-width:none;padding:0;font-size:11pt}nav,.skip{display:none}figure,tr,.hero{break-inside:avoid}h2,.legend,section>p{break-after:avoid}.scroll{overflow:visible}.figures.small{grid-template-columns:repeat(3,1fr)}.figures.medium{grid-template-columns:repeat(2,1fr)}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;
 
 export const styleSheet = colours + page + verdict + tables + charts + print;
