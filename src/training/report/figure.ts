@@ -37,7 +37,7 @@ ${figure({ title, ...options })}</section>
 }
 
 export interface LegendItem {
-  readonly swatch: "area" | "line" | "dot" | "hollow" | "diamond" | "dash" | "shade" | "shade-dark" | "dotted" | "band";
+  readonly swatch: "area" | "line" | "dot" | "hollow" | "diamond" | "shade" | "shade-dark" | "dotted" | "band";
   readonly colour: "blue" | "orange" | "green" | "muted" | "faint" | "warm" | "cool" | "ink";
   readonly text: Content;
 }

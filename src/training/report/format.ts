@@ -32,6 +32,11 @@ export function percent(share: number | null | undefined, decimals = 1): string 
   return share === null || share === undefined || !Number.isFinite(share) ? NONE : `${fixed(100 * share, decimals)}\u00A0%`;
 }
 
+/** For axes of shares: decimals only where they tell ticks apart. */
+export function percentTick(share: number): string {
+  return percent(share, share !== 0 && Math.abs(share) < 0.1 ? 1 : 0);
+}
+
 /** For axes: 12K, 3.4M. */
 export function short(value: number): string {
   const size = Math.abs(value);

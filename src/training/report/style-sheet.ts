@@ -103,7 +103,6 @@ summary{cursor:pointer;color:var(--muted)}
 .swatch.blue{color:var(--blue)}.swatch.orange{color:var(--orange)}.swatch.green{color:var(--green)}.swatch.ink{color:var(--ink)}
 .swatch.area{background:currentColor;opacity:.75}
 .swatch.line{height:0;border-top:3px solid currentColor}
-.swatch.dash{height:0;border-top:2px dashed currentColor}
 .swatch.dotted{height:0;border-top:3px dotted currentColor}
 .swatch.shade{background:currentColor;opacity:.18}.swatch.shade-dark{background:currentColor;opacity:.4}.swatch.faint{color:var(--faint)}.swatch.warm{color:var(--warm)}.swatch.cool{color:var(--cool)}
 .swatch.band{border-top:2px solid currentColor;position:relative;height:.7rem;background:color-mix(in srgb,currentColor 20%,transparent)}

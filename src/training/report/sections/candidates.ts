@@ -2,7 +2,7 @@ import type { CandidateRecord, TrainingReport } from "../../../contracts/trainin
 import { barChart } from "../charts/bar-chart.ts";
 import { blue, faint } from "../charts/look.ts";
 import { figure, figures, legend } from "../figure.ts";
-import { duration, figure as number, fixed, percent } from "../format.ts";
+import { duration, figure as number, fixed, percent, percentTick } from "../format.ts";
 import { type Content, html, type Html } from "../html.ts";
 import { metricLabel, metricLabels } from "../metrics.ts";
 import type { Section } from "../section.ts";
@@ -59,7 +59,7 @@ function skillFigure(candidates: readonly CandidateRecord[]): Html[] {
       title: "Skill, forward in time",
       unit: "share of the naive forecast's deviance that is saved, %",
       look: "Longer is better. Bars of one length say that the choice hardly matters.",
-      chart: barChart({ alt: `Skill by candidate: ${rows.map(({ label, text }) => `${label} ${text}`).join(", ")}`, axis: "skill, %", bars: rows, format: (share) => percent(share, Math.abs(share) < 0.1 && share !== 0 ? 1 : 0) }),
+      chart: barChart({ alt: `Skill by candidate: ${rows.map(({ label, text }) => `${label} ${text}`).join(", ")}`, axis: "skill, %", bars: rows, format: percentTick }),
     }),
   ];
 }

@@ -2,7 +2,7 @@ import type { Comparison } from "../../../contracts/training-run.ts";
 import { type Interval, intervalChart } from "../charts/interval-chart.ts";
 import { blue, orange } from "../charts/look.ts";
 import { figure, figures } from "../figure.ts";
-import { fixed, percent } from "../format.ts";
+import { fixed, percent, percentTick } from "../format.ts";
 import { html } from "../html.ts";
 import { metricLabel } from "../metrics.ts";
 import type { Section } from "../section.ts";
@@ -54,7 +54,7 @@ ${rows.length > 0 && figures("medium", [
       axis: `${loss.label} saved, %`,
       rows,
       references: [...new Set([0, ...comparisons.map(({ margin }) => margin)])],
-      format: (share) => percent(share, Math.abs(share) < 0.1 && share !== 0 ? 1 : 0),
+      format: percentTick,
     }),
   }),
 ])}`;

@@ -2,7 +2,7 @@ import type { CandidateRecord } from "../../../contracts/training-run.ts";
 import { barChart } from "../charts/bar-chart.ts";
 import { blue, orange } from "../charts/look.ts";
 import { figure, figures } from "../figure.ts";
-import { figure as number, percent } from "../format.ts";
+import { figure as number, percent, percentTick } from "../format.ts";
 import { html, type Html } from "../html.ts";
 import { metricLabels } from "../metrics.ts";
 import type { Section } from "../section.ts";
@@ -20,7 +20,7 @@ function skillFigure(by: string, slices: readonly Slice[]): Html[] {
       title: `Skill by ${by}`,
       unit: "share of the naive forecast's deviance that is saved, %",
       look: "Below 0 the naive forecast would have done better there: few rows, or a part that is unlike the rest.",
-      chart: barChart({ alt: `Skill by ${by}: ${shown.map(({ label, text }) => `${label} ${text}`).join(", ")}`, axis: "skill, %", bars: shown, format: (share) => percent(share, Math.abs(share) < 0.1 && share !== 0 ? 1 : 0) }),
+      chart: barChart({ alt: `Skill by ${by}: ${shown.map(({ label, text }) => `${label} ${text}`).join(", ")}`, axis: "skill, %", bars: shown, format: percentTick }),
     }),
   ];
 }
