@@ -23,7 +23,7 @@ function absence({ stages, status, failure }: TrainingReport, name: StageName): 
 }
 
 /** What stands in the place of something that the record does not have. */
-export function notReached(report: TrainingReport, stage: StageName, shows: string): Html {
+function notReached(report: TrainingReport, stage: StageName, shows: string): Html {
   return html`<p class="absent"><span class="absent-mark" aria-hidden="true">○</span> ${absence(report, stage)} Here would be ${shows}.</p>`;
 }
 

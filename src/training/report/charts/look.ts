@@ -19,7 +19,7 @@ export const faint = "var(--faint)";
 
 export const FONT_SIZE = 12;
 /** Of a label in a chart; tables have names in full. */
-export const LABEL_CHARACTERS_MAX = 24;
+const LABEL_CHARACTERS_MAX = 24;
 
 /**
  * A text of data as charts may have it. ECharts keeps texts as keys of plain objects: an id such as `__proto__`, which is a legal one, would change what all
