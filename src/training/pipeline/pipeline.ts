@@ -196,7 +196,7 @@ class Execution<O extends Outputs> {
     const detail = `${draft.checks.length} checks, ${draft.candidates.length} candidates`;
     const stages = ended.failure?.stage === "report" ? ended.stages : this.#mark("report", { status: "done", seconds, detail });
     const report: TrainingReport = { ...draft, stages };
-    await new RunStore(broker).put(report, reportFiles(report));
+    await new RunStore(broker).put(report, await reportFiles(report));
     const { analysis: _, ...run } = report;
     this.#update(run);
     this.#signals.tell({ status, stage: report.failure?.stage ?? "report", step: "end", done: 1, total: 1 });
