@@ -7,6 +7,7 @@ import type { Logger } from "../lib/log.ts";
 import { DeadLetters, type LetterBroker } from "./dead-letters.ts";
 import type { Refusal } from "./decode.ts";
 import type { Consumption, DeliveredMessage, StreamState } from "./nats.ts";
+import { pause } from "./pause.ts";
 import { PayloadCopy } from "./payload-copy.ts";
 import { checkMessage, checkPosition } from "./position.ts";
 import type { StreamSource } from "./read-stream.ts";
@@ -125,7 +126,7 @@ export class StreamFold {
   }
 
   async #boot(signal: AbortSignal): Promise<StreamState | undefined> {
-    const { source, stream, clock, logger } = this.#options;
+    const { source, stream, logger } = this.#options;
     for (let wait_ms = BOOT_RETRY_MIN_MS; !signal.aborted; wait_ms = Math.min(BOOT_RETRY_MAX_MS, wait_ms * 2)) {
       try {
         const state = await source.streamInfo(stream);
@@ -136,7 +137,7 @@ export class StreamFold {
         if (!(error instanceof TidemarkError) || error.code !== "broker_unreachable") throw error;
         if (wait_ms === BOOT_RETRY_MIN_MS) logger.warn({ stream, error: error.message }, "waiting for the broker");
       }
-      await Promise.race([clock.sleep(wait_ms), aborted(signal)]);
+      await pause(wait_ms, signal);
     }
     return undefined;
   }
@@ -259,10 +260,4 @@ export class StreamFold {
     }
     clearTimeout(this.#latest);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
