@@ -17,5 +17,5 @@ export function platformDataset(config: PlatformConfig): TrainingDataset {
     replay.apply({ sequence: ++sequence, broker_time_ms: config.end_ms, event_time_ms, known_at_ms, event });
   }
   const range = { first_sequence: 1, last_sequence: sequence, stream_created: "memory", events: sequence, refused: 0 };
-  return assembleDataset(replay.finish(), at_ms.length, { range, from_ms, to_ms: config.end_ms });
+  return assembleDataset(replay.finish(), at_ms.length, { trials: replay.trials(config.end_ms), range, from_ms, to_ms: config.end_ms });
 }

@@ -1,6 +1,7 @@
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { StreamEvent } from "../contracts/events.ts";
 import type { CountData } from "../contracts/worker-protocol.ts";
+import type { PriceTrial } from "../features/price-trial.ts";
 import { DatasetReplay, type CourseRow } from "../features/replay.ts";
 import { decodeEvent, isRefusal } from "../ingest/decode.ts";
 import type { StreamSource } from "../ingest/read-stream.ts";
@@ -25,6 +26,8 @@ export interface TrainingDataset extends Split {
   readonly rows: readonly CourseRow[];
   /** The same rows as matrices that workers share. */
   readonly data: CountData;
+  /** The randomised prices of every course, for the causal estimate. */
+  readonly trials: readonly PriceTrial[];
   readonly range: ReplayedRange;
   readonly from_ms: number;
   readonly to_ms: number;
@@ -108,11 +111,11 @@ export async function buildDataset(broker: StreamSource, onProgress: OnProgress,
     signal?.throwIfAborted();
   });
   onProgress("replay", total, total);
-  return assembleDataset(replay.finish(), at_ms.length, { range, from_ms, to_ms });
+  return assembleDataset(replay.finish(), at_ms.length, { trials: replay.trials(to_ms), range, from_ms, to_ms });
 }
 
 /** A dataset of weekly course rows. Throws TidemarkError("too_little_data") when a part of the split has nothing in it. */
-export function assembleDataset(all: readonly CourseRow[], weeks: number, source: Pick<TrainingDataset, "range" | "from_ms" | "to_ms">): TrainingDataset {
+export function assembleDataset(all: readonly CourseRow[], weeks: number, source: Pick<TrainingDataset, "trials" | "range" | "from_ms" | "to_ms">): TrainingDataset {
   const split = splitPeriods(weeks);
   const rows = usableRows(all);
   // Every block must have counts in it, or there is nothing to select or judge by.

@@ -1,6 +1,5 @@
 import type { Artifact, Candidate } from "../contracts/artifact.ts";
 import { learnerNames, type CountData, type FitResult, type LearnerName } from "../contracts/worker-protocol.ts";
-import type { CourseRow } from "../features/replay.ts";
 import { must } from "../lib/assert.ts";
 import { exp } from "../lib/exp-log.ts";
 import { clipRate } from "../models/compiled.ts";
@@ -34,13 +33,6 @@ function rateOf({ model }: FitResult): RateOf {
     fillElasticityRow(view, log_price, row, 0);
     return clipRate(exp(predictor.logRate(row, 0)));
   };
-}
-
-/** Rows whose exposures were at a jittered price. */
-function jitterRows(rows: readonly CourseRow[]): Parameters<typeof estimateElasticity>[0] {
-  return rows
-    .filter((row) => row.jitter_exposures > 0)
-    .map((row) => ({ course_id: row.course_id, category: row.category, jitter: row.mean_jitter, exposures: row.jitter_exposures, enrollments: row.jitter_enrollments }));
 }
 
 function candidateOf({ name, fit, rate, rising }: Contender, test: HeldOut, courses: CountData): Candidate {
@@ -83,7 +75,7 @@ async function fitAll({ rows, data, train_end, validation_end }: TrainingDataset
 
 /** Fits every learner side by side, estimates the causal elasticity, selects on the validation weeks and judges on the test weeks. */
 export async function fitElasticity(dataset: TrainingDataset, options: FitOptions): Promise<FittedElasticity> {
-  const { rows, train_end, validation_end } = dataset;
+  const { rows, trials, train_end, validation_end } = dataset;
   const { onProgress = () => undefined } = options;
   const started_ms = performance.now();
   const validation = new HeldOut(rows.filter((row) => row.period >= train_end && row.period < validation_end));
@@ -96,7 +88,7 @@ export async function fitElasticity(dataset: TrainingDataset, options: FitOption
   // The estimate runs here while the threads fit; a failure of theirs is awaited below.
   fitting.catch(() => undefined);
   const causal_ms = performance.now();
-  const elasticity = estimateElasticity(jitterRows(rows));
+  const elasticity = estimateElasticity(trials);
   const causal_s = (performance.now() - causal_ms) / 1000;
   const { contenders, courses } = await fitting;
   advance();
