@@ -13,6 +13,7 @@ const closingLine: Reporter = {
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "bench/**/*.test.ts"],
+    setupFiles: ["src/lib/testing/fast-check.ts"],
     reporters: ["default", closingLine],
     // Real brokers and child processes share two cores: few files at once keeps them honest.
     maxWorkers: 2,

@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   failover: () => import("./failover.ts"),
   train: () => import("./train.ts"),
   elasticity: () => import("./elasticity.ts"),
+  backends: () => import("./backends.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]\n  NAME is one of: ${Object.keys(benches).join(", ")}`;

@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { poissonDeviance } from "../src/models/metrics.ts";
+import { compilePredictor } from "../src/models/predictor.ts";
+import { importXgboost } from "../src/models/xgboost-import.ts";
 import { runChild } from "./child.ts";
 import { missingPeers, runPeer } from "./python-peers.ts";
 import type { BenchOptions, BenchResult, Metric } from "./report.ts";
@@ -68,6 +70,16 @@ function testR2({ y, train_rows }: TreeData, predicted: Float64Array): number {
   return 1 - residual / total;
 }
 
+/** XGBoost's model imported from its file: the largest relative difference between its predictions of the test rows here and there. */
+async function importDifference(folder: string, { values, rows, train_rows, columns }: TreeData): Promise<number> {
+  const feature_names = Array.from({ length: columns }, (_, column) => `column_${column}`);
+  const predictor = compilePredictor(importXgboost(await readFile(join(folder, "model.json")), { feature_names }), columns);
+  const theirs = await predictions(folder);
+  let largest = 0;
+  for (let row = train_rows; row < rows; row++) largest = Math.max(largest, Math.abs(Math.exp(predictor.logRate(values, row * columns)) / theirs[row - train_rows]! - 1));
+  return largest;
+}
+
 async function againstBoosting(folder: string, settings: BoostingSettings): Promise<Record<string, Metric>> {
   const data = makeTreeData(settings.train_rows, settings.columns, "counts");
   await writeTreeData(data, folder, { ...settings });
@@ -85,6 +97,7 @@ async function againstBoosting(folder: string, settings: BoostingSettings): Prom
     xgboost_s: median(theirs),
     boosting_time_ratio: median(own.map((seconds, i) => seconds / theirs[i]!)),
     boosting_deviance_ratio: deviance / testDeviance(data, await predictions(folder)),
+    xgboost_import_difference: await importDifference(folder, data),
   };
 }
 
@@ -109,7 +122,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
   let peers: Record<string, Metric>;
   try {
-    const names = ["boosting_s", "xgboost_s", "boosting_time_ratio", "boosting_deviance_ratio", "forest_s", "sklearn_forest_s", "forest_time_ratio", "forest_r2", "forest_r2_difference"];
+    const names = ["boosting_s", "xgboost_s", "boosting_time_ratio", "boosting_deviance_ratio", "xgboost_import_difference", "forest_s", "sklearn_forest_s", "forest_time_ratio", "forest_r2", "forest_r2_difference"];
     if (missing !== undefined) peers = Object.fromEntries(names.map((name) => [name, { unavailable: missing }]));
     else peers = { ...(await againstBoosting(folder, boosting)), ...(await againstForest(folder, forest)) };
   } finally {

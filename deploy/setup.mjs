@@ -164,9 +164,9 @@ export async function takeLock(lock, onWait) {
 }
 
 /** Runs a command; its output is kept, and given back only for a failure's message. */
-function run(command, args, { cwd, timeout_ms, env } = {}) {
+export function run(command, args, { cwd, timeout_ms, env, signal } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], timeout: timeout_ms });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], timeout: timeout_ms, signal });
     let output = "";
     const keep = (chunk) => {
       output = (output + chunk).slice(-20_000);
@@ -178,7 +178,8 @@ function run(command, args, { cwd, timeout_ms, env } = {}) {
   });
 }
 
-function npmCommand() {
+/** npm, and what comes before its arguments. */
+export function npmCommand() {
   const npm = process.env.npm_execpath ?? "";
   return npm.endsWith("npm-cli.js") ? [process.execPath, npm] : ["npm"];
 }

@@ -10,11 +10,13 @@ const layers = ["lib", "contracts", "features", "models", "pricing", "ingest", "
 /** Packages that have one home, so that replacing one touches one place. */
 const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^nats$/, home: /^ingest\/nats\.ts$/ },
-  { package: /^lmdb$/, home: /^features\/lmdb-store\.ts$/ },
+  { package: /^lmdb$/, home: /^features\/lmdb-[a-z-]+\.ts$/ },
   { package: /^@tensorflow\//, home: /^training\// },
   { package: /^piscina$/, home: /^training\// },
   { package: /^(hono|@hono\/)/, home: /^serving\// },
   { package: /^(csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
+  { package: /^papaparse$/, home: /^training\/table-input/ },
+  { package: /^hyparquet$/, home: /^(training\/table-input|ingest\/export\/testing\/)/ },
 ];
 
 interface Import {

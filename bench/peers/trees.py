@@ -1,7 +1,7 @@
 """Fits a peer's trees to a binned matrix and times it: trees.py boosting|forest FOLDER.
 
 FOLDER holds settings.json, x.bin (float32, rows x columns: the bins' numbers), y.bin (float64); predictions of the test rows go to
-predictions.bin (float64), seconds and version to standard output as JSON.
+predictions.bin (float64), XGBoost's model to model.json, seconds and version to standard output as JSON.
 """
 import json
 import sys
@@ -19,7 +19,8 @@ train = s["train_rows"]
 if kind == "boosting":
     import xgboost
 
-    data = xgboost.QuantileDMatrix(x[:train], y[:train], max_bin=256, nthread=s["threads"])
+    names = [f"column_{column}" for column in range(s["columns"])]
+    data = xgboost.QuantileDMatrix(x[:train], y[:train], max_bin=256, nthread=s["threads"], feature_names=names)
     parameters = {
         "objective": "count:poisson", "tree_method": "hist", "max_bin": 256, "max_depth": s["depth"], "eta": s["learning_rate"],
         "lambda": s["lambda"], "min_child_weight": s["leaf_hessian_min"], "max_delta_step": s["step_max"], "nthread": s["threads"],
@@ -27,7 +28,8 @@ if kind == "boosting":
     started = time.perf_counter()
     model = xgboost.train(parameters, data, s["trees"])
     seconds = time.perf_counter() - started
-    predicted = model.predict(xgboost.DMatrix(x[train:]))
+    predicted = model.predict(xgboost.DMatrix(x[train:], feature_names=names))
+    model.save_model(f"{folder}/model.json")
     version = xgboost.__version__
 else:
     import sklearn

@@ -100,11 +100,11 @@ export function runArchiveCompact(context: CommandContext): Promise<number> {
   return withArchive(context, async ({ broker, archive }) => {
     const logger = createLogger("archive", config.log_level, process.stderr);
     const result = await forgetErased({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS }, signal);
-    const { forgotten, segments, messages, waiting, purged } = result;
+    const { forgotten, segments, messages, waiting, purged, letters, snapshots } = result;
     console.log(
       options["json"] === true
         ? JSON.stringify(result, null, 2)
-        : `${forgotten} learners forgotten: ${messages} messages in ${segments} segments rewritten, ${purged} deleted from the stream. ${waiting} erasures wait until they are ${config.erasure_delay_days} days old.`,
+        : `${forgotten} learners forgotten: ${messages} messages in ${segments} segments rewritten, ${purged} deleted from the stream, ${letters} dead letters and ${snapshots} snapshots too. ${waiting} erasures wait until they are ${config.erasure_delay_days} days old.`,
     );
     return EXIT_OK;
   });

@@ -13,6 +13,7 @@ const passing: ReadonlySet<string> = new Set([
   "broker_refused",
   "broker_timeout",
   "broker_unreachable",
+  "elasticity_stopped",
   "export_stopped",
   "ingest_unreachable",
   "output_failed",

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { DatasetName } from "../contracts/worker-protocol.ts";
 import { EventHistory } from "../ingest/event-history.ts";
-import { openTableWriter } from "../ingest/export/table-writer.ts";
+import { openTableWriter, type TableWriter } from "../ingest/export/table-writer.ts";
 import { tableFormats } from "../ingest/export/table.ts";
 import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -47,20 +47,14 @@ function days(options: CommandContext["options"], flag: string, name: string, fa
   return value * DAY_MS;
 }
 
-async function writeTable(directory: string, manifest: DatasetManifest, format: (typeof tableFormats)[number], path: string, force: boolean, onRows: (done: number) => void): Promise<void> {
-  const writer = openTableWriter(format, path, manifest.dataset, datasetTableColumns(manifest), { force });
-  try {
-    let done = 0;
-    for (const rows of datasetTableRows(directory, manifest)) {
-      writer.write(rows);
-      onRows((done += rows.length));
-      await new Promise(setImmediate);
-    }
-    await writer.close();
-  } catch (error) {
-    writer.discard();
-    throw error;
+async function writeTable(writer: TableWriter, directory: string, manifest: DatasetManifest, onRows: (done: number) => void): Promise<void> {
+  let done = 0;
+  for (const rows of datasetTableRows(directory, manifest)) {
+    writer.write(rows);
+    onRows((done += rows.length));
+    await new Promise(setImmediate);
   }
+  await writer.close();
 }
 
 /** `tidemark export --dataset`: features as of cut-offs and what followed, for who trains models elsewhere. */
@@ -74,25 +68,29 @@ export async function runDatasetExport({ read: { config }, options, signal }: Co
   const every_ms = days(options, "--every-days", "everyDays", times.every_days, 1);
   const gap_ms = days(options, "--gap-days", "gapDays", times.gap_days, 0);
   const horizon_ms = days(options, "--horizon-days", "horizonDays", times.horizon_days, 1);
+  const path = resolve(out);
+  // Opened before anything is read: a name that cannot be had is said at once, and not when all the work is done.
+  const writer = format === COLUMNS ? undefined : openTableWriter(format, path, dataset, datasetTableColumns(dataset), { force: options["force"] === true });
   const progress = createProgress(process.stdout, systemClock);
   const phase = progress.phase("dataset");
   const nats_url = brokerUrl(config);
   const archive = eventArchive(config);
   const broker = await Broker.connect({ url: nats_url, name: "tidemark-export", signal });
   const pool = await createTrainingPool({ threads, deadline_ms: PART_DEADLINE_MS, backend: "cpu", logger: createLogger("export", config.log_level, process.stderr) });
-  const path = resolve(out);
-  const scratch = format === COLUMNS ? undefined : await mkdtemp(join(dirname(path), ".tidemark-dataset-"));
+  let scratch: string | undefined;
   try {
+    scratch = writer && (await mkdtemp(join(dirname(path), ".tidemark-dataset-")));
     const directory = scratch === undefined ? path : join(scratch, "columns");
     const source = archive === undefined ? broker : new EventHistory(broker, archive);
     const build = { dataset, source, nats_url, archive_dir: archive?.directory ?? null, pool, every_ms, gap_ms, horizon_ms, partitions, directory, signal };
     const manifest = await buildDatasetFiles({ ...build, onProgress: (step, done, total) => phase.update(step === "replay" ? "shares" : "cut-offs", done, total) });
-    if (format !== COLUMNS) await writeTable(directory, manifest, format, path, options["force"] === true, (done) => phase.update("rows", done, manifest.rows));
+    if (writer !== undefined) await writeTable(writer, directory, manifest, (done) => phase.update("rows", done, manifest.rows));
     phase.done(`${out}: ${formatCount(manifest.rows)} rows at ${manifest.at.length} cut-offs, from messages ${formatCount(manifest.stream.first_sequence)} to ${formatCount(manifest.stream.last_sequence)}`);
   } catch (error) {
     phase.failed(errorMessage(error).split("\n")[0] ?? "");
     throw error;
   } finally {
+    writer?.discard();
     if (scratch !== undefined) await rm(scratch, { recursive: true, force: true });
     await pool.close();
     await broker.close();

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { recordWidths } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { partitionLayout } from "../features/partition.ts";
@@ -17,7 +18,7 @@ import { report } from "../lib/role-report.ts";
 import { SnapshotKeeper } from "../ingest/snapshot-keeper.ts";
 import { Snapshots } from "../ingest/snapshots.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
-import { eventArchive, eventRetention } from "./archive.ts";
+import { eventArchive, eventLimits, eventRetention } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
@@ -71,7 +72,9 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const directory = new StoreDirectory(join(config.data_dir, "features"));
   const { path: store_path, current } = directory.prepare(layout);
   let refolding = !current;
-  if (refolding) logger.warn({ layout, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
+  // What a process that was killed right after a promotion left behind: a whole store, perhaps.
+  if (current) directory.sweep();
+  else logger.warn({ layout, path: store_path }, "the feature store has another layout: it is folded anew beside it, and takes its place when it has caught up");
   const metrics = new IngestMetrics({ store_path, clock: systemClock });
   const tell = createReporter();
   let lag = Number.POSITIVE_INFINITY;
@@ -91,6 +94,11 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
   const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-ingest", signal });
   const store = openLmdbStore(store_path, { readonly: false });
   metrics.watchStore(store);
+  // A new store on a new broker. One that has a position must meet the streams that it knows, not empty ones of the same names.
+  if (current && store.cursor(STREAM_EVENTS) === undefined && (await broker.streamInfo(STREAM_EVENTS)) === undefined) {
+    await broker.ensureStreams(eventLimits(config));
+    logger.info({}, "the broker had no streams: they are made");
+  }
   const archive = eventArchive(config);
   const keeper = archive && new ArchiveKeeper({ broker, archive, clock: systemClock, logger, erasure_delay_ms: config.erasure_delay_days * DAY_MS, retention: eventRetention(config), lag: () => lag });
   if (keeper !== undefined) metrics.watchArchive(() => keeper.status);

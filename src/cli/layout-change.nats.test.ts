@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,12 +51,16 @@ async function cleanFold(): Promise<string[]> {
 
 test("a store of another layout is read until the new one has caught up, through kills, and then replaced", { timeout: 90_000 }, async () => {
   const stores = new StoreDirectory(join(directory, "features"));
-  const old = openLmdbStore(stores.prepare("0-older").path, { readonly: false });
-  old.commit((batch) => {
-    batch.putLayout("0-older");
-    batch.put("course", "of the old store", Uint8Array.of(1, 1, 0));
-  });
-  await old.close();
+  const deadline_ms = performance.now() + 75_000;
+  const fill = async (path: string): Promise<void> => {
+    const old = openLmdbStore(path, { readonly: false });
+    old.commit((batch) => {
+      batch.putLayout("0-older");
+      batch.put("course", "of the old store", Uint8Array.of(1, 1, 0));
+    });
+    await old.close();
+  };
+  await fill(stores.prepare("0-older").path);
 
   const environment = { ...process.env, TIDEMARK_DATA_DIR: directory, TIDEMARK_NATS_URL: server.url, TIDEMARK_LOG_LEVEL: "warn", TIDEMARK_ARCHIVE_DIR: "none" };
   const folded = async (): Promise<number> => {
@@ -89,6 +94,14 @@ test("a store of another layout is read until the new one has caught up, through
     killed_at = now;
   }
   expect(too_early).toEqual([]);
+  expect((await readdir(stores.path)).sort()).toEqual([layoutIdentity, "current"].sort());
+  // Killed between the promotion and the clearing away: the next start makes up for it.
+  await fill(stores.of("0-older"));
+  const again = spawn(process.execPath, [MAIN, "ingest"], { env: environment, stdio: ["ignore", "ignore", "inherit"] });
+  const gone = once(again, "exit");
+  while (again.exitCode === null && existsSync(stores.of("0-older")) && performance.now() < deadline_ms) await systemClock.sleep(20);
+  again.kill("SIGTERM");
+  await gone;
   expect((await readdir(stores.path)).sort()).toEqual([layoutIdentity, "current"].sort());
   const store = openLmdbStore(must(resolvedPath(stores.current), "a store"), { readonly: true });
   const dump = contents(store);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
@@ -9,6 +9,7 @@ import type { DumpEntry, FeatureStoreReader } from "../features/store.ts";
 import { EventHistory } from "../ingest/event-history.ts";
 import { foldTo } from "../ingest/fold-to.ts";
 import { Broker } from "../ingest/nats.ts";
+import { inScratch, scratchDirectory } from "../ingest/scratch.ts";
 import { type Snapshot, Snapshots } from "../ingest/snapshots.ts";
 import { systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
@@ -68,8 +69,7 @@ export function runSnapshotRestore(context: CommandContext): Promise<number> {
     if (existsSync(join(stores.of(layout), "data.mdb"))) throw new TidemarkError("store_exists", `there is a feature store in ${stores.of(layout)}: stop what uses it and move or delete ${stores.path} first`);
     const stream = await broker.streamInfo(STREAM_EVENTS);
     if (stream?.created !== stream_created) throw new TidemarkError("stream_recreated", `the snapshot ${name} was folded from a stream created at ${stream_created}, the broker's was created at ${stream?.created ?? "no time: there is none"}`);
-    await mkdir(stores.path, { recursive: true });
-    const fetched = await mkdtemp(join(stores.path, "restore-"));
+    const fetched = await scratchDirectory(stores.path, "restore-");
     try {
       await snapshots.fetch(snapshot, fetched);
       await rm(join(fetched, "lock.mdb"), { force: true });
@@ -112,27 +112,25 @@ export function runSnapshotVerify(context: CommandContext): Promise<number> {
     const snapshot = await snapshots.find(own, context.arguments[0]);
     if (snapshot.layout !== own) throw new TidemarkError("layout_mismatch", `the snapshot ${snapshot.name} has layout ${snapshot.layout}, this version and partition fold ${own}`);
     const archive = eventArchive(config);
-    const scratch = join(config.data_dir, SCRATCH);
-    await mkdir(scratch, { recursive: true });
-    const directory = await mkdtemp(join(scratch, "verify-"));
     const phase = createProgress(process.stderr, systemClock).phase("verify");
-    try {
+    return inScratch(join(config.data_dir, SCRATCH), "verify-", async (directory) => {
       await snapshots.fetch(snapshot, join(directory, "kept"));
       const folded = openLmdbStore(join(directory, "folded"), { readonly: false });
       const kept = openLmdbStore(join(directory, "kept"), { readonly: true });
       try {
         const events = archive === undefined ? broker : new EventHistory(broker, archive);
-        await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
+        const first_sequence = await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
         const difference = firstDifference(kept, folded);
         if (difference === undefined) phase.done(`${snapshot.name} is what the streams give, key by key and byte by byte`);
-        else phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}`);
+        else {
+          const begins = first_sequence > 1 ? `; but what came before sequence ${formatCount(first_sequence)} is in neither stream nor archive and could not be folded` : "";
+          phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}${begins}`);
+        }
         return difference === undefined ? EXIT_OK : EXIT_PERMANENT;
       } finally {
         await kept.close();
         await folded.close();
       }
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    });
   });
 }

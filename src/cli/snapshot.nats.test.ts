@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, realpath, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, realpath, rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -8,6 +8,7 @@ import { BUCKET_SNAPSHOTS, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { layoutIdentity } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { MemoryStore } from "../features/memory-store.ts";
+import { partitionLayout } from "../features/partition.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
 import type { FeatureStore, FeatureStoreReader } from "../features/store.ts";
 import { promoteModel } from "../ingest/control.ts";
@@ -125,6 +126,35 @@ test("keeps the newest, lists them, and verify finds a store that was changed", 
   expect((await tidemark(data_dir, "snapshot", "verify", "x/1-1")).output).toContain("there is no snapshot x/1-1");
 });
 
+test("of partitions, each keeps its own", async () => {
+  const store_path = new StoreDirectory(join(directory, "second", "features")).prepare(layoutIdentity).path;
+  const before = (await snapshots.list()).map(({ name }) => name);
+  const stored = (await broker.getObject(BUCKET_SNAPSHOTS, before[0]!))!;
+  const metadata = (await broker.listObjects(BUCKET_SNAPSHOTS)).find(({ name }) => name === before[0])!.metadata;
+  const put = (layout: string, sequence: number): Promise<void> =>
+    broker.putObjectStream(BUCKET_SNAPSHOTS, `${layout}/${sequence}-0`, { ...metadata, layout, sequence: String(sequence) }, (async function* () {
+      yield stored;
+    })());
+  const parts = [0, 1].map((index) => partitionLayout({ index, count: 2 }));
+  for (const layout of [...parts, "3-old", "3-old-0of2"]) await put(layout, 7);
+  await put(parts[0]!, 8);
+  expect(await snapshots.prune(parts[0]!, 1)).toBe(2);
+  const left = (): Promise<string[]> => snapshots.list().then((all) => all.map(({ name }) => name).filter((name) => !before.includes(name)));
+  expect((await left()).toSorted()).toEqual([`${parts[0]}/8-0`, `${parts[1]}/7-0`, "3-old/7-0"].toSorted());
+  expect(await snapshots.prune(layoutIdentity, before.length)).toBe(1);
+  expect((await left()).toSorted()).toEqual([`${parts[0]}/8-0`, `${parts[1]}/7-0`].toSorted());
+  for (const name of await left()) await broker.deleteObject(BUCKET_SNAPSHOTS, name);
+
+  // What a process left that was killed while it took one.
+  const scratch = join(directory, "scratch");
+  for (const [name, age_s] of [["snapshot-dead", 25 * 3_600], ["snapshot-alive", 3_600], ["other", 25 * 3_600]] as const) {
+    await mkdir(join(scratch, name), { recursive: true });
+    await utimes(join(scratch, name), Date.now() / 1000 - age_s, Date.now() / 1000 - age_s);
+  }
+  await snapshots.create(store_path);
+  expect((await readdir(scratch)).toSorted()).toEqual(["other", "snapshot-alive"]);
+});
+
 test("one that is damaged, cut off or of another stream is refused, and leaves nothing behind", { timeout: 60_000 }, async () => {
   const snapshot = await snapshots.find(layoutIdentity);
   const stored = (await broker.getObject(BUCKET_SNAPSHOTS, snapshot.name))!;
@@ -177,4 +207,11 @@ test("is taken when one is due, and not before", { timeout: 60_000 }, async () =
   const broken = new SnapshotKeeper({ snapshots: counting, store_path: join(directory, "nowhere"), layout: "another", clock, logger: silentLogger, interval_ms: HOUR_MS, kept: 1 });
   await broken.check();
   expect(broken.status.failures).toBe(1);
+});
+
+test("verify says when the streams do not reach back any more", { timeout: 60_000 }, async () => {
+  await broker.purge(STREAM_EVENTS, 1_000);
+  const { code, output } = await tidemark(join(directory, "second"), "snapshot", "verify");
+  expect(code).toBe(2);
+  expect(output).toContain("before sequence 1,000 is in neither stream nor archive");
 });

@@ -26,7 +26,8 @@ class Start {
 
   constructor(data_dir: string, flags: readonly string[]) {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TIDEMARK_")));
-    this.process = spawn(process.execPath, [MAIN, "start", "--data-dir", data_dir, "--serve-workers", "1", ...flags], { env: environment });
+    // The same training wherever the test runs, native TensorFlow built or not.
+    this.process = spawn(process.execPath, [MAIN, "start", "--data-dir", data_dir, "--serve-workers", "1", ...flags], { env: { ...environment, TIDEMARK_TF_BACKEND: "wasm" } });
     const keep = (chunk: Buffer): void => {
       this.output += chunk.toString("utf8");
     };

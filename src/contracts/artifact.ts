@@ -68,13 +68,35 @@ const polynomialModelSchema = z.object({
   intercept: finite,
 });
 
-export const elasticityModelSchema = z.discriminatedUnion("kind", [linearModelSchema, gamModelSchema, polynomialModelSchema, forestModelSchema, boostingModelSchema]);
+/**
+ * Trees that XGBoost trained, walked in its single precision: at node i float32(x) < float32(threshold[i]) goes left, else right; a missing x goes where
+ * `missing_left` says. A node in `category_sets` sends the codes listed there right, all others left. Trees as in boosting otherwise; margin = base_margin +
+ * Σ leaf values, added in float32 tree after tree. Link `log`: log rate = margin; `logit`: log rate = log(1/(1 + e^−margin)).
+ */
+const xgboostModelSchema = z.object({
+  kind: z.literal("xgboost"),
+  link: z.enum(["log", "logit"]),
+  base_margin: finite,
+  roots: z.array(position),
+  feature: z.array(z.int().min(-1)),
+  threshold: finites,
+  missing_left: z.array(z.boolean()),
+  left: z.array(position),
+  right: z.array(position),
+  value: finites,
+  category_sets: z.record(z.string(), z.array(position)).optional(),
+  /** Where it is from: the file's own words. */
+  trained: z.object({ version: z.string(), objective: z.string(), rounds: z.int(), rounds_used: z.int() }),
+});
+
+export const elasticityModelSchema = z.discriminatedUnion("kind", [linearModelSchema, gamModelSchema, polynomialModelSchema, forestModelSchema, boostingModelSchema, xgboostModelSchema]);
 export type ElasticityModel = z.infer<typeof elasticityModelSchema>;
 export type LinearModel = z.infer<typeof linearModelSchema>;
 export type BoostingModel = z.infer<typeof boostingModelSchema>;
 export type GamModel = z.infer<typeof gamModelSchema>;
 export type PolynomialModel = z.infer<typeof polynomialModelSchema>;
 export type ForestModel = z.infer<typeof forestModelSchema>;
+export type XgboostModel = z.infer<typeof xgboostModelSchema>;
 
 /** Held-out metrics of one candidate, on rows after everything it was trained or selected on. */
 export const metricsSchema = z.object({

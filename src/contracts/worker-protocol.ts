@@ -52,10 +52,14 @@ export interface FitResult {
 
 export interface ProbeTask {
   readonly kind: "probe";
+  /** Whether the thread is to load its tensor library; otherwise it just answers. */
+  readonly tensors: boolean;
 }
 
 export interface ProbeResult {
   readonly backend: TensorBackend;
+  /** Whether the backend computes on a GPU. */
+  readonly gpu: boolean;
   readonly tried: readonly { backend: TensorBackend; error: string }[];
 }
 

@@ -1,22 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
-import type { Aggregator } from "./aggregator.ts";
+import { type Aggregator, type Reading, total } from "./aggregator.ts";
 import { decayedRate } from "./decayed-rate.ts";
-import { DEMAND_HALF_LIFE_MS, DEMAND_READING_LENGTH_MAX, ENROLLED, EXPOSED, LISTED, demandCells, readDemandCells } from "./demand-cells.ts";
+import { DEMAND_CELLS, DEMAND_CELL_WIDTH, DEMAND_HALF_LIFE_MS, DEMAND_READING_LENGTH_MAX, ENROLLED, EXPOSED, LISTED, demandCells, readDemandCells } from "./demand-cells.ts";
 import { distinct, mix32 } from "./distinct.ts";
+import { stateDefinitions } from "./feature-set.ts";
 import { PART, TRIAL, WHOLE, ratio, ratioPart, ratioShare, ratioWhole, shrunkShare } from "./ratio.ts";
-import { count, extremes, highest, last, lastValue, lowest, maximum, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
+import { count, extremes, highest, last, lastTime, lastValue, lowest, maximum, mean, meanValue, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
 import { decodeSlots, encodeSlots } from "./sparse-slots.ts";
 import { STREAK_DAYS, streak } from "./streak.ts";
+import * as naive from "./testing/naive-aggregators.ts";
 import { naiveDistinct } from "./testing/naive-distinct.ts";
-import { dayTiles, hourTiles, monthTiles, tiledWindow } from "./tiled-window.ts";
-
-interface Update {
-  readonly value: number;
-  readonly time_ms: number;
-  readonly channel: number;
-}
+import { type TiledWindow, dayTiles, hourTiles, monthTiles, tiledWindow, weekTiles } from "./tiled-window.ts";
 
 /** Values are fed through it: what counts hashes is not fed small numbers. */
 const hashed = (aggregator: Aggregator): Aggregator => ({ ...aggregator, update: (record, offset, value, time_ms, channel) => aggregator.update(record, offset, mix32(value), time_ms, channel) });
@@ -24,38 +20,75 @@ const hashed = (aggregator: Aggregator): Aggregator => ({ ...aggregator, update:
 const START_MS = Date.UTC(2026, 0, 1);
 const OFFSET = 3;
 
-const updates = (channel_max: number): fc.Arbitrary<Update[]> =>
+const updates = (channel_max: number): fc.Arbitrary<naive.Value[]> =>
   fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000 }), time_ms: fc.oneof(fc.integer({ min: 0, max: 30 * DAY_MS }), fc.integer({ min: 0, max: 150 * DAY_MS })).map((t) => START_MS + t), channel: fc.integer({ min: 0, max: channel_max }) }), { maxLength: 40 });
 
 const rate = decayedRate(30 * DAY_MS);
 const ring = tiledWindow(DAY_MS, 4);
 
-/** `exact`: merging gives the same bits in any grouping. */
-const contract: readonly { name: string; aggregator: Aggregator; exact: boolean; channel_max?: number }[] = [
-  { name: "count", aggregator: count, exact: true },
-  { name: "sum", aggregator: sum, exact: true },
-  { name: "maximum", aggregator: maximum, exact: true },
-  { name: "last", aggregator: last, exact: true },
-  { name: "welford", aggregator: welford, exact: false },
-  { name: "decayed rate", aggregator: rate, exact: false },
-  { name: "extremes", aggregator: extremes, exact: true },
-  { name: "ratio", aggregator: ratio, exact: true, channel_max: 2 },
-  { name: "streak", aggregator: streak, exact: true },
-  { name: "distinct, 16 registers", aggregator: hashed(distinct(4)), exact: true },
-  { name: "distinct, 2,048 registers", aggregator: hashed(distinct(11)), exact: true },
-  { name: "month tiles", aggregator: monthTiles, exact: true },
-  { name: "hour tiles", aggregator: hourTiles, exact: true },
-  { name: "day tiles", aggregator: dayTiles, exact: true },
-  { name: "a short ring", aggregator: ring, exact: true },
-  { name: "demand cells", aggregator: demandCells, exact: false, channel_max: 2 },
+interface Contract {
+  readonly name: string;
+  readonly aggregator: Aggregator;
+  /** Merging gives the same bits in any grouping. */
+  readonly exact: boolean;
+  readonly channel_max?: number;
+  readonly read: (record: Float64Array, now_ms: number, window_ms: number) => readonly number[];
+  readonly naive: naive.Naive;
+}
+
+const PRICE = 100;
+
+const readings =
+  (...list: readonly Reading[]) =>
+  (record: Float64Array, now_ms: number, window_ms: number): number[] =>
+    list.map((reading) => reading(record, OFFSET, now_ms, window_ms));
+
+const tiles = (name: string, aggregator: TiledWindow): Contract => ({
+  name,
+  aggregator,
+  exact: true,
+  read: readings(aggregator.within, aggregator.before),
+  naive: naive.naiveTiles(aggregator.tile_ms, aggregator.tiles),
+});
+
+function sketch(precision: number): Contract {
+  const sketch = distinct(precision);
+  return { name: `distinct, ${2 ** precision} registers`, aggregator: hashed(sketch), exact: true, read: readings(sketch.estimate), naive: naive.naiveSketch(precision) };
+}
+
+function demand(record: Float64Array, now_ms: number): readonly number[] {
+  const out = new Float64Array(DEMAND_READING_LENGTH_MAX);
+  return [...out.subarray(0, readDemandCells(record, OFFSET, now_ms, out))];
+}
+
+const contract: readonly Contract[] = [
+  { name: "count", aggregator: count, exact: true, read: readings(total), naive: naive.naiveCount },
+  { name: "sum", aggregator: sum, exact: true, read: readings(total), naive: naive.naiveSum },
+  { name: "mean", aggregator: mean, exact: true, read: readings(meanValue), naive: naive.naiveMean },
+  { name: "maximum", aggregator: maximum, exact: true, read: readings(total), naive: naive.naiveMaximum },
+  { name: "last", aggregator: last, exact: true, read: readings(lastValue, lastTime), naive: naive.naiveLast },
+  { name: "welford", aggregator: welford, exact: false, read: readings(welfordMean, welfordVariance), naive: naive.naiveMoments },
+  { name: "decayed rate", aggregator: rate, exact: false, read: readings(rate.per_day), naive: naive.naiveRate(30 * DAY_MS) },
+  { name: "extremes", aggregator: extremes, exact: true, read: readings(lowest, highest), naive: naive.naiveExtremes },
+  { name: "ratio", aggregator: ratio, exact: true, channel_max: 2, read: readings(ratioPart, ratioWhole, ratioShare), naive: naive.naiveRatio },
+  { name: "streak", aggregator: streak, exact: true, read: readings(streak.current, streak.longest), naive: naive.naiveRuns },
+  sketch(4),
+  sketch(6),
+  sketch(11),
+  tiles("month tiles", monthTiles),
+  tiles("week tiles", weekTiles),
+  tiles("hour tiles", hourTiles),
+  tiles("day tiles", dayTiles),
+  tiles("a short ring", ring),
+  { name: "demand cells", aggregator: demandCells, exact: false, channel_max: 2, read: demand, naive: naive.naiveDemand(PRICE, DEMAND_CELLS, DEMAND_CELL_WIDTH, DEMAND_HALF_LIFE_MS) },
 ];
 
 /** A state between guards, so that writing outside the slice shows. */
-function state(aggregator: Aggregator, items: readonly Update[]): Float64Array {
+function state(aggregator: Aggregator, items: readonly naive.Value[]): Float64Array {
   const record = new Float64Array(OFFSET + aggregator.width + OFFSET);
   record.fill(-7, 0, OFFSET).fill(-7, OFFSET + aggregator.width);
   // Shares of a course know the same reference price.
-  if (aggregator === demandCells) demandCells.update(record, OFFSET, 100, START_MS, LISTED);
+  if (aggregator === demandCells) demandCells.update(record, OFFSET, PRICE, START_MS, LISTED);
   for (const { value, time_ms, channel } of items) aggregator.update(record, OFFSET, value, time_ms, channel);
   return record;
 }
@@ -72,8 +105,31 @@ function expectSame(actual: Float64Array, expected: Float64Array, exact: boolean
   expect(wrong.map((slot) => ({ slot, actual: actual[slot], expected: expected[slot] }))).toEqual([]);
 }
 
-describe.each(contract)("$name", ({ aggregator, exact, channel_max = 0 }) => {
+test("every aggregator that the fold uses is held to the contract", () => {
+  const used = new Set(Object.values(stateDefinitions).flatMap((states) => states.map(({ aggregator }) => aggregator.kind)));
+  expect([...used].filter((kind) => !contract.some(({ aggregator }) => aggregator.kind === kind))).toEqual([]);
+});
+
+describe.each(contract)("$name", ({ aggregator, exact, channel_max = 0, read, naive }) => {
   const some = updates(channel_max);
+
+  test("reads as what is recomputed from the values themselves", () => {
+    const now = fc.integer({ min: 0, max: 200 }).map((days) => START_MS + days * DAY_MS + HOUR_MS / 2);
+    const window = fc.oneof(fc.integer({ min: 0, max: 100 }).map((days) => days * DAY_MS), fc.integer({ min: 0, max: 30 }).map((hours) => hours * HOUR_MS));
+    // A sketch's estimate is only nearly that of counting its empty registers, and only as long as most are empty.
+    const precision = aggregator.kind.startsWith("distinct:") ? Number(aggregator.kind.slice("distinct:".length)) : undefined;
+    const few = precision === undefined ? Number.POSITIVE_INFINITY : 2 ** precision / 8;
+    const tolerance = (expected: number): number => (precision === undefined ? 1e-9 * Math.max(1, Math.abs(expected)) : 1);
+    fc.assert(
+      fc.property(some, now, window, (all, now_ms, window_ms) => {
+        const items = all.slice(0, few);
+        const expected = naive(items, now_ms, window_ms);
+        const actual = read(state(aggregator, items), now_ms, window_ms);
+        expect(actual).toHaveLength(expected.length);
+        expect(actual.filter((value, i) => !(Math.abs(value - expected[i]!) <= tolerance(expected[i]!)))).toEqual([]);
+      }),
+    );
+  });
 
   test("stays inside its slice", () => {
     fc.assert(

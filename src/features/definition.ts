@@ -31,7 +31,7 @@ export interface StateDefinition {
   readonly entity: EntityName;
   readonly aggregator: Aggregator;
   readonly folds: Folds;
-  /** How late an event may come and still count, behind the newest one folded; Infinity = for ever. */
+  /** How late an event may come and still count, behind the newest one folded; Infinity = for ever, if the state keeps a time from 1970 on. */
   readonly lateness_ms: number;
   /** Event types that the writer itself rolls up into this state, beside `folds`. */
   readonly rolled_up_from?: readonly EventType[];
@@ -75,7 +75,7 @@ export interface FeatureDefinition {
   readonly description: string;
   /** The value where nothing is known. */
   readonly default: number;
-  /** Whether it says something about a person. */
+  /** Whether it says something about a learner. What is said of teachers is the platform's business with them. */
   readonly personal: boolean;
   /** Read by other features and by the engine only: not in the entity's vector. */
   readonly internal: boolean;

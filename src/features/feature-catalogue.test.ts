@@ -6,6 +6,7 @@ import { Evaluator } from "./evaluator.ts";
 import { type FeatureDescription, featureCatalogue, outsideFeature } from "./feature-catalogue.ts";
 import { featureDefinitions, perEntity, recordWidths, stateDefinitions } from "./feature-set.ts";
 import { entityNames } from "./store.ts";
+import type { TiledWindow } from "./tiled-window.ts";
 
 function described(entity: string, name: string): FeatureDescription | undefined {
   return featureCatalogue.find((feature) => feature.entity === entity && feature.name === name);
@@ -45,6 +46,8 @@ describe("the catalogue", () => {
     expect(described("learner", "session_minutes_trend")).toMatchObject({ events: ["activity.session"], windows_ms: [14 * DAY_MS], personal: true });
     expect(described("learner", "days_since_last_enrollment")).toMatchObject({ default: 3_650, lateness_ms: null });
     expect(described("learner", "streak_days")).toMatchObject({ lateness_ms: 63 * DAY_MS });
+    // The shortest of what it reads: posts by day, before streaks and assignments.
+    expect(described("learner", "engagement_score")).toMatchObject({ lateness_ms: 30 * DAY_MS, windows_ms: [30 * DAY_MS] });
     expect(described("category", "courses")?.events).toEqual(["course.upserted"]);
     expect(described("teacher", "courses")?.events).toEqual(["course.upserted"]);
     expect(described("platform", "churned")).toMatchObject({ windows_ms: [60 * DAY_MS, 90 * DAY_MS], aggregators: ["distinct:11"], lateness_ms: null, personal: false });
@@ -64,6 +67,17 @@ describe("the catalogue", () => {
       const values = evaluator.evaluate(new Float64Array(recordWidths[entity]), Date.UTC(2026, 0, 1));
       definitions.forEach((definition, i) => expect(values[i], `${entity}.${definition.name}`).toBeCloseTo(definition.default, 12));
     }
+  });
+
+  test("has no window that its ring of tiles cannot hold, nor the one before it where that is read", () => {
+    const rings = entityNames.flatMap((entity) => featureDefinitions[entity].flatMap(({ name, source }) => (source.kind === "stored" && source.window_ms > 0 ? [{ name: `${entity}.${name}`, ...source }] : [])));
+    const short = rings.filter(({ state, reading, window_ms }) => {
+      const { tiles, tile_ms, before } = state.aggregator as TiledWindow;
+      // One more for the tile that the window begins in.
+      return tiles < Math.ceil(((reading === before ? 2 : 1) * window_ms) / tile_ms) + 1;
+    });
+    expect(short.map(({ name }) => name)).toEqual([]);
+    expect(rings.length).toBeGreaterThan(40);
   });
 
   test("has no state that no feature reads, but those that the engine reads itself", () => {

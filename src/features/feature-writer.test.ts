@@ -162,7 +162,7 @@ describe("the fold", () => {
           expect(snapshot?.competitor_price_tokens ?? 0).toBe(expected["competitor_price_tokens"]);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 80 },
     );
   });
 

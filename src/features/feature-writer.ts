@@ -211,7 +211,7 @@ export class FeatureWriter {
     } else if (plan.category.length > 0 && keys.category !== undefined) {
       if (whole_groups || owns(keys.category)) this.#foldInto("category", keys.category, plan, stream);
     } else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) {
-      if (owns(keys.teacher_id)) this.#foldInto("teacher", keys.teacher_id, plan, stream);
+      if (whole_groups || owns(keys.teacher_id)) this.#foldInto("teacher", keys.teacher_id, plan, stream);
     }
     if (learner_id !== undefined && learner_owned) this.#foldLearner(plan, stream, keys, learner_id);
     if (plan.platform.length > 0 && owns(course_id ?? learner_id ?? keys.category ?? keys.teacher_id)) this.#foldPlatform(plan, stream);
@@ -303,6 +303,11 @@ export class FeatureWriter {
   /** Name of a category by what course records hold. */
   categoryName(ordinal: number): string | undefined {
     return this.#names.name("category", ordinal);
+  }
+
+  /** The same of a teacher. */
+  teacherName(ordinal: number): string | undefined {
+    return this.#names.name("teacher", ordinal);
   }
 
   #fold(steps: readonly FoldStep[], { slots, updated_at_ms }: CachedRecord, stream: StreamEvent): void {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { StreamEvent } from "../contracts/events.ts";
+import type { Event, StreamEvent } from "../contracts/events.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { LateLedger } from "./late-ledger.ts";
@@ -85,6 +85,35 @@ describe("a late event", () => {
     expect(store.lateUpdates().map(({ ordinal }) => ordinal)).toEqual(store.lateUpdates().map((_update, i) => i));
     // Nothing of it says who it was.
     expect(printed(store).filter((line) => line.startsWith("events.late")).join()).not.toMatch(/L1|e2/);
+  });
+});
+
+describe("an event from before 1970, which no state that keeps times can hold", () => {
+  const OLD_MS = -DAY_MS;
+  const fold = (body: Partial<Event>): [late: Record<string, number>, store: MemoryStore] => {
+    const store = new MemoryStore();
+    const writer = new FeatureWriter(store);
+    // What is left out is put back here; the types of the rest are the caller's.
+    const event = { id: "old", time: formatTime(OLD_MS), ...body } as Event;
+    writer.apply({ sequence: 1, broker_time_ms: START_MS, event_time_ms: OLD_MS, known_at_ms: START_MS, event });
+    writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
+    expect(store.lateUpdates()).toHaveLength(writer.counters.late);
+    return [writer.lateByState(), store];
+  };
+
+  test("is counted and listed by each of them", () => {
+    const [described, store] = fold({ type: "course.upserted", course_id: "C1", teacher_id: "T1", category: "data", difficulty_level: "expert", quality_tier: "elite", base_price: 9, launched_at: "1969-01-01T00:00:00Z" });
+    expect(Object.keys(described).sort()).toEqual(["base_price", "category", "difficulty", "launched_at", "quality", "teacher"].map((name) => `course.${name}`));
+    expect(store.profile("C1")).toBeUndefined();
+    expect(Object.keys(fold({ type: "enrollment.completed", enrollment_id: "E1", course_id: "C1", learner_id: "L1" })[0])).toEqual(["course.completions_by_day", "learner_course.completed"]);
+    expect(Object.keys(fold({ type: "activity.forum", learner_id: "L1" })[0]).sort()).toEqual(["learner.active_days", "learner.forum_posts", "learner.last_activity"]);
+    expect(fold({ type: "market.competitor_price", category: "data", price: 4 })[0]).toEqual({ "category.competitor_price": 1 });
+  });
+
+  test("counts where its time does not matter", () => {
+    const [late, store] = fold({ type: "token.purchased", learner_id: "L1", amount: 5 });
+    expect(late).toEqual({});
+    expect([...store.ids("learner"), ...store.ids("platform")]).toEqual(["L1", "1969-12-31"]);
   });
 });
 

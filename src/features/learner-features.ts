@@ -156,7 +156,10 @@ export const learnerFeatures: readonly FeatureDefinition[] = [
   viewed(30),
   stored({ name: "exposures", unit: "count", description: "courses viewed with their price" }, pricesViewed, total),
   stored({ name: "price_viewed_mean_tokens", unit: "tokens", description: "mean of the prices viewed; 0 = none" }, pricesViewed, meanValue),
-  derived({ name: "affordability", unit: "ratio", description: "share of the mean price viewed that the balance covers, at most 1; 0 also while no price was viewed" }, ["balance_tokens", "price_viewed_mean_tokens"], affordability),
+  derived({ name: "affordability", unit: "ratio", description: "share of the mean price viewed that the balance covers, at most 1; 0 also while no price was viewed" }, ["balance_tokens", "price_viewed_mean_tokens", "exposures"], (balance, price, views) =>
+    // What costs nothing can be paid from any balance.
+    views > 0 && price === 0 ? 1 : affordability(balance, price),
+  ),
   derived({ name: "conversion", unit: "ratio", description: "enrollments per course viewed, at most 1" }, ["enrolled", "exposures"], conversion),
   enrolledWithin(30),
   enrolledWithin(90),

@@ -4,7 +4,7 @@ import type { Event, StreamEvent } from "../contracts/events.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { EntityReader } from "./entity-reader.ts";
 import { FeatureWriter } from "./feature-writer.ts";
-import { learnerFeatureNames, learnerOutcomeNames, LearnerReplay } from "./learner-replay.ts";
+import { type LearnerBlock, learnerFeatureNames, learnerOutcomeNames, LearnerReplay } from "./learner-replay.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { Partition } from "./partition.ts";
 import { DatasetReplay } from "./replay.ts";
@@ -76,6 +76,22 @@ describe("a dataset of learners", () => {
         }
         const features = (all: readonly StreamEvent[]): unknown => replay(all, [at]).map(({ id, features: row }) => [id, row]);
         expect(features([...before, ...changed])).toEqual(features(events));
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  test("says which rows are of who was erased since", () => {
+    fc.assert(
+      fc.property(fc.noBias(randomStream(150)), cutOffs, (events, at_ms) => {
+        const blocks: LearnerBlock[] = [];
+        const dataset = new LearnerReplay({ at_ms, gap_ms: 0, horizon_ms: DAY_MS, onBlock: (block) => blocks.push(block) });
+        for (const event of events) dataset.apply(event);
+        for (const { period, ids } of blocks) {
+          const later = events.slice(events.findIndex(({ known_at_ms }) => known_at_ms >= at_ms[period]!));
+          const erased = new Set(later.flatMap(({ event }) => (event.type === "learner.erased" ? [event.learner_id] : [])));
+          expect([...dataset.erased(period)].toSorted()).toEqual(ids.flatMap((id, row) => (erased.has(id) ? [row] : [])));
+        }
       }),
       { numRuns: 80 },
     );

@@ -58,6 +58,8 @@ export class LearnerReplay {
   readonly #rows: Int32Array[] = [];
   readonly #outcomes: Float64Array[] = [];
   readonly #early = new Map<number, Early[]>();
+  /** Rows of each period whose learner was erased after the cut-off. */
+  readonly #erased: Set<number>[] = [];
   #period = 0;
 
   constructor(options: LearnerReplayOptions) {
@@ -83,8 +85,15 @@ export class LearnerReplay {
     return this.#outcomes[period] ?? new Float64Array(0);
   }
 
+  /** Rows of a period whose learner was erased since: they are to be kept from everybody. Final once the stream has ended. */
+  erased(period: number): ReadonlySet<number> {
+    return this.#erased[period] ?? new Set();
+  }
+
   #observe({ event, event_time_ms }: StreamEvent): void {
     switch (event.type) {
+      case "learner.erased":
+        return this.#erase(event.learner_id);
       case "exposure.viewed":
         return this.#count(event.learner_id, event_time_ms, "exposures", 1);
       case "enrollment.created":
@@ -107,6 +116,15 @@ export class LearnerReplay {
       case "activity.rating":
         return this.#count(event.learner_id, event_time_ms, "activities", 1);
       default:
+    }
+  }
+
+  #erase(learner_id: string): void {
+    const number = this.#numbers.get(learner_id);
+    if (number === undefined) return;
+    for (const [period, rows] of this.#rows.entries()) {
+      const row = rows[number] ?? 0;
+      if (row > 0) this.#erased[period]!.add(row - 1);
     }
   }
 
@@ -163,6 +181,7 @@ export class LearnerReplay {
       rows[number] = row + 1;
     });
     this.#rows.push(rows);
+    this.#erased.push(new Set());
     this.#outcomes.push(new Float64Array(known.length * OUTCOMES));
     for (const { learner_id, outcome, value } of this.#early.get(period) ?? []) this.#add(period, learner_id, outcome, value);
     this.#early.delete(period);

@@ -5,6 +5,7 @@ import { must } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
 import type { FeatureStore, FeatureStoreReader, PageUse, StoreBatch } from "./store.ts";
+import { WriterTurn } from "./lmdb-writer-turn.ts";
 
 /** lmdb's own default of 12 would be too few. */
 const DATABASES_MAX = 32;
@@ -156,12 +157,11 @@ class LmdbAsyncBatch extends EncodedBatch {
   }
 
   /** Queues everything for one transaction: all of it or, when it rejects, nothing. */
-  async commit(root: RootDatabase<Uint8Array, string>): Promise<void> {
+  async commit(turn: WriterTurn): Promise<void> {
     // Nothing in here throws, since all keys and values are made: what an exception left queued would be written.
-    const durable = root.batch(() => {
+    await turn.batch(() => {
       for (const { database, key, value } of this.#writes) void (value === undefined ? database.remove(key) : database.put(key, value));
     });
-    await durable;
     this.#free.push(...this.#chunks);
   }
 
@@ -178,16 +178,19 @@ class LmdbAsyncBatch extends EncodedBatch {
 
 class LmdbStore extends LmdbReader implements FeatureStore {
   readonly #batch: LmdbBatch;
+  readonly #turn: WriterTurn;
   /** For asynchronous batches: as many as were ever in flight at once. */
   readonly #chunks: Uint8Array[] = [];
 
   constructor(root: RootDatabase<Uint8Array, string>, databases: Databases) {
     super(root, databases);
     this.#batch = new LmdbBatch(databases);
+    this.#turn = new WriterTurn(root);
   }
 
   commit(write: (batch: StoreBatch) => void): void {
     this.root.transactionSync(() => {
+      this.#turn.check();
       write(this.#batch);
     });
   }
@@ -196,7 +199,7 @@ class LmdbStore extends LmdbReader implements FeatureStore {
     const batch = new LmdbAsyncBatch(this.databases, this.#chunks);
     write(batch);
     try {
-      await batch.commit(this.root);
+      await batch.commit(this.#turn);
     } catch (error) {
       throw await commitError(error);
     }

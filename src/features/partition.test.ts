@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { StreamEvent } from "../contracts/events.ts";
-import { EntityReader } from "./entity-reader.ts";
+import { formatTime } from "../lib/time.ts";
+import { EntityReader, entityFeatureNames } from "./entity-reader.ts";
 import { FeatureReader } from "./feature-reader.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -59,6 +60,35 @@ describe("partitions", () => {
       }),
       { numRuns: 120 },
     );
+  });
+
+  test("are read as they are now, although one is behind: days that were read before follow what its share adds to them", () => {
+    const day_ms = STREAM_END_MS;
+    const bought = (sequence: number, learner_id: string): StreamEvent => ({
+      sequence,
+      broker_time_ms: day_ms,
+      event_time_ms: day_ms,
+      known_at_ms: day_ms,
+      event: { id: `e${sequence}`, type: "token.purchased", time: formatTime(day_ms), learner_id, amount: 10 },
+    });
+    const owned = (index: number): string => Array.from({ length: 20 }, (_, i) => `L${i}`).find((id) => ownerOf(id, 2) === index)!;
+    const stream = [bought(1, owned(1)), bought(2, owned(0)), bought(3, owned(1)), bought(4, owned(0))];
+    const stores = [new MemoryStore(), new MemoryStore()];
+    const writers = stores.map((store, index) => new FeatureWriter(store, { partition: { index, count: 2 } }));
+    const foldTo = (index: number, from: number, to: number): void => {
+      for (const event of stream.slice(from, to)) writers[index]!.apply(event);
+      writers[index]!.commit({ stream_created: "s", sequence: to, message_hash: "" });
+    };
+    foldTo(0, 0, 4);
+    foldTo(1, 0, 1);
+    const reader = new EntityReader(new PartitionedStore(stores));
+    const sold = (): (number | undefined)[] => {
+      const values = reader.read("platform", formatTime(day_ms).slice(0, 10), day_ms)?.values;
+      return ["tokens_sold", "tokens_outstanding"].map((name) => values?.[entityFeatureNames.platform.indexOf(name)]);
+    };
+    expect(sold()).toEqual([30, 30]);
+    foldTo(1, 1, 4);
+    expect(sold()).toEqual([40, 40]);
   });
 
   test("own every entity once, evenly", () => {

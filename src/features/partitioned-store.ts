@@ -39,10 +39,11 @@ export class PartitionedStore implements FeatureStoreReader {
     return SHARED.has(entity) ? this.#mergedRecord(entity, id) : this.#owner(entity, id).get(entity, id);
   }
 
+  /** Of shares the sum: the greatest would not tell of a change in the share of a partition that is behind. */
   sequence(entity: EntityName, id: string): number | undefined {
     if (!SHARED.has(entity)) return this.#owner(entity, id).sequence(entity, id);
     const sequences = this.#stores.flatMap((store) => store.sequence(entity, id) ?? []);
-    return sequences.length === 0 ? undefined : Math.max(...sequences);
+    return sequences.length === 0 ? undefined : sequences.reduce((sum, sequence) => sum + sequence, 0);
   }
 
   /** The catalogue is folded by every partition: where one is ahead, it knows more names. */

@@ -3,10 +3,11 @@ import { describe, expect, test } from "vitest";
 import type { Event, EventOf, StreamEvent } from "../contracts/events.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { courseFeatureIndex } from "./course-view.ts";
+import { EntityReader, entityFeatureNames } from "./entity-reader.ts";
 import { FeatureReader } from "./feature-reader.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { MemoryStore } from "./memory-store.ts";
-import { type CourseRow, DatasetReplay } from "./replay.ts";
+import { courseBlockNames, type CourseRow, DatasetReplay } from "./replay.ts";
 import { STREAM_END_MS, STREAM_SPAN_MS, randomStream } from "./testing/random-events.ts";
 
 const START_MS = STREAM_END_MS - STREAM_SPAN_MS;
@@ -75,6 +76,50 @@ describe("features of a dataset", () => {
           const served = [...store.ids("course")].map((id) => reader.course(id, at)).filter((view) => view !== undefined && view.category !== "");
           expect(ofPeriod.map((row) => [row.course_id, row.category, [...row.view]]).sort()).toEqual(served.map((view) => [view!.course_id, view!.category, [...view!.features]]).sort());
         });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("handed over as blocks, with details, are what is read of a course at the cut-off, whatever the shares", () => {
+    expect(courseBlockNames).toEqual(entityFeatureNames.course);
+    fc.assert(
+      fc.property(fc.noBias(randomStream(120)), fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 4 }), fc.constantFrom(1, 2, 3), (events, days, count) => {
+        const at_ms = days.sort((a, b) => a - b).map(day);
+        const rows: unknown[] = [];
+        for (let index = 0; index < count; index++) {
+          const dataset = new DatasetReplay({
+            at_ms,
+            gap_ms: 0,
+            horizon_ms: 7 * DAY_MS,
+            partition: count === 1 ? undefined : { index, count },
+            onBlock: ({ period, ids, categories, features }) => {
+              expect(ids).toEqual(ids.toSorted());
+              ids.forEach((id, row) => rows.push([period, id, categories[row], [...features.subarray(row * courseBlockNames.length, (row + 1) * courseBlockNames.length)]]));
+            },
+          });
+          for (const event of events) dataset.apply(event);
+          expect(dataset.finish()).toEqual([]);
+          at_ms.forEach((_, period) => dataset.outcomes(period).forEach((outcomes, row) => rows.push([period, row, index, outcomes])));
+        }
+        const expected: unknown[] = [];
+        at_ms.forEach((at, period) => {
+          const reached = events.findIndex((event) => event.known_at_ms >= at);
+          const store = new MemoryStore();
+          const writer = new FeatureWriter(store);
+          for (const event of events.slice(0, Math.max(0, reached))) writer.apply(event);
+          writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
+          const reader = new EntityReader(store);
+          for (const id of store.ids("course")) {
+            const category = new FeatureReader(store).course(id, at)?.category ?? "";
+            if (category !== "") expected.push([period, id, category, [...reader.read("course", id, at)!.values]]);
+          }
+        });
+        const kept = replay(events, at_ms);
+        const sorted = (all: unknown[]): string[] => all.map((row) => JSON.stringify(row)).toSorted();
+        expect(sorted(rows.filter((row) => typeof (row as unknown[])[1] === "string"))).toEqual(sorted(expected));
+        const outcome = ({ exposures, enrollments, mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter }: CourseRow): unknown => ({ exposures, enrollments, mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter });
+        expect(sorted(rows.flatMap((row) => (typeof (row as unknown[])[1] === "number" ? [[(row as unknown[])[0], (row as unknown[])[3]]] : [])))).toEqual(sorted(kept.map((row) => [row.period, outcome(row)])));
       }),
       { numRuns: 60 },
     );

@@ -2,9 +2,10 @@ import type { EventOf, StreamEvent } from "../contracts/events.ts";
 import { must } from "../lib/assert.ts";
 import { log } from "../lib/exp-log.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
-import { courseCategory } from "./course-features.ts";
+import { CourseDetailEvaluator, courseDetailNames } from "./course-details.ts";
+import { courseCategory, courseTeacher } from "./course-features.ts";
 import { CourseLabels } from "./course-labels.ts";
-import { courseFeatureIndex } from "./course-view.ts";
+import { courseFeatureIndex, courseFeatureNames } from "./course-view.ts";
 import { offsetOf } from "./feature-set.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { ownerOf, type Partition } from "./partition.ts";
@@ -47,14 +48,33 @@ function jitterBase({ price, jitter }: EventOf<"course.repriced">): number {
   return Math.abs(log(price / jitter.base)) <= JITTER_SDS_MAX * jitter.sigma + 1 / price ? jitter.base : Number.NaN;
 }
 
-type View = Pick<CourseRow, "course_id" | "category" | "period" | "view">;
+/** All courses that had been upserted at a cut-off. */
+export interface CourseBlock {
+  /** Index into at_ms. */
+  readonly period: number;
+  /** Ascending; and the category of each. */
+  readonly ids: readonly string[];
+  readonly categories: readonly string[];
+  /** ids.length × courseBlockNames.length, row by row. */
+  readonly features: Float64Array;
+}
+
+/** The numbers of a block's rows: the vector that prices are made of, then the details. */
+export const courseBlockNames: readonly string[] = [...courseFeatureNames, ...courseDetailNames];
 
 export interface CourseReplayOptions extends ReplayOptions {
   /** Only these courses; all unless given. */
   readonly partition?: Omit<Partition, "whole_groups"> | undefined;
+  /** Called as each cut-off is passed. Without it the rows are kept, without details, for `finish`. */
+  onBlock?(block: CourseBlock): void;
 }
 
+type Outcomes = Pick<CourseRow, "exposures" | "enrollments" | "mean_log_price" | "jitter_exposures" | "jitter_enrollments" | "mean_jitter">;
+
+const VECTOR = courseFeatureNames.length;
+const WIDTH = courseBlockNames.length;
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
+const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 const PRICE = courseFeatureIndex("price_tokens");
 
 /**
@@ -69,22 +89,28 @@ const PRICE = courseFeatureIndex("price_tokens");
  * There is a row for every course that had been upserted and every cut-off that the stream reached. A label window that
  * ends after the stream does is cut short: choose cut-offs that leave room for it.
  *
- * Memory grows with courses × cut-offs and with price changes, not with learners: some 500 bytes a row. Partitions divide it.
+ * Memory grows with courses × cut-offs and with price changes, not with learners: 80 bytes a row for labels, which are final only when the stream ends,
+ * and some 400 more for features that are not handed over. Partitions divide it.
  */
 export class DatasetReplay {
   readonly #at_ms: readonly number[];
   readonly #writer: FeatureWriter;
   readonly #evaluator = new CourseEvaluator();
   readonly #labels: CourseLabels;
-  readonly #views: View[] = [];
+  readonly #details = new CourseDetailEvaluator();
+  readonly #onBlock: ((block: CourseBlock) => void) | undefined;
+  readonly #kept: CourseBlock[] = [];
+  /** Of each cut-off that was passed: its courses, and their list prices then. */
+  readonly #passed: { readonly ids: readonly string[]; readonly prices: Float64Array }[] = [];
   readonly #owns: (course_id: string) => boolean;
   #period = 0;
 
-  constructor({ at_ms, gap_ms, horizon_ms, partition }: CourseReplayOptions) {
+  constructor({ at_ms, gap_ms, horizon_ms, partition, onBlock }: CourseReplayOptions) {
     this.#at_ms = at_ms;
     this.#owns = partition === undefined ? () => true : (course_id) => ownerOf(course_id, partition.count) === partition.index;
-    this.#writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "category"], partition: partition && { ...partition, whole_groups: true } });
+    this.#writer = new FeatureWriter(new MemoryStore(), { entities: onBlock === undefined ? ["course", "category"] : ["course", "category", "teacher"], partition: partition && { ...partition, whole_groups: true } });
     this.#labels = new CourseLabels(at_ms, gap_ms, horizon_ms);
+    this.#onBlock = onBlock;
   }
 
   /** A duplicate counts in neither features nor labels, nor does it reach a cut-off. */
@@ -99,13 +125,20 @@ export class DatasetReplay {
     else if (event.type === "course.repriced") this.#labels.reprice(event.course_id, event_time_ms, event.price, jitterBase(event));
   }
 
-  /** Rows by cut-off, then in order of the courses' first appearance in the stream. */
-  finish(): CourseRow[] {
-    return this.#views.map((view) => {
-      const labels = this.#labels.labels(view.course_id, view.period);
-      const mean_log_price = Number.isNaN(labels.mean_log_price) ? log(view.view[PRICE]!) : labels.mean_log_price;
-      return { ...view, ...labels, mean_log_price };
+  /** What happened to a cut-off's courses, in their order. Final once the stream has ended. */
+  outcomes(period: number): Outcomes[] {
+    const { ids = [], prices = new Float64Array(0) } = this.#passed[period] ?? {};
+    return ids.map((id, row) => {
+      const { exposures, enrollments, mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter } = this.#labels.labels(id, period);
+      return { exposures, enrollments, mean_log_price: Number.isNaN(mean_log_price) ? log(prices[row]!) : mean_log_price, jitter_exposures, jitter_enrollments, mean_jitter };
     });
+  }
+
+  /** Rows by cut-off, then course; none where they were handed over. */
+  finish(): CourseRow[] {
+    return this.#kept.flatMap(({ period, ids, categories, features }) =>
+      this.outcomes(period).map((outcomes, row) => Object.assign(outcomes, { course_id: ids[row]!, category: categories[row]!, period, view: features.subarray(row * VECTOR, (row + 1) * VECTOR) })),
+    );
   }
 
   /** The randomised prices of every course that had any, over the whole stream; `now_ms`: as of when its demand cells hold a part of the counts. */
@@ -121,13 +154,26 @@ export class DatasetReplay {
 
   #emit(period: number): void {
     const now_ms = this.#at_ms[period]!;
-    const categories = new Map<string, Float64Array>();
-    for (const [category, { slots }] of this.#writer.live("category")) categories.set(category, this.#evaluator.category(slots, now_ms));
-    for (const [course_id, { slots }] of this.#writer.live("course")) {
-      const ordinal = slots[CATEGORY_SLOT]! - 1;
-      if (ordinal < 0 || !this.#owns(course_id)) continue;
-      const category = must(this.#writer.categoryName(ordinal), "course of a category without a name");
-      this.#views.push({ course_id, category, period, view: this.#evaluator.features(slots, now_ms, must(categories.get(category), `category ${category} has no record`)) });
-    }
+    const views = new Map<string, Float64Array>();
+    for (const [category, { slots }] of this.#writer.live("category")) views.set(category, this.#evaluator.category(slots, now_ms));
+    const known = [...this.#writer.live("course")].filter(([course_id, { slots }]) => slots[CATEGORY_SLOT]! > 0 && this.#owns(course_id)).sort(([a], [b]) => (a < b ? -1 : 1));
+    const width = this.#onBlock === undefined ? VECTOR : WIDTH;
+    const features = new Float64Array(known.length * width);
+    const categories = known.map(([, { slots }], row) => {
+      const category = must(this.#writer.categoryName(slots[CATEGORY_SLOT]! - 1), "course of a category without a name");
+      features.set(this.#evaluator.features(slots, now_ms, must(views.get(category), `category ${category} has no record`)), row * width);
+      if (this.#onBlock !== undefined) this.#details.fill(slots, this.#teacherOf(slots), now_ms, features, row * width + VECTOR);
+      return category;
+    });
+    const ids = known.map(([course_id]) => course_id);
+    this.#passed.push({ ids, prices: Float64Array.from(ids, (_, row) => features[row * width + PRICE]!) });
+    if (this.#onBlock === undefined) this.#kept.push({ period, ids, categories, features });
+    else this.#onBlock({ period, ids, categories, features });
+  }
+
+  #teacherOf(course: Float64Array): Float64Array | undefined {
+    const ordinal = course[TEACHER_SLOT]! - 1;
+    const teacher = ordinal < 0 ? undefined : this.#writer.teacherName(ordinal);
+    return teacher === undefined ? undefined : this.#writer.live("teacher").get(teacher)?.slots;
   }
 }

@@ -44,13 +44,13 @@ export const mean: Aggregator = {
 /** 0 without any. */
 export const meanValue: Reading = (record, offset) => (record[offset]! > 0 ? record[offset + 1]! / record[offset]! : 0);
 
-/** Largest value, and at least 0. */
+/** Largest value, and at least 0: lower ones, such as times before 1970, are refused. */
 export const maximum: Aggregator = {
   kind: "maximum",
   width: 1,
   update(record, offset, value) {
     if (value > record[offset]!) record[offset] = value;
-    return true;
+    return value >= 0;
   },
   merge(into, into_offset, from, from_offset) {
     if (from[from_offset]! > into[into_offset]!) into[into_offset] = from[from_offset]!;
@@ -82,7 +82,7 @@ export const extremes: Aggregator = {
 export const lowest: Reading = (record, offset) => record[offset + 1]!;
 export const highest: Reading = (record, offset) => record[offset + 2]!;
 
-/** The value of the latest event time; of equal times, the later sequence. Slots: time, value. */
+/** The value of the latest event time; of equal times, the later sequence. Times before 1970 are refused. Slots: time, value. */
 export const last: Aggregator = {
   kind: "last",
   width: 2,
@@ -91,7 +91,7 @@ export const last: Aggregator = {
       record[offset] = time_ms;
       record[offset + 1] = value;
     }
-    return true;
+    return time_ms >= 0;
   },
   merge(into, into_offset, from, from_offset) {
     const time_ms = from[from_offset]!;

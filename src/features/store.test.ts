@@ -6,12 +6,17 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { open } from "lmdb";
 import { afterEach, describe, expect, test } from "vitest";
+import type { StreamEvent } from "../contracts/events.ts";
+import { formatTime } from "../lib/time.ts";
+import { EntityReader, entityFeatureNames } from "./entity-reader.ts";
 import { FeatureReader } from "./feature-reader.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { openLmdbStore } from "./lmdb-store.ts";
 import { MemoryStore } from "./memory-store.ts";
-import type { FeatureStore, FeatureStoreReader } from "./store.ts";
+import type { Cursor, FeatureStore, FeatureStoreReader } from "./store.ts";
 import { randomStream } from "./testing/random-events.ts";
+
+const START_MS = Date.UTC(2026, 0, 1);
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -273,6 +278,35 @@ describe("LMDB", () => {
     // A read snapshot lasts until the end of the event loop's turn.
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(reader.sequence("course", "A")).toBe(2);
+  });
+
+  test("is written by whoever opened it last: another writer's commits leave nothing, and no event counts twice", async () => {
+    const path = directory();
+    const bought = (sequence: number): StreamEvent => ({
+      sequence,
+      broker_time_ms: START_MS,
+      event_time_ms: START_MS,
+      known_at_ms: START_MS,
+      event: { id: `e${sequence}`, type: "token.purchased", time: formatTime(START_MS), learner_id: `L${sequence}`, amount: 7 },
+    });
+    const cursor = (sequence: number): Cursor => ({ stream_created: "s", sequence, message_hash: "" });
+    const fold = (writer: FeatureWriter, from: number, to: number): void => {
+      for (let sequence = from; sequence <= to; sequence++) writer.apply(bought(sequence));
+    };
+    const [slow, fast] = [openLmdb(path), openLmdb(path)];
+    const [behind, ahead] = [new FeatureWriter(slow), new FeatureWriter(fast)];
+    fold(ahead, 1, 6);
+    ahead.commit(cursor(6));
+    const before = printed(fast);
+    fold(behind, 1, 3);
+    await expect(behind.commitAsync(cursor(3))).rejects.toMatchObject({ code: "store_taken", message: expect.stringContaining("one writer") });
+    expect(() => slow.commit((batch) => batch.putCursor("EVENTS", cursor(3)))).toThrow(expect.objectContaining({ code: "store_taken" }));
+    expect(printed(fast)).toEqual(before);
+    fold(ahead, 7, 8);
+    await ahead.commitAsync(cursor(8));
+    const reader = new EntityReader(fast);
+    const balances = Array.from({ length: 8 }, (_, i) => reader.read("learner", `L${i + 1}`, START_MS)?.values[entityFeatureNames.learner.indexOf("balance_tokens")]);
+    expect(balances).toEqual(new Array(8).fill(7));
   });
 
   test("lets go of a reader that was killed, and of no other", async () => {

@@ -81,7 +81,7 @@ export interface FeatureStoreReader {
    * keep it across an await.
    */
   get(entity: EntityName, id: string): Uint8Array | undefined;
-  /** Sequence in the record's header, without decoding the rest. */
+  /** Another number after every change of the record, which is not decoded for it: the sequence in its header; of a record in shares, their sum. */
   sequence(entity: EntityName, id: string): number | undefined;
   name(kind: NameKind, ordinal: number): string | undefined;
   /** All names of a kind; the index is the ordinal. */

@@ -8,6 +8,7 @@ import type { BrokerMessage } from "./broker-message.ts";
 import { decodeEvent, isRefusal } from "./decode.ts";
 import { type Compaction, CompactionConflict, type EventArchive } from "./event-archive.ts";
 import { emptied, erasureOf, mentions, pseudonymOf, type RandomBytes, renamed } from "./learner-erasure.ts";
+import type { ForgottenLearner } from "./learner-traces.ts";
 import { SegmentBuilder } from "./segment-builder.ts";
 
 /** Messages between two turns of the event loop. */
@@ -23,6 +24,10 @@ export interface CompactionOptions {
   readonly logger: Logger;
   /** How long after a learner's erasure, by the broker's clock, their events are kept as they were. */
   readonly delay_ms: number;
+  /**
+   * Told who is forgotten before the archive forgets their names: whoever holds more of them forgets it first, and again should this die before its end.
+   */
+  readonly onForget?: (learners: readonly ForgottenLearner[]) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -77,6 +82,7 @@ export async function compactArchive(options: CompactionOptions): Promise<Compac
       messages += rewritten.header.rewritten - segment.header.rewritten;
     }
     const erasures = [...found.due.values()].flat();
+    await options.onForget?.(erasures);
     const compaction: Compaction = { generation: before.generation + 1, replaced, spans: [...before.spans, ...erasures.map(spanOf)] };
     await archive.commitCompaction(stream_created, compaction);
     await archive.sweep(stream_created, clock.now_ms());

@@ -8,7 +8,9 @@ import { compactArchive, type CompactionResult } from "./archive-compaction.ts";
 import { type ArchiverStatus, EventArchiver } from "./archiver.ts";
 import { purgeForgotten } from "./erasure-purge.ts";
 import type { EventArchive } from "./event-archive.ts";
+import { forgetDeadLetters, type ForgottenLearner } from "./learner-traces.ts";
 import type { Broker } from "./nats.ts";
+import { forgetInSnapshots } from "./snapshots.ts";
 import { dropArchived, type Retention } from "./stream-retention.ts";
 
 const COMPACTION_INTERVAL_MS = DAY_MS;
@@ -31,17 +33,28 @@ export interface ArchiveKeeperOptions {
   readonly lag: () => number;
 }
 
-/** Erased learners are forgotten: in the archive, then in the stream. How many messages the stream lost. */
+export interface Forgotten extends CompactionResult {
+  /** Messages that the stream lost, dead letters and snapshots that are gone. */
+  readonly purged: number;
+  readonly letters: number;
+  readonly snapshots: number;
+}
+
+/** Erased learners are forgotten: in dead letters, the archive, the stream and snapshots. */
 export async function forgetErased(
   options: Pick<ArchiveKeeperOptions, "broker" | "archive" | "clock" | "logger" | "erasure_delay_ms">,
   signal?: AbortSignal,
-): Promise<CompactionResult & { readonly purged: number }> {
+): Promise<Forgotten> {
   const { broker, archive, clock, logger, erasure_delay_ms } = options;
   const stream = await broker.streamInfo(STREAM_EVENTS);
-  if (stream === undefined) return { forgotten: 0, segments: 0, messages: 0, waiting: 0, purged: 0 };
+  if (stream === undefined) return { forgotten: 0, segments: 0, messages: 0, waiting: 0, purged: 0, letters: 0, snapshots: 0 };
+  const { created } = stream;
   const interruption = signal === undefined ? {} : { signal };
-  const result = await compactArchive({ archive, stream_created: stream.created, clock, random: randomBytes, logger, delay_ms: erasure_delay_ms, ...interruption });
-  return { ...result, purged: await purgeForgotten(broker, archive, signal) };
+  let letters = 0;
+  const onForget = async (learners: readonly ForgottenLearner[]): Promise<void> => void (letters += await forgetDeadLetters(broker, learners));
+  const result = await compactArchive({ archive, stream_created: created, clock, random: randomBytes, logger, delay_ms: erasure_delay_ms, onForget, ...interruption });
+  const purged = await purgeForgotten(broker, archive, signal);
+  return { ...result, purged, letters, snapshots: await forgetInSnapshots(broker, created, (await archive.index(created)).spans) };
 }
 
 /** Beside the fold: writes what it folds to the archive, lets the stream go of what is archived beyond its limits, and once a day forgets who was erased. Nothing that fails in here stops the fold. */
@@ -64,7 +77,7 @@ export class ArchiveKeeper {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#options;
     const forget = this.#every(COMPACTION_INTERVAL_MS, signal, async () => void (this.#forgotten += (await forgetErased(this.#options, signal)).forgotten), "erased learners could not be forgotten in the archive");
-    const retain = this.#every(RETENTION_INTERVAL_MS, signal, async () => void (this.#dropped += await dropArchived({ ...this.#options, clock, logger })), "archived events could not leave the stream");
+    const retain = this.#every(RETENTION_INTERVAL_MS, signal, async () => void (this.#dropped += await dropArchived({ ...this.#options, clock, logger, signal })), "archived events could not leave the stream");
     await Promise.all([this.#archiver.run(signal), forget, retain]);
   }
 

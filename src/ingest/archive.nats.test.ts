@@ -16,10 +16,12 @@ import { Prng } from "../lib/prng.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { forgetErased } from "./archive-keeper.ts";
 import { EventArchiver } from "./archiver.ts";
+import { listDeadLetters } from "./dead-letter-queue.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
 import { EventArchive } from "./event-archive.ts";
 import { EventHistory } from "./event-history.ts";
 import { runIngest } from "./ingest.ts";
+import { mentions } from "./learner-erasure.ts";
 import { Broker } from "./nats.ts";
 import { dropArchived } from "./stream-retention.ts";
 import type { StreamSource } from "./read-stream.ts";
@@ -92,22 +94,34 @@ it("lets the stream go of the oldest that is archived, whole segments that can b
   await broker.ensureStreams();
   const archive = new EventArchive(join(directory, "archive"));
   const stop = new AbortController();
-  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 20_000 });
+  const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 60_000 });
   const archiving = archiver.run(stop.signal);
   await publish(sampleEvents("r", 3_000, Date.now()));
   const whole = await fold(broker);
   await vi.waitFor(() => expect(archiver.status.sequence).toBeGreaterThan(2_500), 10_000);
   stop.abort();
   await archiving;
-  const drop = (retention: { bytes_max: number; age_max_ms: number }, now_ms = Date.now()): Promise<number> => dropArchived({ broker, archive, retention, clock: { ...systemClock, now_ms: () => now_ms }, logger: silentLogger });
+  const purges: number[] = [];
+  const counting = {
+    streamInfo: (name: string) => broker.streamInfo(name),
+    purge: (name: string, sequence: number) => {
+      purges.push(sequence);
+      return broker.purge(name, sequence);
+    },
+  };
+  const drop = (retention: { bytes_max: number; age_max_ms: number }, now_ms = Date.now()): Promise<number> => dropArchived({ broker: counting, archive, retention, clock: { ...systemClock, now_ms: () => now_ms }, logger: silentLogger });
   const { bytes } = must(await broker.streamInfo(STREAM_EVENTS), "EVENTS");
   expect(await drop({ bytes_max: bytes, age_max_ms: 0 })).toBe(0);
   expect(await drop({ bytes_max: bytes, age_max_ms: DAY_MS })).toBe(0);
+  const whole_index = await archive.index((await stream()).created);
   // By size: about half, then no more.
   const half = await drop({ bytes_max: bytes / 2, age_max_ms: 0 });
   expect(half).toBeGreaterThan(1_000);
   expect(must(await broker.streamInfo(STREAM_EVENTS), "EVENTS").bytes).toBeLessThanOrEqual(bytes / 2);
   expect(await drop({ bytes_max: bytes / 2, age_max_ms: 0 })).toBe(0);
+  // Few at a time, so that producers need not wait for long.
+  expect(whole_index.segments[0]!.header.messages).toBeGreaterThan(300);
+  purges.forEach((sequence, i) => expect(sequence - (purges[i - 1] ?? 1)).toBeLessThanOrEqual(250));
   expect(await fold(new EventHistory(broker, archive))).toEqual(whole);
   // A damaged segment stays in the stream, and what comes after it.
   const { first_sequence } = await stream();
@@ -173,9 +187,25 @@ it("forgets an erased learner in the archive and in the stream, and folds to the
   const learner_id = "Somebody-1";
   const view = (n: number, who: string): { subject: string; data: Uint8Array } => ({ subject: "events.exposure.C1", data: encode({ id: `v${n}${who}`, type: "exposure.viewed", time: formatTime(now_ms - 1_000), course_id: "C1", learner_id: who, price: 5 }) });
   await publish(Array.from({ length: 400 }, (_, n) => view(n, n % 3 === 0 ? learner_id : `L${n % 7}`)));
+  // Refused by every fold; two name the learner, one with another's id that begins alike.
+  const odd = (who: string): { subject: string; data: Uint8Array } => ({ subject: "events.exposure.C1", data: encode({ id: `odd-${who}`, type: "exposure.hovered", learner_id: who }) });
+  await publish([odd(learner_id), odd(`${learner_id}0`), { subject: `events.learner.${learner_id}`, data: Buffer.from("{") }]);
+  const { created } = await stream();
+  const snapshot = (sequence: number, stream_created = created): Promise<void> =>
+    broker.putObjectStream("SNAPSHOTS", `l/${stream_created.length}-${sequence}`, { layout: "l", stream_created, sequence: String(sequence), control_sequence: "0", raw_bytes: "1", raw_sha256: "0".repeat(64) }, (async function* () {
+      yield Uint8Array.of(1);
+    })());
+  // Nobody was viewed before the first message, and the erasure is the 404th.
+  for (const sequence of [0, 1, 403, 404]) await snapshot(sequence);
+  await snapshot(10, "2020-01-01T00:00:00Z");
   await publish([{ subject: `events.learner.${learner_id}`, data: encode({ id: "gone", type: "learner.erased", time: formatTime(now_ms), learner_id }) }]);
   await publish(sampleEvents("z", 400, now_ms));
+  // Of the erased learner too, but after the erasure: theirs again.
+  await publish([odd(learner_id)]);
   const before = await fold(broker);
+  const letters = async (): Promise<number[]> => (await listDeadLetters(broker, { limit: 100 })).letters.map(({ letter }) => letter.sequence);
+  const last = (await stream()).last_sequence;
+  expect(await letters()).toEqual([401, 402, 403, last]);
   const archive = new EventArchive(join(directory, "archive"));
   const stop = new AbortController();
   const archiver = new EventArchiver({ broker, archive, logger: silentLogger, clock: systemClock, segment_bytes: 8_000 });
@@ -185,14 +215,17 @@ it("forgets an erased learner in the archive and in the stream, and folds to the
   await archiving;
   const options = { broker, archive, logger: silentLogger, clock: systemClock };
   expect(await forgetErased({ ...options, erasure_delay_ms: DAY_MS })).toMatchObject({ forgotten: 0, waiting: 1, purged: 0 });
-  expect(await forgetErased({ ...options, erasure_delay_ms: 0 })).toMatchObject({ forgotten: 1, messages: 135, purged: 135 });
+  expect(await forgetErased({ ...options, erasure_delay_ms: 0 })).toMatchObject({ forgotten: 1, messages: 137, purged: 137, letters: 2, snapshots: 2 });
+  expect(await letters()).toEqual([402, last]);
+  expect((await broker.listObjects("SNAPSHOTS")).map(({ name }) => name).toSorted()).toEqual(["l/20-10", `l/${created.length}-0`, `l/${created.length}-404`].toSorted());
   const history = new EventHistory(broker, archive);
   expect(await fold(history)).toEqual(before);
+  // A fold from the beginning tells nothing of what is empty now.
+  expect(await letters()).toEqual([402, last]);
   const named: number[] = [];
-  const { last_sequence } = await stream();
-  for (let sequence = 1; sequence <= last_sequence; sequence++) {
+  for (let sequence = 1; sequence <= last; sequence++) {
     const message = await broker.getMessage(STREAM_EVENTS, { sequence });
-    if (message !== undefined && Buffer.from(message.data).includes(learner_id)) named.push(sequence);
+    if (message !== undefined && mentions(message, learner_id)) named.push(sequence);
   }
-  expect(named).toEqual([]);
+  expect(named).toEqual([last]);
 });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DeadLetter } from "../contracts/dead-letter.ts";
 import { deadLetterRetrySubject, deadLetterSubject, STREAM_DLQ, STREAM_EVENTS } from "../contracts/subjects.ts";
+import { EntityReader, entityFeatureNames } from "../features/entity-reader.ts";
 import { MemoryStore } from "../features/memory-store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -43,12 +44,12 @@ async function storeLetter(sequence: number, data: Uint8Array): Promise<void> {
 
 const retry = async (sequence: number, force = false): Promise<unknown> => retryDeadLetter(broker, await findDeadLetter(broker, STREAM_EVENTS, sequence), systemClock, force);
 
-async function ingestAll(): Promise<void> {
+async function ingestAll(store = new MemoryStore()): Promise<void> {
   const stop = new AbortController();
   const until = await last();
   await runIngest({
     broker,
-    store: new MemoryStore(),
+    store,
     logger: silentLogger,
     clock: systemClock,
     signal: stop.signal,
@@ -97,6 +98,20 @@ it("publishes a letter again once, however often and however many at a time", as
   expect(stored).toMatchObject({ letter: { sequence: 70_001 }, retry: { sequence } });
   expect((await listDeadLetters(broker, { limit: 1 })).letters[0]).toMatchObject({ letter: { sequence: 70_001 }, retry: { sequence } });
   expect(await openDeadLetters(broker, STREAM_EVENTS)).not.toContain(70_001);
+});
+
+it("a message that an earlier version refused counts once, whether it is folded anew or as its retry", async () => {
+  const data = encode({ ...view("understood"), learner_id: "l2" });
+  const { sequence } = await broker.publish("events.exposure.c1", data);
+  const early = new MemoryStore();
+  await ingestAll(early);
+  await storeLetter(sequence, data);
+  expect(await retry(sequence)).toEqual({ outcome: "published", sequence: sequence + 1 });
+  const anew = new MemoryStore();
+  await ingestAll(anew);
+  // The one that folded the message before, and goes on.
+  await ingestAll(early);
+  for (const store of [anew, early]) expect(new EntityReader(store).read("learner", "l2", Date.now())?.values[entityFeatureNames.learner.indexOf("exposures")]).toBe(1);
 });
 
 it("a retry that died before its mark is repeated without a second message", async () => {

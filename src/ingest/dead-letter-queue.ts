@@ -3,7 +3,7 @@ import { deadLetterRetrySubject, deadLetterSubject, eventSubject, STREAM_DLQ } f
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
-import { SUBJECT_TAKEN } from "./dead-letters.ts";
+import { parse, SUBJECT_TAKEN } from "./dead-letters.ts";
 import { decodeBytes, decodeEvent, isRefusal, type Refusal } from "./decode.ts";
 import type { Broker, BrokerMessage } from "./nats.ts";
 import { readStream } from "./read-stream.ts";
@@ -42,14 +42,6 @@ export type RetryOutcome =
   | { readonly outcome: "refused_again"; readonly refusal: Refusal };
 
 const RETRIED = ".retried";
-
-function parse(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(data));
-  } catch {
-    return undefined;
-  }
-}
 
 function keyOf({ stream, sequence }: { readonly stream: string; readonly sequence: number }): string {
   return deadLetterSubject(stream, sequence);

@@ -1,10 +1,14 @@
-import type { DeadLetter, DeadLetterReason } from "../contracts/dead-letter.ts";
-import { deadLetterSubject } from "../contracts/subjects.ts";
+import { type DeadLetter, type DeadLetterReason, deadLetterSchema } from "../contracts/dead-letter.ts";
+import { deadLetterSubject, STREAM_DLQ } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { Refusal } from "./decode.ts";
+import { isEmptied } from "./learner-erasure.ts";
 import type { BrokerMessage, Broker } from "./nats.ts";
+
+/** What dead letters need of a broker. */
+export type LetterBroker = Pick<Broker, "publish" | "getMessage">;
 
 /** What waits to be published: beyond either, the fold stops taking messages until they are stored. */
 const LETTERS_MAX = 256;
@@ -17,7 +21,7 @@ export const SUBJECT_TAKEN = "maximum messages per subject";
 
 /** Refused messages on their way to DLQ. They are stored there before the commit that passes them. */
 export class DeadLetters {
-  readonly #broker: Broker;
+  readonly #broker: LetterBroker;
   readonly #stream: string;
   readonly #logger: Logger;
   readonly #clock: Clock;
@@ -29,7 +33,7 @@ export class DeadLetters {
   count = 0;
   dropped = 0;
 
-  constructor(broker: Broker, stream: string, logger: Logger, clock: Clock) {
+  constructor(broker: LetterBroker, stream: string, logger: Logger, clock: Clock) {
     this.#broker = broker;
     this.#stream = stream;
     this.#logger = logger;
@@ -47,6 +51,7 @@ export class DeadLetters {
   add(message: BrokerMessage, refusal: Refusal): void {
     this.count++;
     this.by_reason.set(refusal.reason, (this.by_reason.get(refusal.reason) ?? 0) + 1);
+    if (isEmptied(message)) return;
     const letter = deadLetter(this.#stream, message, refusal);
     this.#letters.push(letter);
     this.#bytes += letter.payload_base64.length;
@@ -65,29 +70,62 @@ export class DeadLetters {
   }
 
   async #store(letter: DeadLetter, signal: AbortSignal): Promise<boolean> {
+    const subject = deadLetterSubject(letter.stream, letter.sequence);
     const bytes = new TextEncoder().encode(JSON.stringify(letter));
     do {
       try {
-        await this.#broker.publish(deadLetterSubject(letter.stream, letter.sequence), bytes, { deadline_ms: RETRY_MS });
+        if (!(await this.#put(subject, bytes)) && !(await this.#holds(subject, letter))) {
+          return this.#drop(letter, `${STREAM_DLQ} still holds the letters of an earlier ${letter.stream}: look through them, then purge it`);
+        }
         this.#dropping = false;
         return true;
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code === "broker_closed") return false;
-        // The subject is taken: another replica, or this one before a crash, has stored the same letter.
-        if (error.message.includes(SUBJECT_TAKEN)) return true;
-        if (error.code !== "broker_unreachable") return this.#drop(letter, error);
+        if (error.code !== "broker_unreachable") return this.#drop(letter, error.message);
         await this.#clock.sleep(RETRY_MS);
       }
     } while (!signal.aborted);
     return false;
   }
 
+  /** False when the subject is taken. */
+  async #put(subject: string, bytes: Uint8Array): Promise<boolean> {
+    try {
+      await this.#broker.publish(subject, bytes, { deadline_ms: RETRY_MS });
+      return true;
+    } catch (error) {
+      if (error instanceof TidemarkError && error.message.includes(SUBJECT_TAKEN)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Whether what took the subject is this letter: another replica, or this one before a crash, has stored it. The broker's timestamp tells it
+   * from the letter of another stream that had the same name. (Its bytes may differ: a learner may have been forgotten since.)
+   */
+  async #holds(subject: string, { broker_time_ms }: DeadLetter): Promise<boolean> {
+    const stored = await this.#broker.getMessage(STREAM_DLQ, { last_by_subject: subject });
+    // Aged out just now.
+    if (stored === undefined) return true;
+    const letter = deadLetterSchema.safeParse(parse(stored.data));
+    return letter.success && letter.data.broker_time_ms === broker_time_ms;
+  }
+
   // One bad message must not stop the stream, not even when DLQ is full. The message itself stays in its own stream.
-  #drop(letter: DeadLetter, error: TidemarkError): true {
+  #drop(letter: DeadLetter, error: string): true {
     this.dropped++;
-    if (!this.#dropping) this.#logger.error({ stream: letter.stream, sequence: letter.sequence, reason: letter.reason, error: error.message }, "dead letters cannot be stored");
+    if (!this.#dropping) this.#logger.error({ stream: letter.stream, sequence: letter.sequence, reason: letter.reason, error }, "dead letters cannot be stored");
     this.#dropping = true;
     return true;
+  }
+}
+
+/** The value that JSON says; undefined of anything else. */
+export function parse(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    return undefined;
   }
 }
 

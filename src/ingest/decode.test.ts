@@ -210,6 +210,11 @@ describe("refusals", () => {
     expect(decode({ ...known, known_at: formatTime(NOW_MS + EVENT_FUTURE_MAX_MS + 1) }, "backfill.exposure.c1")).toMatchObject({ reason: "time_in_future", field: "known_at" });
   });
 
+  it("takes no event further ahead of the broker because it says to have been known ahead of it", () => {
+    const ahead = { ...event, time: formatTime(NOW_MS + 2 * EVENT_FUTURE_MAX_MS), known_at: formatTime(NOW_MS + EVENT_FUTURE_MAX_MS) };
+    expect(decode(ahead, "backfill.exposure.c1")).toMatchObject({ reason: "time_in_future", field: "time" });
+  });
+
   it("refuses history that was known before it happened", () => {
     const known = (ms: number) => decode({ ...event, known_at: formatTime(NOW_MS - ms) }, "backfill.exposure.c1");
     expect(known(EVENT_FUTURE_MAX_MS)).toHaveProperty("event");

@@ -21,14 +21,18 @@ export interface FoldToOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Folds both streams from their beginnings to given sequences: what a store that stands there must hold. Dead letters are passed over. */
-export async function foldTo({ events, control, partition, store, sequence, control_sequence, onProgress }: FoldToOptions): Promise<void> {
+/**
+ * Folds both streams from their beginnings to given sequences: what a store that stands there must hold. Dead letters are passed over. Resolves with
+ * the sequence that EVENTS begins with now.
+ */
+export async function foldTo({ events, control, partition, store, sequence, control_sequence, onProgress }: FoldToOptions): Promise<number> {
   const features = new FeatureWriter(store, { partition });
   let waiting = 0;
   let cursor = { stream_created: "", sequence: 0, message_hash: "" };
   const stream_created = (await events.streamInfo(STREAM_EVENTS))?.created ?? "";
+  let first_sequence = 1;
   if (sequence > 0) {
-    await readStream(events, STREAM_EVENTS, { last_sequence: sequence }, (message) => {
+    const range = await readStream(events, STREAM_EVENTS, { last_sequence: sequence }, (message) => {
       const decoded = decodeEvent(message);
       if (!isRefusal(decoded)) features.apply(decoded);
       cursor = { stream_created, sequence: message.sequence, message_hash: hexHash(message.data) };
@@ -37,8 +41,9 @@ export async function foldTo({ events, control, partition, store, sequence, cont
       onProgress?.(message.sequence, sequence);
     });
     features.commit(cursor);
+    first_sequence = range.first_sequence;
   }
-  if (control_sequence === 0) return;
+  if (control_sequence === 0) return first_sequence;
   const control_created = (await control.streamInfo(STREAM_CONTROL))?.created ?? "";
   const writer = new ControlWriter(store);
   await readStream(control, STREAM_CONTROL, { last_sequence: control_sequence }, (message) => {
@@ -46,4 +51,5 @@ export async function foldTo({ events, control, partition, store, sequence, cont
     cursor = { stream_created: control_created, sequence: message.sequence, message_hash: hexHash(message.data) };
   });
   writer.commit(cursor);
+  return first_sequence;
 }

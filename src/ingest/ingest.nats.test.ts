@@ -13,7 +13,7 @@ import { MemoryStore } from "../features/memory-store.ts";
 import type { FeatureStore, FeatureStoreReader } from "../features/store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { hexHash } from "../lib/hash128.ts";
-import { silentLogger } from "../lib/log.ts";
+import { type Logger, silentLogger } from "../lib/log.ts";
 import { Prng } from "../lib/prng.ts";
 import { formatTime } from "../lib/time.ts";
 import { promoteModel } from "./control.ts";
@@ -57,14 +57,14 @@ const lastSequence = async (): Promise<number> => (await broker.streamInfo(STREA
 const hashAt = async (sequence: number): Promise<string> => hexHash((await broker.getMessage(STREAM_EVENTS, { sequence }))?.data ?? new Uint8Array(0));
 
 /** Runs ingest until both streams are folded to these sequences. */
-async function ingestUntil(store: FeatureStore, sequence: number, control_sequence = 0, batch_events_max = 300): Promise<IngestProgress | undefined> {
+async function ingestUntil(store: FeatureStore, sequence: number, control_sequence = 0, batch_events_max = 300, logger: Logger = silentLogger): Promise<IngestProgress | undefined> {
   const stop = new AbortController();
   let last: IngestProgress | undefined;
   const onProgress = (progress: IngestProgress): void => {
     last = progress;
     if (progress.sequence >= sequence && progress.control_sequence >= control_sequence) stop.abort();
   };
-  await runIngest({ broker, store, logger: silentLogger, clock: systemClock, batch_events_max, signal: stop.signal, onProgress });
+  await runIngest({ broker, store, logger, clock: systemClock, batch_events_max, signal: stop.signal, onProgress });
   return last;
 }
 
@@ -254,7 +254,10 @@ describe("boot checks", () => {
     const store = new MemoryStore();
     new FeatureWriter(store).commit({ stream_created: created, sequence: (state?.first_sequence ?? 0) - 1, message_hash: "of a message that is gone" });
     expect(await ingestUntil(store, 200)).toMatchObject({ events: state?.messages });
-    expect(await ingestUntil(new MemoryStore(), 200)).toMatchObject({ events: state?.messages });
+    const warn = vi.fn<(fields: object, message: string) => void>();
+    expect(await ingestUntil(new MemoryStore(), 200, 0, 300, { ...silentLogger, warn })).toMatchObject({ events: state?.messages });
+    // The way out of a refusal: what it cannot bring back is said.
+    expect(warn.mock.calls).toEqual([[{ stream: STREAM_EVENTS, first_sequence: state?.first_sequence }, expect.stringContaining("no longer has its beginning")]]);
   });
 
   it("refuse a stream that was restored from a copy and written to since, and a message that is gone passes with a word", async () => {
@@ -357,6 +360,31 @@ describe("without a broker", () => {
     letters.add({ ...message, sequence: 6 }, { reason: "not_json", detail: "" });
     expect(await letters.settle(new AbortController().signal)).toBe(true);
     expect(letters).toMatchObject({ count: 3, dropped: 1, waiting: 0 });
+  });
+});
+
+describe("a dead letter whose place in DLQ is taken", () => {
+  beforeEach(startBroker);
+  afterEach(stopBroker);
+
+  it("is there already, or is one of a stream that was replaced: then it counts as dropped, and says what to do", async () => {
+    const error = vi.fn<(fields: object, message: string) => void>();
+    const letters = new DeadLetters(broker, STREAM_EVENTS, { ...silentLogger, error }, systemClock);
+    const message = { subject: "events.course.c1", sequence: 5, time_ms: 1_000, data: new Uint8Array([1]) };
+    const settle = async (time_ms: number, data = message.data): Promise<void> => {
+      letters.add({ ...message, time_ms, data }, { reason: "not_json", detail: "" });
+      expect(await letters.settle(new AbortController().signal)).toBe(true);
+    };
+    await settle(1_000);
+    await settle(1_000);
+    await settle(1_000, new Uint8Array(0));
+    expect(letters).toMatchObject({ count: 3, dropped: 0 });
+    expect(error).not.toHaveBeenCalled();
+    await settle(2_000);
+    await settle(2_000);
+    expect(letters).toMatchObject({ count: 5, dropped: 2 });
+    expect(error.mock.calls).toEqual([[expect.objectContaining({ sequence: 5, error: expect.stringContaining("purge") }), expect.any(String)]]);
+    expect((await broker.streamInfo(STREAM_DLQ))?.messages).toBe(1);
   });
 });
 

@@ -61,7 +61,8 @@ export interface IngestOptions {
 /**
  * Folds EVENTS and CONTROL into the store until `signal`, each stream with its own cursor. Rejects, with a code and
  * what to do about it, when the store and a stream do not belong together (`stream_missing`, `stream_recreated`,
- * `cursor_ahead`, `gap_below_first`, `cursor_mismatch`; with an archive `erased_since`, `archive_ahead`, `archive_damaged`); while the broker is away it waits.
+ * `cursor_ahead`, `gap_below_first`, `cursor_mismatch`; with an archive `erased_since`, `archive_ahead`, `archive_damaged`), or when another process
+ * writes the store (`store_taken`); while the broker is away it waits.
  */
 export async function runIngest(options: IngestOptions): Promise<void> {
   const { broker, store, logger, clock, signal } = options;

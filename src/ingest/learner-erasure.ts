@@ -11,8 +11,8 @@ export type RandomBytes = (count: number) => Uint8Array;
 
 const LEARNER_SUBJECT = /^(?:events|backfill)\.learner\./;
 const BACKFILL = "backfill.";
-/** Carries nothing; every fold refuses it, as it refused what stood there. */
-const NOTHING = { subject: "events.forgotten", data: new Uint8Array(0) };
+/** Of a message that carries nothing; every fold refuses it, as it refused what stood there. */
+const FORGOTTEN_SUBJECT = "events.forgotten";
 const STEM_BYTES = 15;
 const TRIES_A_SLICE = 50_000;
 
@@ -55,7 +55,12 @@ export function renamed(message: BrokerMessage, event: Event, learner_id: string
 
 /** What stays of a message that no fold accepts and that names a learner. */
 export function emptied({ sequence, time_ms }: BrokerMessage): BrokerMessage {
-  return { ...NOTHING, sequence, time_ms };
+  return { subject: FORGOTTEN_SUBJECT, data: new Uint8Array(0), sequence, time_ms };
+}
+
+/** Whether that is all that is left of a message: there is nothing that a dead letter of it could keep. */
+export function isEmptied({ subject, data }: BrokerMessage): boolean {
+  return data.length === 0 && subject === FORGOTTEN_SUBJECT;
 }
 
 /** Whether a message, whatever it is, contains the id as a word of its own. */

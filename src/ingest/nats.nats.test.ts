@@ -130,6 +130,26 @@ describe("publish", () => {
 });
 
 describe("consume", () => {
+  it("removes what is left of an object whose writer died, and nothing else", async () => {
+    const bucket = "UNFINISHED";
+    await broker.putObject(bucket, "whole", new Uint8Array(300_000));
+    const messages = async (): Promise<number> => (await broker.streamInfo(`OBJ_${bucket}`))?.messages ?? 0;
+    const whole = await messages();
+    const writer = await Broker.connect({ url: server.url, name: "writer" });
+    const put = writer.putObjectStream(bucket, "half", {}, (async function* () {
+      yield new Uint8Array(300_000);
+      await writer.close();
+      yield new Uint8Array(300_000);
+    })());
+    await expect(put).rejects.toMatchObject({ code: "broker_closed" });
+    expect(await messages()).toBeGreaterThan(whole);
+    expect(await broker.removeUnfinished(bucket, 60_000)).toBe(0);
+    expect(await broker.removeUnfinished(bucket, 0)).toBe(1);
+    expect(await messages()).toBe(whole);
+    expect((await broker.getObject(bucket, "whole"))?.length).toBe(300_000);
+    expect(await broker.removeUnfinished("NOWHERE", 0)).toBe(0);
+  });
+
   it("goes on past every window, from any sequence", async () => {
     const start = await fill(10_000);
     expect(await consumeTo(start + 1, start + 10_000)).toBe(10_000);

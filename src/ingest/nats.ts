@@ -215,6 +215,23 @@ export class Broker {
     await this.#ask(async () => (await this.#bucket(bucket)).delete(name));
   }
 
+  /** Removes the pieces of objects that were never finished, because who wrote them died, once the last piece is `age_ms` old: of how many objects. */
+  async removeUnfinished(bucket: string, age_ms: number): Promise<number> {
+    const stream = `OBJ_${bucket}`;
+    const prefix = `$O.${bucket}.C.`;
+    const info = await this.#ask(() => this.#manager.streams.info(stream, { subjects_filter: `${prefix}>` }));
+    // Asked for after the pieces: what is finished meanwhile is among them.
+    const finished = new Set(((await this.#ask(async () => (await this.#bucket(bucket)).list())) ?? []).map(({ nuid: id }) => `${prefix}${id}`));
+    let removed = 0;
+    for (const subject of Object.keys(info?.state.subjects ?? {})) {
+      const last = finished.has(subject) ? undefined : await this.getMessage(stream, { last_by_subject: subject });
+      if (last === undefined || systemClock.now_ms() - last.time_ms < age_ms) continue;
+      await this.#ask(() => this.#manager.streams.purge(stream, { filter: subject }));
+      removed++;
+    }
+    return removed;
+  }
+
   async close(): Promise<void> {
     await this.#connection.close();
     this.#status.close();

@@ -16,7 +16,7 @@ export interface Position {
  * sequences, or skip some, without anybody noticing.
  */
 export function checkPosition(stream: string, position: Position, state: StreamState | undefined): asserts state is StreamState {
-  if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: start the platform's set-up, or point it at the right broker`);
+  if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: point this at the right broker, restore the stream, or delete the feature store and let it be folded anew`);
   if (position.stream_created !== "" && position.stream_created !== state.created) {
     throw new TidemarkError(
       "stream_recreated",

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, open, rm, stat } from "node:fs/promises";
+import { mkdir, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -8,13 +8,20 @@ import { constants, createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
 import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
+import { samePartition } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
+import { DAY_MS } from "../lib/time.ts";
+import type { ForgottenSpan } from "./archive-index.ts";
 import type { ObjectEntry } from "./broker-message.ts";
 import type { Broker } from "./nats.ts";
+import { inScratch } from "./scratch.ts";
 
 const DATA = "data.mdb";
 /** Between the store's layout and its position: the newest of a layout sorts last. */
 const SEQUENCE_DIGITS = 16;
+
+/** No snapshot takes longer than this to be stored. */
+const UNFINISHED_MS = DAY_MS;
 
 const metadataSchema = z.object({
   layout: z.string().min(1),
@@ -65,6 +72,22 @@ async function fileDigest(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
+async function listSnapshots(broker: Pick<Broker, "listObjects">): Promise<Snapshot[]> {
+  const entries = await broker.listObjects(BUCKET_SNAPSHOTS);
+  return entries.flatMap((entry) => toSnapshot(entry) ?? []).sort((a, b) => (a.stored_at < b.stored_at ? -1 : 1));
+}
+
+/**
+ * Removes the snapshots that hold a learner who has been forgotten since: how many. They stand between the learner's first event and the erasure,
+ * from where no fold can go on (`erased_since`).
+ */
+export async function forgetInSnapshots(broker: Pick<Broker, "listObjects" | "deleteObject">, stream_created: string, spans: readonly ForgottenSpan[]): Promise<number> {
+  if (spans.length === 0) return 0;
+  const holding = (await listSnapshots(broker)).filter((snapshot) => snapshot.stream_created === stream_created && spans.some(({ first_sequence, erased_sequence }) => first_sequence <= snapshot.sequence && snapshot.sequence < erased_sequence));
+  for (const { name } of holding) await broker.deleteObject(BUCKET_SNAPSHOTS, name);
+  return holding.length;
+}
+
 /** Snapshots in the object store SNAPSHOTS. They are written and read piece by piece, through files in `scratch`. */
 export class Snapshots {
   readonly #broker: Broker;
@@ -77,7 +100,7 @@ export class Snapshots {
 
   /** Keeps a store as it is now, while it may be written. Needs as much room on disk as the store takes. */
   async create(store_path: string): Promise<Snapshot> {
-    return this.#inScratch(async (directory) => {
+    return inScratch(this.#scratch, "snapshot-", async (directory) => {
       await backupLmdbStore(store_path, directory);
       const path = join(directory, DATA);
       const described = await describe(directory);
@@ -94,9 +117,8 @@ export class Snapshots {
   }
 
   /** Oldest first. What is no snapshot is passed over. */
-  async list(): Promise<Snapshot[]> {
-    const entries = await this.#broker.listObjects(BUCKET_SNAPSHOTS);
-    return entries.flatMap((entry) => toSnapshot(entry) ?? []).sort((a, b) => (a.stored_at < b.stored_at ? -1 : 1));
+  list(): Promise<Snapshot[]> {
+    return listSnapshots(this.#broker);
   }
 
   /** The newest of a layout, or the one of that name. Throws TidemarkError `unknown_snapshot`. */
@@ -131,24 +153,14 @@ export class Snapshots {
     }
   }
 
-  /** Removes the oldest of a layout beyond `kept`, and every one of other layouts as soon as there are `kept` of this one. */
+  /** Removes the oldest of a layout beyond `kept`, and every one of the same partition's other layouts as soon as there are `kept` of this one. Other partitions' are theirs. With them goes what a snapshot left that was never finished. */
   async prune(layout: string, kept: number): Promise<number> {
     const all = await this.list();
     const own = all.filter((snapshot) => snapshot.layout === layout);
     const old = own.slice(0, Math.max(0, own.length - kept));
-    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout) : [];
+    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout && samePartition(snapshot.layout, layout)) : [];
     for (const { name } of [...old, ...others]) await this.#broker.deleteObject(BUCKET_SNAPSHOTS, name);
+    await this.#broker.removeUnfinished(BUCKET_SNAPSHOTS, UNFINISHED_MS);
     return old.length + others.length;
-  }
-
-  /** Runs `work` in a directory that is removed afterwards. */
-  async #inScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
-    await mkdir(this.#scratch, { recursive: true });
-    const directory = await mkdtemp(join(this.#scratch, "snapshot-"));
-    try {
-      return await work(directory);
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
   }
 }

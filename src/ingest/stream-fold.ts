@@ -4,9 +4,9 @@ import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { hexHash } from "../lib/hash128.ts";
 import type { Logger } from "../lib/log.ts";
-import { DeadLetters } from "./dead-letters.ts";
+import { DeadLetters, type LetterBroker } from "./dead-letters.ts";
 import type { Refusal } from "./decode.ts";
-import type { Broker, Consumption, DeliveredMessage, StreamState } from "./nats.ts";
+import type { Consumption, DeliveredMessage, StreamState } from "./nats.ts";
 import { PayloadCopy } from "./payload-copy.ts";
 import { checkMessage, checkPosition } from "./position.ts";
 import type { StreamSource } from "./read-stream.ts";
@@ -21,7 +21,8 @@ const BOOT_RETRY_MIN_MS = 100;
 const BOOT_RETRY_MAX_MS = 5_000;
 
 export interface StreamFoldOptions {
-  readonly broker: Broker;
+  /** Where dead letters go. */
+  readonly broker: LetterBroker;
   /** Where the stream is read from. */
   readonly source: StreamSource;
   readonly stream: string;
@@ -100,11 +101,13 @@ export class StreamFold {
 
   /** Returns after `signal` once everything folded is committed; rejects when the stream cannot be folded further. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, stream, cursor, onCommit } = this.#options;
+    const { source, stream, cursor, logger, onCommit } = this.#options;
     const state = await this.#boot(signal);
     if (state === undefined) return;
+    const { first_sequence } = state;
+    if (cursor === undefined && first_sequence > 1) logger.warn({ stream, first_sequence }, "the stream no longer has its beginning: what is folded lacks the messages before, unless a snapshot of them is restored");
     this.#created = state.created;
-    this.sequence = cursor?.sequence ?? Math.max(0, state.first_sequence - 1);
+    this.sequence = cursor?.sequence ?? Math.max(0, first_sequence - 1);
     this.lag = state.last_sequence - this.sequence;
     onCommit(this);
     const failed = new Promise<Error>((resolve) => {
@@ -134,7 +137,7 @@ export class StreamFold {
     for (let wait_ms = BOOT_RETRY_MIN_MS; !signal.aborted; wait_ms = Math.min(BOOT_RETRY_MAX_MS, wait_ms * 2)) {
       try {
         const state = await source.streamInfo(stream);
-        if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: run the set-up that creates the streams first`);
+        if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${stream}: it is another broker than the one that this store was folded from, or it has lost its data; point ingest at the right one, restore it, or delete the feature store and let it be folded anew`);
         await this.#checkCursor(state);
         return state;
       } catch (error) {

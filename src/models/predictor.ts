@@ -1,17 +1,14 @@
 import type { BoostingModel, ElasticityModel, ForestModel, GamModel, LinearModel, PolynomialModel } from "../contracts/artifact.ts";
 import { assert } from "../lib/assert.ts";
-import { TidemarkError } from "../lib/errors.ts";
 import { log } from "../lib/exp-log.ts";
 import { PolynomialTerms } from "./polynomial-terms.ts";
 import { SPLINE_COEFFICIENTS, splineEndSlope, splineWeights } from "./spline.ts";
+import { checkTrees, incompatible, nodeSets } from "./tree-check.ts";
+import { XgboostPredictor } from "./xgboost-predictor.ts";
 
 /** A model laid out for prediction: the log of expected enrollments per exposure of the row at `offset`. */
 export interface Predictor {
   logRate(row: Float64Array, offset: number): number;
-}
-
-function incompatible(detail: string): never {
-  throw new TidemarkError("incompatible_artifact", `the artifact's model cannot be used: ${detail}`);
 }
 
 class LinearPredictor implements Predictor {
@@ -100,23 +97,6 @@ class PolynomialPredictor implements Predictor {
   }
 }
 
-/** Children must come after their parent: then every walk ends. */
-function checkTrees(model: BoostingModel | ForestModel, columns: number): void {
-  const nodes = model.feature.length;
-  for (const array of [model.threshold, model.left, model.right, model.value]) {
-    if (array.length !== nodes) incompatible("node arrays differ in length");
-  }
-  for (const root of model.roots) if (root >= nodes) incompatible(`root ${root} of ${nodes} nodes`);
-  for (let i = 0; i < nodes; i++) {
-    const feature = model.feature[i]!;
-    if (feature >= columns) incompatible(`node ${i} reads column ${feature} of ${columns}`);
-    if (feature < 0) continue;
-    const left = model.left[i]!;
-    const right = model.right[i]!;
-    if (left <= i || right <= i || left >= nodes || right >= nodes) incompatible(`node ${i} has children ${left} and ${right} of ${nodes} nodes`);
-  }
-}
-
 /** Trees that split categories too: a walk that asks of each node which kind it is. */
 class CategoricalBoostingPredictor implements Predictor {
   readonly #model: BoostingModel;
@@ -125,9 +105,7 @@ class CategoricalBoostingPredictor implements Predictor {
   constructor(model: BoostingModel, columns: number) {
     checkTrees(model, columns);
     this.#model = model;
-    const sets = model.category_sets ?? {};
-    for (const node of Object.keys(sets)) if (!(Number(node) < model.feature.length && model.feature[Number(node)]! >= 0)) incompatible(`categories of node ${node}, which splits nothing`);
-    this.#sets = model.feature.map((_, node) => (sets[node] === undefined ? undefined : new Set(sets[node])));
+    this.#sets = nodeSets(model.feature, model.category_sets ?? {});
   }
 
   logRate(row: Float64Array, offset: number): number {
@@ -227,5 +205,7 @@ export function compilePredictor(model: ElasticityModel, columns: number): Predi
       return new ForestPredictor(model, columns);
     case "boosting":
       return model.category_sets === undefined ? new BoostingPredictor(model, columns) : new CategoricalBoostingPredictor(model, columns);
+    case "xgboost":
+      return new XgboostPredictor(model, columns);
   }
 }

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import { BODY_BYTES_MAX } from "../contracts/api.ts";
+import { errorMessage } from "../lib/errors.ts";
 import { ProblemError } from "./problem.ts";
 
 export const JSON_TYPE = "application/json";
@@ -26,20 +27,38 @@ export function declaredLength(context: Context, bytes_max: number): number | un
   return Number(declared);
 }
 
-/** Reads a body that does not say its length, and stops at the cap. */
-async function readCounted(request: Request, bytes_max: number): Promise<Uint8Array> {
+/** What a body that ended before its end becomes: the client is gone or too slow, and nothing in here is at fault. */
+function cutOff(error: unknown): never {
+  throw new ProblemError("invalid_request", `The body did not arrive whole: ${errorMessage(error)}.`, { headers: { connection: "close" } });
+}
+
+/** A body that says it is at most this long is waited for at once: reading it piece by piece would cost more than everything else about it. */
+const WHOLE_BYTES_MAX = 16 * 1024;
+
+/** The bytes of a body whose length `declaredLength` has judged. `onBytes` is told of them before they are in memory; what it throws ends the reading. */
+export async function readBytes(context: Context, declared: number | undefined, bytes_max: number, onBytes: (bytes: number) => void): Promise<Uint8Array> {
+  if (declared === undefined || declared > WHOLE_BYTES_MAX) return readCounted(context.req.raw, bytes_max, onBytes);
+  onBytes(declared);
+  return new Uint8Array(await context.req.raw.arrayBuffer().catch(cutOff));
+}
+
+/** Reads a body as it arrives, and stops at the cap, or at what `onBytes` throws when told of each piece. */
+async function readCounted(request: Request, bytes_max: number, onBytes: (bytes: number) => void = () => undefined): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array(0);
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(cutOff);
     if (done) break;
     bytes += value.byteLength;
-    if (bytes > bytes_max) {
+    try {
+      if (bytes > bytes_max) throw tooLarge(bytes_max);
+      onBytes(value.byteLength);
+    } catch (error) {
       // Not awaited: a client that goes on sending would delay the answer.
       void reader.cancel().catch(() => undefined);
-      throw tooLarge(bytes_max);
+      throw error;
     }
     chunks.push(value);
   }
@@ -56,12 +75,7 @@ function readText(context: Context): Promise<string> {
   if (mediaType(context) !== JSON_TYPE) {
     throw new ProblemError("unsupported_media_type", `Send the body as ${JSON_TYPE}.`, { field: "content-type" });
   }
-  return declared === undefined ? readCounted(context.req.raw, BODY_BYTES_MAX).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text();
-}
-
-/** The bytes of a body whose length `declaredLength` has judged. */
-export async function readBytes(context: Context, declared: number | undefined, bytes_max: number): Promise<Uint8Array> {
-  return declared === undefined ? readCounted(context.req.raw, bytes_max) : new Uint8Array(await context.req.raw.arrayBuffer());
+  return declared === undefined ? readCounted(context.req.raw, BODY_BYTES_MAX).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text().catch(cutOff);
 }
 
 function parseJson(text: string): unknown {

@@ -27,6 +27,13 @@ export interface EventPublisher {
   publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<PublishAck>;
 }
 
+/** Room of one body among all that are under way. */
+export interface BodyRoom {
+  /** Claims room for bytes. Throws the 429 when there is none. */
+  claim(bytes: number): void;
+  release(): void;
+}
+
 export interface EventIntakeDeps {
   readonly broker: EventPublisher;
   readonly clock: Clock;
@@ -84,12 +91,19 @@ export class EventIntake {
     return this.#bytes;
   }
 
-  /** Makes room for a body before it is read, or throws the 429. Returns the way to give the room back. */
-  reserve(bytes: number): () => void {
-    if (this.#bytes + bytes > BODIES_BYTES_MAX) throw this.#overloaded();
-    this.#bytes += bytes;
-    return () => {
-      this.#bytes -= bytes;
+  /** Opens a body. Room is claimed as its bytes arrive: what a slow client has not sent yet of a large one takes none from the others. */
+  openBody(): BodyRoom {
+    let claimed = 0;
+    return {
+      claim: (bytes) => {
+        if (this.#bytes + bytes > BODIES_BYTES_MAX) throw this.#overloaded({ connection: "close" });
+        this.#bytes += bytes;
+        claimed += bytes;
+      },
+      release: () => {
+        this.#bytes -= claimed;
+        claimed = 0;
+      },
     };
   }
 
@@ -144,9 +158,10 @@ export class EventIntake {
     return { id: idOf(bytes, reason), status: "rejected", reason, ...(field === undefined ? {} : { field }), detail };
   }
 
-  #overloaded(): ProblemError {
+  /** `more` headers where the rest of the body is never read. */
+  #overloaded(more: Readonly<Record<string, string>> = {}): ProblemError {
     this.#shed++;
-    return new ProblemError("too_many_events", "Too many events wait for the broker. Send the same body again in a moment.", retry);
+    return new ProblemError("too_many_events", "Too many events wait for the broker. Send the same body again in a moment.", { headers: { ...retry.headers, ...more } });
   }
 
   #unstored(failure: unknown): unknown {

@@ -15,9 +15,11 @@ export async function postEvents(context: Context, intake: EventIntake): Promise
   if (type !== NDJSON_TYPE && type !== JSON_TYPE) {
     throw new ProblemError("unsupported_media_type", `Send the body as ${NDJSON_TYPE} or ${JSON_TYPE}.`, { field: "content-type" });
   }
-  const release = intake.reserve(declared ?? EVENT_BATCH_BYTES_MAX);
+  const encoding = context.req.header("content-encoding");
+  if (encoding !== undefined && encoding !== "identity") throw new ProblemError("unsupported_media_type", "Send the body as it is: it is not decompressed.", { field: "content-encoding" });
+  const room = intake.openBody();
   try {
-    const body = await readBytes(context, declared, EVENT_BATCH_BYTES_MAX);
+    const body = await readBytes(context, declared, EVENT_BATCH_BYTES_MAX, room.claim);
     const events = type === NDJSON_TYPE ? linesOf(body) : elementsOf(body);
     if (events.length === 0) throw new ProblemError(type === NDJSON_TYPE ? "invalid_json" : "invalid_field", "There is no event in the body.", { field: "body" });
     const answer = await intake.take(events);
@@ -26,6 +28,6 @@ export async function postEvents(context: Context, intake: EventIntake): Promise
     if (type === NDJSON_TYPE && answer.results.every(({ reason }) => reason === "not_json")) throw new ProblemError("invalid_json", `No line is a JSON object. The first: ${first?.detail}.`);
     throw new ProblemError("events_rejected", `None of the ${events.length} events is valid. The first: ${first?.reason}, ${first?.detail}.`, { ...(first?.field === undefined ? {} : { field: first.field }), extension: answer });
   } finally {
-    release();
+    room.release();
   }
 }

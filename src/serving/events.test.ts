@@ -171,6 +171,9 @@ describe("bodies that are refused", () => {
 
   test("other content types, methods and sizes have their own status", async () => {
     for (const type of ["text/plain", "application/jsonl", ""]) expect((await send(ndjson(view("a")), type)).status).toBe(415);
+    const zipped = await send(ndjson(view("a")), NDJSON, { "content-encoding": "gzip" });
+    expect([zipped.status, await problem(zipped)]).toMatchObject([415, { field: "content-encoding" }]);
+    expect((await send(ndjson(view("a")), NDJSON, { "content-encoding": "identity" })).status).toBe(200);
     const get = await engine.app.request("/events");
     expect([get.status, get.headers.get("allow")]).toEqual([405, "POST"]);
     const declared = await send("[]", JSON_TYPE, { "content-length": String(EVENT_BATCH_BYTES_MAX + 1) });
@@ -283,14 +286,17 @@ describe("while the broker is slow or away", () => {
     while (held.waiting > 0) held.answer({ sequence: 1, duplicate: false });
     for (const call of calls) await accepted(await call);
 
-    const releases = Array.from({ length: BODIES_BYTES_MAX / EVENT_BATCH_BYTES_MAX }, () => engine.events.reserve(EVENT_BATCH_BYTES_MAX));
-    expect((await send(ndjson(view("two")), NDJSON, { "content-length": "150" })).status).toBe(429);
-    for (const release of releases) release();
+    const rooms = Array.from({ length: BODIES_BYTES_MAX / EVENT_BATCH_BYTES_MAX }, () => engine.events.openBody());
+    for (const room of rooms) room.claim(EVENT_BATCH_BYTES_MAX);
+    // Whether it says its length or not, and however long that is.
+    const without = [await send(ndjson(view("two")), NDJSON, { "content-length": "150" }), await send(ndjson(view("two"))), await send(ndjson(view("two")), NDJSON, { "content-length": "50000" })];
+    expect(without.map(({ status, headers }) => [status, headers.get("retry-after"), headers.get("connection")])).toEqual(without.map(() => [429, "1", "close"]));
+    for (const room of rooms) room.release();
     const last = send(ndjson(view("two")), NDJSON, { "content-length": "150" });
     while (held.waiting === 0) await engine.clock.sleep();
     held.answer({ sequence: 1, duplicate: false });
     await accepted(await last);
-    expect([engine.events.shed, engine.events.publications, engine.events.body_bytes]).toEqual([2, 0, 0]);
+    expect([engine.events.shed, engine.events.publications, engine.events.body_bytes]).toEqual([4, 0, 0]);
   });
 });
 

@@ -1,14 +1,17 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import type { ClientRequest, IncomingHttpHeaders } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Hono } from "hono";
 import { systemClock } from "../lib/clock.ts";
+import { EVENT_BATCH_BYTES_MAX } from "../contracts/event-batch.ts";
 import { problemSchema } from "../contracts/problem.ts";
+import { formatTime } from "../lib/time.ts";
+import { BODIES_BYTES_MAX } from "./event-intake.ts";
 import { HttpServer } from "./http-server.ts";
-import { TestEngine } from "./testing.ts";
+import { START_MS, TestEngine } from "./testing.ts";
 
 let engine: TestEngine;
 let server: HttpServer;
@@ -119,6 +122,46 @@ describe("over a real socket", () => {
   test("a taken port is said clearly", async () => {
     const second = new HttpServer(new Hono(), systemClock);
     await expect(second.listen("127.0.0.1", port)).rejects.toMatchObject({ code: "address_in_use" });
+  });
+});
+
+describe("bodies that come slowly or not at all", () => {
+  const event = JSON.stringify({ id: "e", type: "exposure.viewed", time: formatTime(START_MS), course_id: "c1", learner_id: "l1", price: 30 });
+  const head = (path: string, length: string, type: string): string => `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\n${length}\r\n\r\n`;
+  const CHUNKED = "transfer-encoding: chunked";
+
+  /** Begins requests whose bodies do not end. */
+  async function begin(path: string, type: string, lengths: readonly string[]): Promise<Socket[]> {
+    return Promise.all(
+      lengths.map(async (length) => {
+        const socket = connect(port, "127.0.0.1");
+        await once(socket, "connect");
+        socket.write(`${head(path, length, type)}${length.startsWith("content") ? "" : "5\r\n"}{"id"`);
+        return socket;
+      }),
+    );
+  }
+
+  test("keep nobody else from sending events", async () => {
+    const slow = await begin("/events", "application/x-ndjson", Array.from({ length: 4 * (BODIES_BYTES_MAX / EVENT_BATCH_BYTES_MAX) }, (_, i) => (i % 2 === 0 ? CHUNKED : `content-length: ${EVENT_BATCH_BYTES_MAX}`)));
+    while (engine.events.body_bytes < 5 * slow.length) await systemClock.sleep(1);
+    const answer = await raw(`${head("/events", `content-length: ${event.length}\r\nconnection: close`, "application/x-ndjson")}${event}`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
+    for (const socket of slow) socket.destroy();
+    while (engine.events.body_bytes > 0) await systemClock.sleep(1);
+  });
+
+  test.each([
+    ["/events", "application/x-ndjson"],
+    ["/optimize_price", "application/json"],
+  ])("are no failure of the engine when the client goes away: %s", async (path, type) => {
+    const lengths = [CHUNKED, "content-length: 100", "content-length: 50000"];
+    const gone = await begin(path, type, lengths);
+    await underWay(Promise.resolve());
+    for (const socket of gone) socket.destroy();
+    const told = async (): Promise<string> => (await engine.app.request("/metrics")).text();
+    await vi.waitFor(async () => expect(await told()).toContain(`count{route="${path}",status="400"} ${lengths.length}`));
+    expect(await told()).not.toContain('status="500"');
   });
 });
 

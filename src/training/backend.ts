@@ -30,6 +30,11 @@ async function register(backend: TensorBackend): Promise<void> {
   }
 }
 
+/** Only the native backend knows of GPUs. */
+function onGpu(tf: TensorLibrary): boolean {
+  return (tf.backend() as { isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
+}
+
 /** A backend counts as working once it has multiplied two matrices. */
 function verify(tf: TensorLibrary): void {
   const product = tf.tidy(() => tf.matMul(tf.tensor2d([1, 2], [1, 2]), tf.tensor2d([3, 4], [2, 1])).dataSync()[0]);
@@ -49,7 +54,7 @@ export async function loadTensors(forced?: TensorBackend): Promise<Tensors> {
       if (!(await tf.setBackend(backend))) throw new Error("the backend did not initialise");
       await tf.ready();
       verify(tf);
-      return { tf, backend, tried };
+      return { tf, backend, gpu: onGpu(tf), tried };
     } catch (error) {
       tried.push({ backend, error: errorMessage(error).split("\n", 1)[0] ?? "" });
     }

@@ -1,6 +1,8 @@
 import type { DatasetName } from "../contracts/worker-protocol.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
 import { learnerFeatureNames, learnerOutcomeNames } from "../features/learner-replay.ts";
+import { courseBlockNames } from "../features/replay.ts";
+import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
 
 /** Texts of a row before its numbers: the entity, and for courses their category. */
 export const textColumns: Readonly<Record<DatasetName, readonly string[]>> = { elasticity: ["course_id", "category"], propensity: ["learner_id"] };
@@ -9,35 +11,55 @@ const courseLabels = ["label_exposures", "label_enrollments", "label_mean_log_pr
 
 /** Numbers of a row as they are stored: features as of the cut-off, then what happened in its window. */
 export const numberColumns: Readonly<Record<DatasetName, { readonly features: readonly string[]; readonly labels: readonly string[] }>> = {
-  elasticity: { features: courseFeatureNames, labels: courseLabels },
+  elasticity: { features: courseBlockNames, labels: courseLabels },
   propensity: { features: learnerFeatureNames, labels: learnerOutcomeNames.map((name) => `label_${name}`) },
 };
 
-/** A column that follows from others, under the name that the product description has for it. */
-export interface DerivedColumn {
-  readonly name: string;
+/** Columns that follow from others. */
+export interface DerivedColumns {
+  readonly names: readonly string[];
   readonly from: readonly string[];
-  of(...values: readonly number[]): number;
+  of(...values: readonly number[]): readonly number[];
 }
 
-const same = (name: string, from: string): DerivedColumn => ({ name, from: [from], of: (value) => value! });
-const over = (name: string, a: string, b: string): DerivedColumn => ({ name, from: [a, b], of: (x, y) => (y! > 0 ? x! / y! : 0) });
-const flag = (name: string, from: readonly string[], of: (...values: readonly number[]) => boolean): DerivedColumn => ({ name, from, of: (...values) => (of(...values) ? 1 : 0) });
+const derive = (name: string, from: readonly string[], of: (...values: readonly number[]) => number): DerivedColumns => ({ names: [name], from, of: (...values) => [of(...values)] });
+const same = (name: string, from: string): DerivedColumns => derive(name, [from], (value) => value!);
+const over = (name: string, a: string, b: string): DerivedColumns => derive(name, [a, b], (x, y) => (y! > 0 ? x! / y! : 0));
+const flag = (name: string, from: readonly string[], of: (...values: readonly number[]) => boolean): DerivedColumns => derive(name, from, (...values) => (of(...values) ? 1 : 0));
 
 /**
- * Names of the description beside ours. Its targets were read off features of the same moment, which gives the answer away; here they are what
- * happened after the cut-off.
+ * What the elasticity models of training and serving see, by the same function: whoever trains elsewhere, to import the model here, trains on these. Columns
+ * that a row takes from the features as they are, are there already.
  */
-export const derivedColumns: Readonly<Record<DatasetName, readonly DerivedColumn[]>> = {
+function elasticityRow(): DerivedColumns {
+  const columns = [...elasticityFeatureNames.keys()].filter((column) => !courseFeatureNames.includes(elasticityFeatureNames[column]!));
+  const row = new Float64Array(elasticityFeatureNames.length);
+  return {
+    names: columns.map((column) => elasticityFeatureNames[column]!),
+    from: ["label_mean_log_price", ...courseFeatureNames],
+    of: (log_price, ...view) => {
+      fillElasticityRow(view, log_price!, row, 0);
+      return columns.map((column) => row[column]!);
+    },
+  };
+}
+
+/**
+ * Beside the stored columns: what models are trained on, and the names of the description. Its targets were read off features of the same moment, which gives
+ * the answer away; here they are what happened after the cut-off.
+ */
+export const derivedColumns: Readonly<Record<DatasetName, readonly DerivedColumns[]>> = {
   elasticity: [
-    { name: "token_price", from: ["label_mean_log_price"], of: (mean) => Math.exp(mean!) },
-    { name: "log_token_price", from: ["label_mean_log_price"], of: (mean) => Math.log1p(Math.exp(mean!)) },
+    elasticityRow(),
+    // An enrollment without its exposure counts as one, as in training.
+    derive("exposure", ["label_exposures", "label_enrollments"], (exposures, enrollments) => Math.max(exposures!, enrollments!)),
+    derive("token_price", ["label_mean_log_price"], (mean) => Math.exp(mean!)),
+    derive("log_token_price", ["label_mean_log_price"], (mean) => Math.log1p(Math.exp(mean!))),
     same("enrollments", "label_enrollments"),
-    { name: "log_enrollments", from: ["label_enrollments"], of: (count) => Math.log1p(count!) },
+    derive("log_enrollments", ["label_enrollments"], (count) => Math.log1p(count!)),
     same("category_avg_price", "category_price_loo_tokens"),
-    { name: "price_vs_category_avg", from: ["label_mean_log_price", "category_price_loo_tokens"], of: (mean, average) => (average! > 0 ? Math.exp(mean!) / average! : 0) },
+    derive("price_vs_category_avg", ["label_mean_log_price", "category_price_loo_tokens"], (mean, average) => (average! > 0 ? Math.exp(mean!) / average! : 0)),
     over("competitive_index", "price_tokens", "category_price_loo_tokens"),
-    same("teacher_avg_rating", "rating_mean"),
   ],
   propensity: [
     same("total_courses_enrolled", "enrolled"),

@@ -34,16 +34,19 @@ export interface DatasetOptions {
 
 const CUT_OFFS_MAX = 1_000;
 
-/** Ascending, each with at least one interval of history before it and a whole window after it. */
+/** Ascending, each with at least one interval of history before it and a whole window after it. Throws TidemarkError `too_many_cut_offs`. */
 function cutOffs(from_ms: number, to_ms: number, { every_ms, gap_ms, horizon_ms }: DatasetOptions): number[] {
   const at: number[] = [];
-  for (let time = to_ms - gap_ms - horizon_ms; time >= from_ms + every_ms && at.length < CUT_OFFS_MAX; time -= every_ms) at.push(time);
+  for (let time = to_ms - gap_ms - horizon_ms; time >= from_ms + every_ms; time -= every_ms) {
+    if (at.length === CUT_OFFS_MAX) throw new TidemarkError("too_many_cut_offs", `there would be more than ${CUT_OFFS_MAX} cut-offs: leave more time between them`);
+    at.push(time);
+  }
   return at.toReversed();
 }
 
 /**
  * Builds a point-in-time dataset from the stream as it is now: shares in worker threads, then one table of column files, by cut-off and entity. The
- * number of shares shows in no byte. Throws TidemarkError `too_little_data`, `directory_exists`, and what the workers throw; then it leaves nothing.
+ * number of shares shows in no byte. Throws TidemarkError `too_little_data`, `too_many_cut_offs`, `directory_exists`, and what the workers throw; then it leaves nothing.
  */
 export async function buildDatasetFiles(options: DatasetOptions): Promise<DatasetManifest> {
   const { dataset, source, pool, partitions, signal, onProgress = () => undefined } = options;

@@ -1,15 +1,14 @@
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { DatasetPart, DatasetTask } from "../contracts/worker-protocol.ts";
 import { LearnerReplay } from "../features/learner-replay.ts";
-import { DatasetReplay, type CourseRow } from "../features/replay.ts";
+import { DatasetReplay } from "../features/replay.ts";
 import { EventArchive } from "../ingest/event-archive.ts";
 import { EventHistory } from "../ingest/event-history.ts";
 import { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
-import { numberColumns } from "./dataset-columns.ts";
 
-/** Files of a cut-off in a part's directory: texts a line each, and rows of doubles. */
+/** Files of a cut-off in a part's directory: texts a line each, an empty one for a row that is withheld, and rows of doubles. */
 export const partFiles = {
   texts: (period: number): string => `${period}.texts`,
   features: (period: number): string => `${period}.features`,
@@ -28,23 +27,37 @@ function writeDoubles(path: string, values: Float64Array): void {
 
 type Replay = Pick<DatasetReplay, "apply">;
 
-/** Rows of courses, by cut-off and course. They are kept until the stream has ended, labels and all. */
-function writeCourses(rows: readonly CourseRow[], task: DatasetTask): number[] {
-  const { features, labels } = numberColumns.elasticity;
-  const counts: number[] = [];
-  for (let period = 0; period < task.at_ms.length; period++) {
-    const own = rows.filter((row) => row.period === period).sort((a, b) => (a.course_id < b.course_id ? -1 : 1));
-    // A cut-off that was not reached gives no rows, nor do later ones.
-    if (own.length === 0 && !rows.some((row) => row.period > period)) break;
-    counts.push(own.length);
-    writeFileSync(join(task.directory, partFiles.texts(period)), own.map(({ course_id, category }) => `${course_id}\t${category}\n`).join(""));
-    const views = new Float64Array(own.length * features.length);
-    own.forEach((row, i) => views.set(row.view, i * features.length));
-    writeDoubles(join(task.directory, partFiles.features(period)), views);
-    const outcomes = own.flatMap((row) => [row.exposures, row.enrollments, row.mean_log_price, row.jitter_exposures, row.jitter_enrollments, row.mean_jitter]);
-    writeDoubles(join(task.directory, partFiles.labels(period)), Float64Array.from(outcomes).subarray(0, own.length * labels.length));
+function courseReplay(task: DatasetTask, counts: number[]): DatasetReplay {
+  return new DatasetReplay({
+    ...task,
+    onBlock: ({ period, ids, categories, features }) => {
+      counts.push(ids.length);
+      writeFileSync(join(task.directory, partFiles.texts(period)), ids.map((id, row) => `${id}\t${categories[row]}\n`).join(""));
+      writeDoubles(join(task.directory, partFiles.features(period)), features);
+    },
+  });
+}
+
+/** What is known only when the stream has ended. */
+function finishCourses(replay: DatasetReplay, task: DatasetTask, periods: number): void {
+  for (let period = 0; period < periods; period++) {
+    const outcomes = replay.outcomes(period).flatMap((row) => [row.exposures, row.enrollments, row.mean_log_price, row.jitter_exposures, row.jitter_enrollments, row.mean_jitter]);
+    writeDoubles(join(task.directory, partFiles.labels(period)), Float64Array.from(outcomes));
   }
-  return counts;
+}
+
+/** Takes the texts off rows: what has none is in no dataset. */
+function withhold(path: string, rows: ReadonlySet<number>): void {
+  const lines = readFileSync(path, "utf8").split("\n");
+  writeFileSync(path, lines.map((line, row) => (rows.has(row) ? "" : line)).join("\n"));
+}
+
+/** What is known only when the stream has ended: labels, and who was erased after a cut-off. */
+function finishLearners(replay: LearnerReplay, task: DatasetTask, periods: number): void {
+  for (let period = 0; period < periods; period++) {
+    writeDoubles(join(task.directory, partFiles.labels(period)), replay.outcomes(period));
+    if (replay.erased(period).size > 0) withhold(join(task.directory, partFiles.texts(period)), replay.erased(period));
+  }
 }
 
 function learnerReplay(task: DatasetTask, counts: number[]): LearnerReplay {
@@ -65,12 +78,12 @@ export async function buildPart(task: DatasetTask): Promise<DatasetPart> {
   try {
     const source = task.archive_dir === null ? broker : new EventHistory(broker, new EventArchive(task.archive_dir));
     const counts: number[] = [];
-    const courses = task.dataset === "elasticity" ? new DatasetReplay(task) : undefined;
+    const courses = task.dataset === "elasticity" ? courseReplay(task, counts) : undefined;
     const learners = courses === undefined ? learnerReplay(task, counts) : undefined;
     const replay: Replay = (courses ?? learners)!;
     const range = await replayEvents(source, { last_sequence: task.last_sequence }, (event) => replay.apply(event));
-    if (courses !== undefined) counts.push(...writeCourses(courses.finish(), task));
-    else counts.forEach((_, period) => writeDoubles(join(task.directory, partFiles.labels(period)), learners!.outcomes(period)));
+    if (courses !== undefined) finishCourses(courses, task, counts.length);
+    else finishLearners(learners!, task, counts.length);
     return { directory: task.directory, rows: counts, ...range };
   } finally {
     await broker.close();

@@ -1,10 +1,11 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
+import type { DatasetName } from "../contracts/worker-protocol.ts";
 import type { Column, Row } from "../ingest/export/table.ts";
 import { must } from "../lib/assert.ts";
 import { parseTime } from "../lib/time.ts";
 import type { DatasetManifest } from "./column-files.ts";
-import { derivedColumns } from "./dataset-columns.ts";
+import { derivedColumns, numberColumns, textColumns } from "./dataset-columns.ts";
 
 const ROWS = 1_024;
 const TEXT_BYTES = 64 * 1024;
@@ -68,8 +69,10 @@ class TextReader {
 }
 
 /** The table that a dataset is as one file: its cut-off as a time, and the description's names beside ours. */
-export function datasetTableColumns({ dataset, columns }: DatasetManifest): Column[] {
-  return columns.flatMap(({ name, type }): Column[] => (type === "text" ? [{ name, type: "string" }] : type === "i32" ? [{ name: "at", type: "timestamp" }] : [{ name, type: "double" }])).concat(derivedColumns[dataset].map(({ name }) => ({ name, type: "double" })));
+export function datasetTableColumns(dataset: DatasetName): Column[] {
+  const { features, labels } = numberColumns[dataset];
+  const doubles = [...features, ...labels, ...derivedColumns[dataset].flatMap(({ names }) => names)];
+  return [...textColumns[dataset].map((name): Column => ({ name, type: "string" })), { name: "at", type: "timestamp" }, ...doubles.map((name): Column => ({ name, type: "double" }))];
 }
 
 /** Its rows, some at a time, in order. */
@@ -85,7 +88,7 @@ export function* datasetTableRows(directory: string, manifest: DatasetManifest):
       const values = readers.map((reader) => reader.read(count));
       yield Array.from({ length: count }, (_, i) => {
         const own = columns.map(({ type }, c) => (type === "i32" ? at_ms[values[c]![i] as number]! : values[c]![i]!));
-        return [...own, ...derived.map(({ from, of }) => of(...from.map((c) => values[c]![i] as number)))];
+        return [...own, ...derived.flatMap(({ from, of }) => of(...from.map((c) => values[c]![i] as number)))];
       });
     }
   } finally {

@@ -27,6 +27,11 @@ class Doubles {
     this.#at += this.#width;
   }
 
+  skip(): void {
+    if (this.#at === this.#end) this.#fill();
+    this.#at += this.#width;
+  }
+
   close(): void {
     closeSync(this.#file);
   }
@@ -41,7 +46,7 @@ class Doubles {
   }
 }
 
-/** The rows of one cut-off of one part, in order. */
+/** The rows of one cut-off of one part, in order, without those that are withheld. */
 export class PartReader {
   readonly #texts: string[];
   readonly #features: Doubles;
@@ -55,6 +60,7 @@ export class PartReader {
     this.#widths = widths;
     this.#features = new Doubles(join(directory, partFiles.features(period)), widths.features);
     this.#labels = new Doubles(join(directory, partFiles.labels(period)), widths.labels);
+    this.#passWithheld();
   }
 
   /** Texts of the row that comes next, tab-separated; undefined at the end. */
@@ -67,6 +73,14 @@ export class PartReader {
     this.#features.next(into, 0);
     this.#labels.next(into, this.#widths.features);
     this.#row++;
+    this.#passWithheld();
+  }
+
+  #passWithheld(): void {
+    for (; this.head === ""; this.#row++) {
+      this.#features.skip();
+      this.#labels.skip();
+    }
   }
 
   close(): void {

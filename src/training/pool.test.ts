@@ -7,6 +7,7 @@ import { Prng } from "../lib/prng.ts";
 import { logLinearDefaults, fitLogLinear, plainGram } from "../models/log-linear.ts";
 import { PRICE_COLUMNS } from "../models/elasticity-features.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
+import { gpuInReach } from "./worker-threads.ts";
 
 const opened: { close(): Promise<void> }[] = [];
 const folders: string[] = [];
@@ -29,7 +30,7 @@ function misbehaving(): string {
   writeFileSync(
     file,
     `export async function handle(task) {
-      if (task.kind === "probe") return { ok: true, value: { backend: "cpu", tried: [] } };
+      if (task.kind === "probe") return { ok: true, value: { backend: "cpu", gpu: false, tried: [] } };
       if (task.seed === 1) process.exit(3);
       if (task.seed === 2) for (;;);
       if (task.seed === 3) return { ok: false, error: { code: "singular_design", message: "said so" } };
@@ -62,11 +63,10 @@ function counts(rows: number): CountData {
 const task = (seed: number, learner: FitTask["learner"] = "log_linear"): FitTask => ({ kind: "fit", learner, data: counts(100), feature_names: ["a", "b", "c", "d"], train_end: 6, validation_end: 8, seed });
 
 test("fits both learners on the real worker, the linear one as plain arrays do", async () => {
-  const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 30_000 }));
-  expect(["tensorflow", "wasm", "cpu"]).toContain(pool.backend.backend);
+  const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 30_000, backend: "wasm" }));
   const data = counts(4000);
   const both = await Promise.all((["log_linear", "boosting"] as const).map((learner) => pool.fit({ ...task(1, learner), data })));
-  expect(both[0]!.backend).toBe(pool.backend.backend);
+  expect(both.map(({ backend }) => backend)).toEqual(["wasm", "typed-arrays"]);
   expect(both[0]!.model).toMatchObject({ kind: "log_linear" });
   expect(both[1]!.model).toMatchObject({ kind: "boosting" });
   expect(both[0]!.importance["a"]! + both[0]!.importance["d"]!).toBeGreaterThan(0.8);
@@ -77,10 +77,10 @@ test("fits both learners on the real worker, the linear one as plain arrays do",
   for (let i = 0; i < columns; i++) expect(model.coefficients[i]).toBeCloseTo(plain.coefficients[i]!, 6);
 });
 
-test("the plain CPU backend can be forced", async () => {
+test("the plain CPU backend can be forced, and the worker finds no tensor left after any fit on it", async () => {
   const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 30_000, backend: "cpu" }));
-  expect(pool.backend).toEqual({ backend: "cpu", tried: [] });
-  expect((await pool.fit(task(1))).backend).toBe("cpu");
+  expect(pool.backend).toEqual({ backend: "cpu", gpu: false, tried: [] });
+  for (const learner of ["log_linear", "gam"] as const) expect((await pool.fit(task(1, learner))).backend).toBe("cpu");
 });
 
 test("a worker that dies fails its task, and the pool goes on", async () => {
@@ -128,4 +128,62 @@ test("a closed pool refuses", async () => {
   const pool = await createTrainingPool({ threads: 1, deadline_ms: 5_000, worker: misbehaving() });
   await pool.close();
   await expect(pool.fit(task(6))).rejects.toMatchObject({ code: "training_pool_failed" });
+});
+
+/** A worker that says in which thread it fits, and which threads have loaded tensors. */
+function telling(backend: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "tidemark-pool-"));
+  folders.push(folder);
+  const file = join(folder, "worker.mjs");
+  writeFileSync(
+    file,
+    `import { threadId } from "node:worker_threads";
+    let loaded = false;
+    export async function handle(task) {
+      if (task.kind === "probe" && !task.tensors) return { ok: true, value: null };
+      if (task.kind === "probe") loaded = true;
+      else await new Promise((resolve) => setTimeout(resolve, 30));
+      return { ok: true, value: task.kind === "probe" ? { backend: "${backend}", gpu: true, tried: [] } : { thread: threadId, loaded } };
+    }`,
+  );
+  return file;
+}
+
+interface Told {
+  readonly thread: number;
+  readonly loaded: boolean;
+}
+
+async function tell(pool: TrainingPool, learner: FitTask["learner"]): Promise<Told> {
+  return (await pool.fit(task(1, learner))) as unknown as Told;
+}
+
+test("of a GPU's pool one thread alone loads the tensor library and fits what needs it; trees grow in the others", async () => {
+  const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 10_000, gpu: true, worker: telling("tensorflow") }));
+  expect(pool.backend).toEqual({ backend: "tensorflow", gpu: true, tried: [] });
+  const tensors = await Promise.all((["gam", "log_linear", "polynomial_2", "polynomial_3"] as const).map((learner) => tell(pool, learner)));
+  const trees = await Promise.all((["boosting", "random_forest"] as const).map((learner) => tell(pool, learner)));
+  expect(new Set(tensors.map(({ thread }) => thread)).size).toBe(1);
+  expect(tensors.every(({ loaded }) => loaded)).toBe(true);
+  expect(trees.some(({ loaded }) => loaded)).toBe(false);
+});
+
+test("where the GPU is not used after all, every thread does everything", async () => {
+  for (const options of [{ gpu: true, worker: telling("wasm") }, { gpu: true, backend: "wasm" as const, worker: telling("wasm") }, { gpu: false, worker: telling("tensorflow") }]) {
+    const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 10_000, ...options }));
+    const fits = await Promise.all([tell(pool, "gam"), tell(pool, "log_linear"), tell(pool, "boosting"), tell(pool, "polynomial_2")]);
+    expect(new Set(fits.map(({ thread }) => thread)).size).toBe(2);
+    expect(fits.every(({ loaded }) => loaded)).toBe(true);
+  }
+});
+
+test("a GPU is in reach when there is a device that CUDA_VISIBLE_DEVICES does not hide", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tidemark-devices-"));
+  folders.push(folder);
+  for (const name of ["null", "nvidiactl", "nvidia-uvm"]) writeFileSync(join(folder, name), "");
+  expect(gpuInReach({}, folder)).toBe(false);
+  expect(gpuInReach({}, join(folder, "nowhere"))).toBe(false);
+  writeFileSync(join(folder, "nvidia0"), "");
+  for (const visible of [undefined, "0", "0,1", "GPU-5ef2", " 1"]) expect(gpuInReach({ CUDA_VISIBLE_DEVICES: visible }, folder), visible).toBe(true);
+  for (const hidden of ["", " ", "-1", " -1"]) expect(gpuInReach({ CUDA_VISIBLE_DEVICES: hidden }, folder), hidden).toBe(false);
 });

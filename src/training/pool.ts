@@ -1,9 +1,8 @@
 import { fileURLToPath } from "node:url";
-import { Piscina } from "piscina";
 import type { DatasetPart, DatasetTask, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
-import type { WorkerSettings } from "./worker.ts";
+import { gpuInReach, WorkerThreads } from "./worker-threads.ts";
 
 export interface TrainingPoolOptions {
   readonly threads: number;
@@ -16,6 +15,8 @@ export interface TrainingPoolOptions {
   readonly queue_max?: number;
   /** The worker's compiled file; tests give their own. */
   readonly worker?: string;
+  /** Whether a GPU is in reach; looked for unless given. */
+  readonly gpu?: boolean;
 }
 
 const THREADS_MAX = 2;
@@ -34,8 +35,8 @@ export class TrainingPool {
   readonly #options: TrainingPoolOptions;
   readonly #logger: Logger;
   /** The threads once they are warm; `#live` the same before that. */
-  #threads: Promise<Piscina> | undefined;
-  #live: Piscina | undefined;
+  #threads: Promise<WorkerThreads> | undefined;
+  #live: WorkerThreads | undefined;
   #probe: ProbeResult | undefined;
   /** Tasks running or waiting. Counted here: Piscina's own bound passes over tasks that can be aborted. */
   #pending = 0;
@@ -97,43 +98,35 @@ export class TrainingPool {
     await live?.destroy();
   }
 
-  #started(): Promise<Piscina> {
+  #started(): Promise<WorkerThreads> {
     if (this.#closed) return Promise.reject(new TidemarkError("training_pool_failed", "the training pool is closed"));
     this.#threads ??= this.#start();
     return this.#threads;
   }
 
-  async #start(): Promise<Piscina> {
+  async #start(gpu = this.#options.gpu ?? gpuInReach()): Promise<WorkerThreads> {
     const { backend, worker = WORKER } = this.#options;
-    const count = this.threads;
-    const settings: WorkerSettings = { backend };
-    const piscina = new Piscina({
-      filename: worker,
-      name: "handle",
-      minThreads: count,
-      maxThreads: count,
-      atomics: "disabled",
-      workerData: settings,
-      // A native backend takes GPU memory as it needs it, and the same sums in the same order.
-      env: { ...process.env, TF_FORCE_GPU_ALLOW_GROWTH: "true", TF_DETERMINISTIC_OPS: "1", TF_CPP_MIN_LOG_LEVEL: "2" },
-    });
-    piscina.on("error", (error) => this.#logger.error({ error: errorMessage(error) }, "a training worker failed outside a task"));
-    this.#live = piscina;
+    const onError = (error: Error): void => this.#logger.error({ error: errorMessage(error) }, "a training worker failed outside a task");
+    const threads = new WorkerThreads({ count: this.threads, worker, backend, gpu, onError });
+    this.#live = threads;
     try {
-      // One probe a thread: idle threads are taken first.
-      const outcomes = await Promise.all(Array.from({ length: count }, () => this.#run<ProbeResult>(piscina, { kind: "probe" })));
+      const outcomes = await Promise.all(threads.probes.map((probe) => this.#run<ProbeResult | null>(threads, probe)));
       for (const outcome of outcomes) {
         if (!outcome.ok) throw new TidemarkError(outcome.error.code, outcome.error.message);
-        this.#probe = outcome.value;
+        this.#probe = outcome.value ?? this.#probe;
       }
-      return piscina;
     } catch (error) {
-      await this.#retire(piscina, errorMessage(error));
+      await this.#retire(threads, errorMessage(error));
       throw new TidemarkError("training_pool_failed", `training workers did not start: ${errorMessage(error)}`, { cause: error });
     }
+    if (!threads.split || this.#probe?.backend === "tensorflow") return threads;
+    // The GPU is not for the backend that works: no thread has to keep to itself.
+    await threads.destroy();
+    if (this.#closed) throw new TidemarkError("training_pool_failed", "the training pool is closed");
+    return this.#start(false);
   }
 
-  async #run<Value>(threads: Piscina, task: WorkerTask, signal?: AbortSignal): Promise<WorkerOutcome<Value>> {
+  async #run<Value>(threads: WorkerThreads, task: WorkerTask, signal?: AbortSignal): Promise<WorkerOutcome<Value>> {
     const { deadline_ms } = this.#options;
     const abort = new AbortController();
     const cancel = (): void => abort.abort("cancelled");
@@ -156,7 +149,7 @@ export class TrainingPool {
   }
 
   /** Ends a set of threads that lost one; its other tasks fail with it. */
-  async #retire(threads: Piscina, reason: string): Promise<void> {
+  async #retire(threads: WorkerThreads, reason: string): Promise<void> {
     if (this.#live !== threads) return;
     this.#live = undefined;
     this.#threads = undefined;

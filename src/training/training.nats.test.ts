@@ -58,7 +58,7 @@ beforeAll(async () => {
   server = await startEmbeddedBroker({ data_dir: folder, logger: silentLogger });
   broker = await Broker.connect({ url: server.url, name: "training-test" });
   await broker.ensureStreams();
-  pool = await createTrainingPool({ threads: 2, deadline_ms: 60_000 });
+  pool = await createTrainingPool({ threads: 2, deadline_ms: 60_000, backend: "wasm" });
 });
 
 afterAll(async () => {

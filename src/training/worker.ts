@@ -1,5 +1,5 @@
 import { workerData } from "piscina";
-import type { CountData, DatasetPart, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { CountData, DatasetPart, FitResult, FitTask, ProbeResult, ProbeTask, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { permutationImportance } from "../models/importance.ts";
@@ -66,15 +66,16 @@ async function fit(task: FitTask): Promise<FitResult> {
   return { model, importance: importanceShares(task.feature_names, importance), backend: loaded?.backend ?? "typed-arrays", seconds, ...(course_means && { course_means }) };
 }
 
-async function probe(): Promise<ProbeResult> {
-  const { backend, tried } = await tensorLibrary();
-  return { backend, tried };
+async function probe({ tensors }: ProbeTask): Promise<ProbeResult | null> {
+  if (!tensors) return null;
+  const { backend, gpu, tried } = await tensorLibrary();
+  return { backend, gpu, tried };
 }
 
-function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult | DatasetPart> {
+function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult | DatasetPart | null> {
   switch (task.kind) {
     case "probe":
-      return probe();
+      return probe(task);
     case "dataset":
       return buildPart(task);
     case "fit":
@@ -83,7 +84,7 @@ function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult 
 }
 
 /** The one entry of a worker thread. Never rejects: what a task throws comes back as its outcome. */
-export async function handle(task: WorkerTask): Promise<WorkerOutcome<FitResult | ProbeResult | DatasetPart>> {
+export async function handle(task: WorkerTask): Promise<WorkerOutcome<FitResult | ProbeResult | DatasetPart | null>> {
   try {
     return { ok: true, value: await perform(task) };
   } catch (error) {

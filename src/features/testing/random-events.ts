@@ -59,7 +59,7 @@ const step_ms = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: HOUR_MS }), f
 
 /** A stream of events as ingest would pass them on: sequences ascend with holes, times do not ascend. */
 export function randomStream(length_max: number): fc.Arbitrary<StreamEvent[]> {
-  return fc.array(fc.record({ body, lateness_ms, step_ms, skipped: fc.integer({ min: 0, max: 3 }) }), { maxLength: length_max }).map((items) => {
+  return fc.array(fc.record({ body, lateness_ms, step_ms, skipped: fc.integer({ min: 0, max: 3 }) }), { maxLength: length_max, size: "max" }).map((items) => {
     let broker_time_ms = START_MS;
     let sequence = 0;
     return items.map((item) => {

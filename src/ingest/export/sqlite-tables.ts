@@ -4,14 +4,15 @@ import { type Cell, type Column, type ColumnType, type Row, type TableSink, chec
 
 const declared: Record<ColumnType, string> = { string: "TEXT", integer: "BIGINT", double: "DOUBLE", boolean: "BOOLEAN", timestamp: "TEXT", date: "TEXT" };
 const utf8 = new TextEncoder();
+/** The binding ends a text at its first NUL, and gives half a character as bytes that are no UTF-8. Bytes that SQLite then casts it takes whole. */
+const AS_BYTES = /\0|\p{Surrogate}/u;
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 function bound(type: ColumnType, cell: Cell): JSValue {
   if (cell === null || type === "integer" || type === "double" || type === "boolean") return cell;
   const text = cellText(type, cell);
-  // The binding ends a text at its first NUL; bytes that SQLite then casts it takes whole.
-  return text.includes("\0") ? utf8.encode(text) : text;
+  return AS_BYTES.test(text) ? utf8.encode(text) : text;
 }
 
 /** Tables of one SQLite file. The library's page cache, 2 MB, is what stays in memory. */

@@ -55,6 +55,15 @@ describe.each(tableFormats)("%s", (format) => {
     );
   });
 
+  test("half a character is the sign for one that is missing", async () => {
+    const path = join(directory, "halves");
+    const text: readonly Column[] = [{ name: "text", type: "string" }];
+    const writer = openTableWriter(format, path, "halves", text);
+    writer.write([["a\ud83d"], ["\udc00b"], ["\ud83d\0"], ["\ud83d\udc00"]]);
+    await writer.close();
+    expect(await readTable(format, path, "halves", text)).toEqual([["a\ufffd"], ["\ufffdb"], ["\ufffd\0"], ["\ud83d\udc00"]]);
+  });
+
   test("many rows are written as they come", async () => {
     const path = join(directory, "many");
     const narrow: readonly Column[] = [
