@@ -17,5 +17,5 @@ export function platformDataset(config: PlatformConfig): TrainingDataset {
     replay.apply({ sequence: ++sequence, broker_time_ms: config.end_ms, event_time_ms, known_at_ms, event });
   }
   const range = { stream_created: "memory", first_sequence: 1, last_sequence: sequence, from_ms, to_ms: config.end_ms };
-  return assembleDataset(replay.finish(), { at_ms, range, counts: { events: sequence, refused: {}, duplicates: replay.duplicates } });
+  return assembleDataset(replay.finish(), { trials: replay.trials(config.end_ms), at_ms, range, counts: { events: sequence, refused: {}, duplicates: replay.duplicates } });
 }

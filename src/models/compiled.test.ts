@@ -52,14 +52,30 @@ describe("compiled artifact", () => {
     expect(flat(-800)).toBe(1e-6);
   });
 
-  test("the prior of a course covers the spread between courses, and is never upward", () => {
+  /** Errors added up, with the drift that the prior allows for. */
+  const wide = (...errors: number[]): number => Math.hypot(Math.hypot(...errors), 0.1);
+
+  test("the prior of a course covers the spread between courses and drift, and is never upward", () => {
     const model = compile();
-    expect(model.elasticityPrior("art")).toEqual({ value: -1.5, se: Math.hypot(0.2, 0.4), source: "category" });
-    expect(model.elasticityPrior("shy").value).toBe(-0.05);
-    expect(model.elasticityPrior("thin").source).toBe("global");
-    for (const unknown of ["new", "constructor", "__proto__"]) expect(model.elasticityPrior(unknown)).toEqual({ value: -1.5, se: Math.hypot(0.1, 0.3, 0.4), source: "global" });
+    expect(model.elasticityPrior("art", "C1")).toEqual({ value: -1.5, se: wide(0.2, 0.4), source: "category" });
+    expect(model.elasticityPrior("shy", null).value).toBe(-0.05);
+    expect(model.elasticityPrior("thin", "C1").source).toBe("global");
+    for (const unknown of ["new", "constructor", "__proto__"]) {
+      const { value, se, source } = model.elasticityPrior(unknown, unknown);
+      expect([value, source]).toEqual([-1.5, "global"]);
+      expect(se).toBeCloseTo(wide(0.1, 0.3, 0.4), 12);
+    }
     const prior = compile({ elasticity: { ...artifact().elasticity, global: { ...estimate, identified: false, source: "prior" } } });
-    expect(prior.elasticityPrior("new").source).toBe("prior");
+    expect(prior.elasticityPrior("new", "C1").source).toBe("prior");
+  });
+
+  test("the prior of a course that training knew leaves out what its demand cells held", () => {
+    const own = { ...estimate, value: -1.1, source: "course", prior: { value: -1.2, se: 0.25 } };
+    const courses = JSON.parse(JSON.stringify({ C1: own, up: { ...own, prior: { value: 0.4, se: 0.3 } } }));
+    const model = compile({ elasticity: { ...artifact().elasticity, courses } });
+    expect(model.elasticityPrior("art", "C1")).toEqual({ value: -1.2, se: wide(0.25), source: "course" });
+    expect(model.elasticityPrior("art", "up")).toEqual({ value: -0.05, se: wide(0.3), source: "course" });
+    for (const other of ["C2", null]) expect(model.elasticityPrior("art", other)).toEqual({ value: -1.5, se: wide(0.2, 0.4), source: "category" });
   });
 
   test("dispersion falls back to the pooled one", () => {

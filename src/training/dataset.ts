@@ -1,4 +1,5 @@
 import type { CountData } from "../contracts/worker-protocol.ts";
+import type { PriceTrial } from "../features/price-trial.ts";
 import { DatasetReplay, type CourseRow } from "../features/replay.ts";
 import type { StreamSource } from "../ingest/read-stream.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
@@ -30,6 +31,8 @@ export interface TrainingDataset extends Split {
   readonly rows: readonly CourseRow[];
   /** The same rows as matrices that workers share. */
   readonly data: CountData;
+  /** The randomised prices of every course, for the causal estimate. */
+  readonly trials: readonly PriceTrial[];
   /** Cut-offs: a row's period is its index in here. */
   readonly at_ms: readonly number[];
   readonly range: StreamRange;
@@ -96,11 +99,11 @@ export async function replayDataset(source: StreamSource, range: StreamRange, on
     throw new TidemarkError("stream_changed", `EVENTS held sequences ${first_sequence} to ${last_sequence} when the run began and ${read.first_sequence} to ${read.last_sequence} when it was read: begin another run`);
   }
   onProgress("replay", total, total);
-  return assembleDataset(replay.finish(), { at_ms, range, counts: { events, refused, duplicates: replay.duplicates } });
+  return assembleDataset(replay.finish(), { trials: replay.trials(range.to_ms), at_ms, range, counts: { events, refused, duplicates: replay.duplicates } });
 }
 
 /** A dataset of weekly course rows. Throws TidemarkError `too_little_data` when a part of the split has nothing in it. */
-export function assembleDataset(all: readonly CourseRow[], source: Pick<TrainingDataset, "at_ms" | "range" | "counts">): TrainingDataset {
+export function assembleDataset(all: readonly CourseRow[], source: Pick<TrainingDataset, "trials" | "at_ms" | "range" | "counts">): TrainingDataset {
   const weeks = source.at_ms.length;
   const split = splitPeriods(weeks);
   const rows = usableRows(all);

@@ -10,6 +10,7 @@ import { numberColumns, textColumns } from "../dataset-columns.ts";
 import { readJson, writeJson } from "../json-files.ts";
 import type { Stage, StageContext } from "../pipeline/stage.ts";
 import type { ElasticityOutputs } from "./outputs.ts";
+import { readTrials, writeTrials } from "./trial-files.ts";
 
 const COUNTS = "counts.json";
 const { labels } = numberColumns.elasticity;
@@ -35,15 +36,16 @@ function checkStream({ events, refused, duplicates }: ReplayCounts, { check }: S
   check(judge("quality.duplicates", duplicates / Math.max(1, events), `${duplicates} of ${events} events came a second time and count once`));
 }
 
-/** The replay of EVENTS to weekly course rows. They are kept as column files, as a dataset is. */
+/** The replay of EVENTS to weekly course rows, which are kept as column files, as a dataset is, and the trials of randomised prices. */
 export const dataStage: Stage<unknown, ElasticityOutputs["data"]> = {
   async run(_, context) {
     const dataset = await replayDataset(context.events, context.range, context.progress, context.signal);
     checkStream(dataset.counts, context);
     return dataset;
   },
-  save({ rows, at_ms, range, counts }, directory) {
+  save({ rows, trials, at_ms, range, counts }, directory) {
     writeJson(directory, COUNTS, counts);
+    writeTrials(directory, trials);
     const files = new ColumnFiles(directory, textColumns.elasticity, [...courseFeatureNames, ...labels]);
     const numbers = new Float64Array(courseFeatureNames.length + labels.length);
     for (const row of rows) {
@@ -56,7 +58,7 @@ export const dataStage: Stage<unknown, ElasticityOutputs["data"]> = {
   },
   load(directory, _, { range }) {
     const { rows, at_ms } = readRows(directory);
-    return assembleDataset(rows, { at_ms, range, counts: readJson<ReplayCounts>(directory, COUNTS) });
+    return assembleDataset(rows, { trials: readTrials(directory), at_ms, range, counts: readJson<ReplayCounts>(directory, COUNTS) });
   },
   detail: ({ rows, at_ms, counts }) => `${rows.length} course-weeks of ${at_ms.length} weeks from ${counts.events} events of ${STREAM_EVENTS}`,
 };

@@ -6,6 +6,8 @@ import { groupBy } from "../../lib/group-by.ts";
 import { formatTime } from "../../lib/time.ts";
 import { calibrationBins } from "../../models/calibration.ts";
 import type { CompiledModel } from "../../models/compiled.ts";
+import { courseElasticity } from "../../models/elasticity-lookup.ts";
+import { readElasticity } from "../../models/elasticity-type.ts";
 import { countByBin, histogramEdges } from "../../models/histogram.ts";
 import { enrollmentInterval95 } from "../../pricing/forecast.ts";
 import type { PricingInputs } from "../../pricing/inputs.ts";
@@ -19,7 +21,6 @@ const CURVES_MAX = 12;
 const CURVE_POINTS = 33;
 /** Prices of a curve, relative to the course's own. */
 const CURVE_RANGE = { low: 0.6, high: 1.6 };
-const Z95 = 1.959964;
 const PRICE = courseFeatureIndex("price_tokens");
 
 function spread(values: readonly number[]): { readonly mean: number; readonly sd: number } {
@@ -84,14 +85,14 @@ function curve(rows: readonly CourseRow[], all: readonly CourseRow[], model: Com
     const enrollments = exposures * conversion.mean;
     return { price_tokens: price, enrollments, enrollments_ci95: [low, high] as [number, number], revenue_tokens: enrollments * price, revenue_ci95: [low * price, high * price] as [number, number] };
   });
-  const { value, se, source } = model.elasticityPrior(last.category);
+  const { value, se, identified } = courseElasticity(model.artifact.elasticity, last.category, last.course_id);
   const seen = all.map((row) => Math.exp(row.mean_log_price));
   return {
     course_id: last.course_id,
     category: last.category,
     price_tokens,
     exposures_per_week: exposures,
-    elasticity: { value, ci95: [value - Z95 * se, value + Z95 * se], identified: source !== "prior" },
+    elasticity: { value, ci95: readElasticity(value, se).ci95, identified },
     points,
     best_price_tokens: points.reduce((a, b) => (b.revenue_tokens > a.revenue_tokens ? b : a)).price_tokens,
     supported: [Math.min(...seen), Math.max(...seen)],

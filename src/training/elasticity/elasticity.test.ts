@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { constants } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { TensorBackend } from "../../contracts/worker-protocol.ts";
@@ -13,6 +14,7 @@ import { baselines } from "./baselines.ts";
 import { selectChallenger } from "./evaluation-stage.ts";
 import { prepare } from "./preparation-stage.ts";
 import { train } from "./training-stage.ts";
+import { readTrials, writeTrials } from "./trial-files.ts";
 
 let dataset: TrainingDataset;
 
@@ -26,7 +28,7 @@ beforeAll(() => {
     replay.apply({ sequence: i + 1, broker_time_ms: to_ms, event_time_ms: time_ms, known_at_ms: time_ms, event });
   }
   const range = { stream_created: "memory", first_sequence: 1, last_sequence: events.length, from_ms: START_MS, to_ms };
-  dataset = assembleDataset(replay.finish(), { at_ms, range, counts: { events: events.length, refused: {}, duplicates: 0 } });
+  dataset = assembleDataset(replay.finish(), { trials: replay.trials(to_ms), at_ms, range, counts: { events: events.length, refused: {}, duplicates: 0 } });
 });
 
 describe.each<TensorBackend>(["wasm", "cpu"])("on the %s backend", (backend) => {
@@ -36,7 +38,7 @@ describe.each<TensorBackend>(["wasm", "cpu"])("on the %s backend", (backend) => 
       const pool = await createTrainingPool({ threads, deadline_ms: 120_000, backend });
       try {
         const preparation = prepare(dataset);
-        const trained = await train(dataset.rows, preparation, { pool, seed });
+        const trained = await train(dataset.trials, preparation, { pool, seed });
         const { bytes, artifact } = selectChallenger(dataset, preparation, trained, { seed, code_version: "test" });
         digests.push(artifactDigest(bytes));
         expect(artifact.candidates.map((candidate) => candidate.backend)).toContain(backend);
@@ -48,6 +50,19 @@ describe.each<TensorBackend>(["wasm", "cpu"])("on the %s backend", (backend) => 
     expect(digests[1]).toBe(digests[0]);
     expect(digests[2]).not.toBe(digests[0]);
   });
+});
+
+test("trials of prices come back from disk as they were", () => {
+  const directory = mkdtempSync(join(tmpdir(), "tidemark-trials-"));
+  try {
+    expect(dataset.trials.length).toBeGreaterThan(0);
+    writeTrials(directory, dataset.trials);
+    expect(readTrials(directory)).toEqual(dataset.trials);
+    writeTrials(directory, []);
+    expect(readTrials(directory)).toEqual([]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("what is prepared is shared, and no course is fitted and judged in one fold", () => {

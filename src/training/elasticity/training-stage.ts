@@ -1,5 +1,5 @@
 import { type FitResult, type FoldResult, learnerNames, type LearnerName } from "../../contracts/worker-protocol.ts";
-import type { CourseRow } from "../../features/replay.ts";
+import type { PriceTrial } from "../../features/price-trial.ts";
 import { elasticityFeatureNames } from "../../models/elasticity-features.ts";
 import { estimateElasticity } from "../../models/jitter-elasticity.ts";
 import type { OnProgress } from "../dataset.ts";
@@ -21,13 +21,6 @@ export interface FitOptions {
   /** Told each learner's seconds. */
   readonly tell?: ((figures: Readonly<Record<string, number>>) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** Rows whose exposures were at a jittered price. */
-function jitterRows(rows: readonly CourseRow[]): Parameters<typeof estimateElasticity>[0] {
-  return rows
-    .filter((row) => row.jitter_exposures > 0)
-    .map((row) => ({ course_id: row.course_id, category: row.category, jitter: row.mean_jitter, exposures: row.jitter_exposures, enrollments: row.jitter_enrollments }));
 }
 
 /** Fits every learner, once forward in time and once a fold of courses, all side by side. */
@@ -60,19 +53,19 @@ async function fitLearners({ learning, folds, courses }: Preparation, { pool, se
 export type Candidates = (preparation: Preparation, options: FitOptions) => Promise<readonly FittedCandidate[]>;
 
 /** Every candidate and the causal elasticity, which is estimated here while the threads fit. */
-export async function train(rows: readonly CourseRow[], preparation: Preparation, options: FitOptions, candidates: Candidates = fitLearners): Promise<Training> {
+export async function train(trials: readonly PriceTrial[], preparation: Preparation, options: FitOptions, candidates: Candidates = fitLearners): Promise<Training> {
   const fitting = candidates(preparation, options);
   // A failure of theirs is awaited below.
   fitting.catch(() => undefined);
   const started_ms = performance.now();
-  const elasticity = estimateElasticity(jitterRows(rows));
+  const elasticity = estimateElasticity(trials);
   const causal_s = (performance.now() - started_ms) / 1000;
   return { candidates: await fitting, elasticity, causal_s };
 }
 
 export function trainingStage(candidates?: Candidates): Stage<Pick<ElasticityOutputs, "data" | "preparation">, Training> {
   return {
-    run: ({ data, preparation }, { run, pool, progress, tell, signal }) => train(data.rows, preparation, { pool, seed: run.seed, onProgress: progress, tell, signal }, candidates),
+    run: ({ data, preparation }, { run, pool, progress, tell, signal }) => train(data.trials, preparation, { pool, seed: run.seed, onProgress: progress, tell, signal }, candidates),
     save: (training, directory) => writeJson(directory, FILE, training),
     load: (directory) => readJson<Training>(directory, FILE),
     detail({ candidates: found, elasticity: { global } }) {
