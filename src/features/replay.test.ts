@@ -197,6 +197,14 @@ describe("labels of a dataset", () => {
     expect(jittered(1, 1.6)).toBe(1);
   });
 
+  test("count an event once, and say how many came again", () => {
+    const { events } = new Script().upsert("C1", day(0)).view(100, day(10)).enroll(100, day(10)).view(100, day(20));
+    const dataset = new DatasetReplay({ at_ms: [day(9)], gap_ms: 0, horizon_ms: 7 * DAY_MS });
+    for (const [i, event] of [...events, events[1]!, events[2]!].entries()) dataset.apply({ ...event, sequence: i + 1 });
+    expect(dataset.duplicates).toBe(2);
+    expect(dataset.finish()).toMatchObject([{ exposures: 1, enrollments: 1 }]);
+  });
+
   test("trials count what happened at each drawn price while it was in force, whatever the windows, and what of it the demand cells still hold", () => {
     const script = new Script().upsert("C1", day(0)).reprice(110, day(1), 100).reprice(120, day(7)).reprice(95, day(8), 100).reprice(95, day(70), 90);
     // At 110: two views, one late, and a sale. At 95 the first time: a view and two sales. Never: at another price, without jitter, at 0.

@@ -104,6 +104,7 @@ export class DatasetReplay {
   readonly #passed: { readonly ids: readonly string[]; readonly prices: Float64Array }[] = [];
   readonly #owns: (course_id: string) => boolean;
   #period = 0;
+  #duplicates = 0;
 
   constructor({ at_ms, gap_ms, horizon_ms, partition, onBlock }: CourseReplayOptions) {
     this.#at_ms = at_ms;
@@ -113,9 +114,17 @@ export class DatasetReplay {
     this.#onBlock = onBlock;
   }
 
+  /** Events that came a second time. */
+  get duplicates(): number {
+    return this.#duplicates;
+  }
+
   /** A duplicate counts in neither features nor labels, nor does it reach a cut-off. */
   apply(stream: StreamEvent): void {
-    if (!this.#writer.accept(stream)) return;
+    if (!this.#writer.accept(stream)) {
+      this.#duplicates++;
+      return;
+    }
     while (this.#period < this.#at_ms.length && stream.known_at_ms >= this.#at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
     const { event, event_time_ms } = stream;

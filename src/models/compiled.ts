@@ -123,13 +123,3 @@ function sorted(value: unknown): unknown {
 export function encodeArtifact(artifact: Artifact): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(sorted(artifact)));
 }
-
-/**
- * Digest of what a run found, without when and how fast it ran (run id, version, times): the same data, seed and code
- * give the same result digest, on any day.
- */
-export function resultDigest(artifact: Artifact): string {
-  const { run_id: _run, trained_at: _at, ...lineage } = artifact.lineage;
-  const candidates = artifact.candidates.map(({ training_seconds: _seconds, ...candidate }) => candidate);
-  return createHash("sha256").update(JSON.stringify(sorted({ ...artifact, version: "", candidates, lineage }))).digest("hex");
-}
