@@ -24,6 +24,11 @@ const FREE_BYTES = { cpu: 2.5e9, gpu: 12e9 };
 const STEP_TIMEOUT_MS = 600_000;
 const GPU_DOWNLOAD_TIMEOUT_MS = 3_600_000;
 const CHECK_TIMEOUT_MS = 120_000;
+/**
+ * What the package's source needs: the names of attributes that it keeps between calls are in one set for all threads, without a lock, and two worker
+ * threads at a time crash on it now and then. A set a thread does the same.
+ */
+const REPAIR = { file: join("binding", "tfjs_backend.cc"), from: "static std::set<std::string> ATTR_NAME_SET;", to: "static thread_local std::set<std::string> ATTR_NAME_SET;" };
 const OUTPUT_LINES = 15;
 
 /**
@@ -83,7 +88,7 @@ export function builtNative(root) {
   try {
     const built = JSON.parse(readFileSync(marker, "utf8"));
     const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
-    return built.package === version && built.arch === process.arch && existsSync(addon) && existsSync(join(deps, "lib", "libtensorflow.so")) ? built : undefined;
+    return built.thread_safe === true && built.package === version && built.arch === process.arch && existsSync(addon) && existsSync(join(deps, "lib", "libtensorflow.so")) ? built : undefined;
   } catch {
     return undefined;
   }
@@ -156,6 +161,13 @@ function linkLibraries(deps) {
     if (target === undefined) throw new SetupError(`the wheel holds no ${pattern.source.replaceAll(/[\\^$]|\.d\+|\.\\d\+/g, "")}: it is of a TensorFlow that this build does not know`);
     symlinkSync(target, join(lib, link));
   }
+}
+
+function repairSource(work) {
+  const file = join(work, REPAIR.file);
+  const source = readFileSync(file, "utf8");
+  if (!source.includes(REPAIR.from)) throw new SetupError(`${PACKAGE} has another source than this build knows: ${REPAIR.file} lacks "${REPAIR.from}"`);
+  writeFileSync(file, source.replace(REPAIR.from, REPAIR.to));
 }
 
 async function compile(gyp, work, signal) {
@@ -238,10 +250,11 @@ export async function buildNative(root, { gpu, force, signal, say }) {
       await step("unpacking", () => unpack(tools.python, wheelsIn(cuda), deps, signal));
     }
     linkLibraries(deps);
+    repairSource(work);
     await step("compiling", () => compile(tools.gyp, work, signal));
     const found = await step("checking", () => check(work, signal));
     rmSync(join(deps, "include"), { recursive: true });
-    const about = { kind, wheel, ...found, package: JSON.parse(readFileSync(join(home, "package.json"), "utf8")).version, arch: process.arch };
+    const about = { kind, wheel, ...found, thread_safe: true, package: JSON.parse(readFileSync(join(home, "package.json"), "utf8")).version, arch: process.arch };
     moveIntoPlace(places, about);
     say(`native: ${describe(about)} is in place; training takes it unless TIDEMARK_TF_BACKEND says otherwise\n`);
     return about;

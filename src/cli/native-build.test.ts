@@ -34,7 +34,8 @@ esac
 
 /** A node-gyp whose addon is a text file; how it fails, FAKE_GYP says. */
 const GYP = `
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+if (!readFileSync("binding/tfjs_backend.cc", "utf8").includes("static thread_local std::set<std::string> ATTR_NAME_SET;")) process.exit(3);
 if (process.env.FAKE_GYP === "fails") { console.error("tfjs_backend.cc:1: error: no such thing"); process.exit(1); }
 const libraries = readdirSync("deps/lib");
 if (!libraries.includes("libtensorflow.so") || !libraries.includes("libtensorflow_framework.so") || !readdirSync("deps/include/tensorflow/c").includes("c_api.h")) process.exit(2);
@@ -77,7 +78,7 @@ describe.skipIf(realPython === "" || process.platform !== "linux")("the build of
     const inPackage = "node_modules/@tensorflow/tfjs-node-gpu";
     write(`${inPackage}/package.json`, JSON.stringify({ name: "@tensorflow/tfjs-node-gpu", version: "4.22.0", main: "dist/index.js" }));
     write(`${inPackage}/binding.gyp`, "{}");
-    write(`${inPackage}/binding/tfjs_backend.cc`, "");
+    write(`${inPackage}/binding/tfjs_backend.cc`, "// Names.\nstatic std::set<std::string> ATTR_NAME_SET;\n");
     write(`${inPackage}/dist/index.js`, INDEX);
     write("bin/python3", PYTHON.replace("/usr/bin/env REAL_PYTHON", realPython), 0o755);
     for (const tool of ["c++", "make"]) write(`bin/${tool}`, "#!/bin/sh\n", 0o755);
@@ -189,6 +190,12 @@ describe.skipIf(realPython === "" || process.platform !== "linux")("the build of
     expect(await build()).toMatchObject({ code: 0 });
     expect(existsSync(join(home, ".native-work"))).toBe(false);
     expect(native.builtNative(root)).toBeDefined();
+  });
+
+  test("a source without what is repaired in it is not built", async () => {
+    writeFileSync(join(home, "binding/tfjs_backend.cc"), "");
+    expect(await build()).toMatchObject({ code: 1, output: expect.stringContaining("another source than this build knows") });
+    expect(existsSync(join(home, "lib"))).toBe(false);
   });
 
   test("another version of the package is not what was built", async () => {
