@@ -1,16 +1,15 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLmdbStore } from "../src/features/lmdb-store.ts";
 import { resolvedPath } from "../src/features/store-directory.ts";
+import { freePort } from "../src/ingest/broker-config.ts";
 import { startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
 import { systemClock } from "../src/lib/clock.ts";
-import { TidemarkError } from "../src/lib/errors.ts";
 import { silentLogger } from "../src/lib/log.ts";
 import { defaultEnd, defaultPlatform } from "../src/simulator/config.ts";
 import { publishHistory } from "../src/simulator/publish-history.ts";
@@ -23,15 +22,6 @@ export interface Platform {
   readonly broker: Broker;
   readonly courses: number;
   stop(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new TidemarkError("bench_port", "no free port");
-  return address.port;
 }
 
 /** Loads the synthetic platform (all 2,000 courses; a shorter history when quick), trains, promotes and serves with one worker. */

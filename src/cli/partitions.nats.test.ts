@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import { MemoryStore } from "../features/memory-store.ts";
 import { PartitionedStore } from "../features/partitioned-store.ts";
 import { resolvedPath, StoreDirectory } from "../features/store-directory.ts";
 import { entityNames } from "../features/store.ts";
+import { freePort } from "../ingest/broker-config.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { foldTo } from "../ingest/fold-to.ts";
 import { Broker } from "../ingest/nats.ts";
@@ -62,14 +62,6 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number 
   child.kill(signal);
   await ended;
   return child.exitCode;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  probe.close();
-  return port;
 }
 
 test("hosts that fold a share each hold together what one fold gives, through kills; prices are served from them as from one", { timeout: 120_000 }, async () => {

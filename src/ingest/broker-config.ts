@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { accessSync, constants, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
@@ -89,17 +90,20 @@ export async function writeConfig(program: string, paths: BrokerPaths, port: num
   }
 }
 
+/** Below the range that systems take the ports of outgoing connections from: no connection gets it before who asked does. */
+const PORTS = { first: 20_000, end: 32_768 };
+
 /** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORTS.first, PORTS.end);
+    const free = await new Promise<boolean>((resolve, reject) => {
+      const server = createServer();
+      server.once("error", (error: NodeJS.ErrnoException) => (error.code === "EADDRINUSE" ? resolve(false) : reject(error)));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
 }
 
 /**

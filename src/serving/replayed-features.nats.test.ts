@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -10,6 +9,7 @@ import { eventSubject, STREAM_EVENTS, STREAM_QUOTES } from "../contracts/subject
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
+import { freePort } from "../ingest/broker-config.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { Broker } from "../ingest/nats.ts";
 import { readStream } from "../ingest/read-stream.ts";
@@ -41,10 +41,7 @@ beforeAll(async () => {
   broker = await Broker.connect({ url: server.url, name: "test" });
   await broker.ensureStreams();
   await publishHistory(broker, config, {});
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as { port: number };
-  probe.close();
+  const port = await freePort();
   url = `http://127.0.0.1:${port}`;
   const environment = { ...process.env, TIDEMARK_DATA_DIR: directory, TIDEMARK_NATS_URL: server.url, TIDEMARK_PORT: String(port), TIDEMARK_SERVE_WORKERS: "1", TIDEMARK_LOG_LEVEL: "error", TIDEMARK_ARCHIVE_DIR: "none" };
   for (const role of ["ingest", "serve"]) children.push(fork(MAIN, [role], { env: environment, stdio: ["ignore", "ignore", "inherit", "ipc"] }));
@@ -76,13 +73,17 @@ test("what a running engine served is, bit for bit, what a replay to that sequen
   const traffic = sampleTraffic(createWorld(config), { seed: 1, start_ms: Date.now() - 60_000, rate_per_s: 20 });
   const ends: number[] = [];
   for (let phase = 0; phase < PHASES; phase++) {
-    for (let i = 0; i < 400; i++) {
-      const event = traffic.next().value;
-      await broker.publish(eventSubject(event), Buffer.from(JSON.stringify(event)));
-    }
+    const events = Array.from({ length: 400 }, () => traffic.next().value);
+    // All at once: each waits until it is on the disk.
+    await Promise.all(events.map((event) => broker.publish(eventSubject(event), Buffer.from(JSON.stringify(event)))));
     ends.push(must(await broker.streamInfo(STREAM_EVENTS), "EVENTS").last_sequence);
     await systemClock.sleep(SETTLED_MS);
-    for (const course_id of courses) while (!(await price(course_id))) await systemClock.sleep(50);
+    for (const course_id of courses) {
+      while (!(await price(course_id))) {
+        expect(children.map(({ exitCode, signalCode }) => exitCode ?? signalCode)).toEqual([null, null]);
+        await systemClock.sleep(50);
+      }
+    }
   }
   await systemClock.sleep(1_500);
   const recorded = (await decisions()).filter(({ cursor_sequence, inputs }) => ends.includes(cursor_sequence) && inputs.course_id !== null);

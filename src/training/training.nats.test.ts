@@ -162,7 +162,7 @@ test("a stopped run stays, and the role goes on with its own at the stage that i
 
   const end = new AbortController();
   const clock = { now_ms: () => START_MS + 511 * DAY_MS, sleep: () => Promise.resolve(end.abort()) };
-  await runTrainRole({ broker, runs_dir, logger: silentLogger, clock, interval_ms: 2 * DAY_MS, seed: 99, code_version: "test", signal: end.signal });
+  await runTrainRole({ broker, runs_dir, logger: silentLogger, clock, interval_ms: 2 * DAY_MS, seed: 99, backend: "wasm", code_version: "test", signal: end.signal });
   const resumed = localRuns(runs_dir).find(({ run }) => run.run_id === run_id)!.run;
   expect(resumed).toMatchObject({ status: "completed", attempts: 2, seed: 7, artifact: { digest: champion.digest } });
   await expect(train({ resume: run_id })).rejects.toMatchObject({ code: "run_ended" });
