@@ -139,15 +139,22 @@ const candidateSchema = z.object({
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
-/** A causal elasticity of enrollments per exposure with its uncertainty. `identified` false: `value` is the prior only. */
+/** A causal elasticity of enrollments per exposure with its uncertainty. */
 export const elasticityEstimateSchema = z.object({
   value: finite,
   se: finite.positive(),
+  /** Sales at randomised prices behind it. */
   sales: finite,
+  /** False: randomised prices say nothing of it; `value` is what is believed of any other (`source` global), or of the world at large (prior). */
   identified: z.boolean(),
+  /** What most of its weight rests on: course, category, global or prior. */
   source: z.string(),
 });
 export type ElasticityEstimate = z.infer<typeof elasticityEstimateSchema>;
+
+/** A course's elasticity; `prior` is the same without what the course's demand cells held at the end of the data, so that pricing counts no sale twice. */
+export const courseElasticitySchema = elasticityEstimateSchema.extend({ prior: elasticityEstimateSchema.pick({ value: true, se: true }) });
+export type CourseElasticity = z.infer<typeof courseElasticitySchema>;
 
 export const artifactSchema = z.object({
   format: z.literal(ARTIFACT_FORMAT),
@@ -163,6 +170,8 @@ export const artifactSchema = z.object({
     tau_category: finite.min(0),
     tau_course: finite.min(0),
     categories: z.record(z.string(), elasticityEstimateSchema),
+    /** Courses whose own sales weigh in their estimates. Of any other its category's value holds, with variance se² + tau_course². */
+    courses: z.record(z.string(), courseElasticitySchema).optional(),
   }),
   /** Standard deviation, on the logit scale, of courses' true conversion around the champion's prediction. */
   level_sd: finite.positive(),

@@ -1,24 +1,14 @@
 import type { ElasticityAnswer, OptimizeAnswer } from "../contracts/api.ts";
+import { readElasticity } from "../models/elasticity-type.ts";
 import { enrollmentInterval95 } from "./forecast.ts";
 import { roundRate, roundTokens } from "./money.ts";
 import type { PriceOutcome } from "./price-course.ts";
 import { reasoningOf } from "./reasoning.ts";
 
-const Z95 = 1.959963984540054;
-
-/**
- * Type: "unit" when the 95 % interval contains −1 (the data cannot tell on which side demand lies), otherwise elastic
- * below −1 and inelastic above. Source: "course" when the course's own data outweigh the prior.
- */
+/** Demand never rises with price, so the interval ends at 0. Source: "course" when the course's own data outweigh the prior. */
 function elasticityAnswer({ elasticity, posterior }: PriceOutcome): ElasticityAnswer {
-  const low = elasticity.mean - Z95 * elasticity.sd;
-  const high = Math.min(0, elasticity.mean + Z95 * elasticity.sd);
-  return {
-    value: roundRate(elasticity.mean),
-    type: low <= -1 && high >= -1 ? "unit" : high < -1 ? "elastic" : "inelastic",
-    ci95: [roundRate(low), roundRate(high)],
-    source: posterior.own_data ? "course" : posterior.prior.source,
-  };
+  const { ci95, type } = readElasticity(elasticity.mean, elasticity.sd, 0);
+  return { value: roundRate(elasticity.mean), type, ci95: [roundRate(ci95[0]), roundRate(ci95[1])], source: posterior.own_data ? "course" : posterior.prior.source };
 }
 
 /** By the probability of losing more than hold_loss, against the one at which the policy holds; one level up when degraded. */
