@@ -140,6 +140,8 @@ export const entityIdSchemas = {
   teacher: idSchema,
   learner_course: z.string().regex(learnerCourse, "must be <learner_id>/<course_id>"),
   platform: z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "must be a UTC day, such as 2026-01-31"),
+  /** That of the course. */
+  price_history: idSchema,
 } as const;
 
 const featureDefinitionSchema = z.object({

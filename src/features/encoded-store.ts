@@ -17,6 +17,7 @@ export const databaseNames = [
   "events.meta",
   "events.names",
   "events.platform",
+  "events.price_history",
   "events.profile",
   "events.teacher",
 ] as const;
@@ -29,6 +30,7 @@ const recordDatabases: Readonly<Record<EntityName, DatabaseName>> = {
   teacher: "events.teacher",
   learner_course: "events.learner_course",
   platform: "events.platform",
+  price_history: "events.price_history",
 };
 
 function cursorDatabase(stream: string): DatabaseName {

@@ -1,8 +1,8 @@
 /**
  * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
- * platform's by UTC day, `YYYY-MM-DD`.
+ * platform's by UTC day, `YYYY-MM-DD`, the list prices of a course by course_id: beside the course's own record, which every view writes.
  */
-export const entityNames = ["course", "category", "learner", "teacher", "learner_course", "platform"] as const;
+export const entityNames = ["course", "category", "learner", "teacher", "learner_course", "platform", "price_history"] as const;
 export type EntityName = (typeof entityNames)[number];
 
 /** Names that course records hold as ordinals, numbered from 0 in order of first appearance in the fold. */
