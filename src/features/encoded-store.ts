@@ -154,8 +154,8 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     return known;
   }
 
-  ids(entity: EntityName, prefix = ""): Iterable<string> {
-    return this.#keysOf(recordDatabases[entity], prefix);
+  ids(entity: EntityName, prefix = "", after = ""): Iterable<string> {
+    return this.#keysOf(recordDatabases[entity], prefix, after);
   }
 
   profile(course_id: string): CourseProfile | undefined {
@@ -209,10 +209,10 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     }
   }
 
-  *#keysOf(database: DatabaseName, prefix: string): Iterable<string> {
-    for (const key of this.keys(database, prefix)) {
+  *#keysOf(database: DatabaseName, prefix: string, after = ""): Iterable<string> {
+    for (const key of this.keys(database, after > prefix ? after : prefix)) {
       if (!key.startsWith(prefix)) return;
-      yield key;
+      if (key !== after) yield key;
     }
   }
 

@@ -86,8 +86,8 @@ export interface FeatureStoreReader {
   name(kind: NameKind, ordinal: number): string | undefined;
   /** All names of a kind; the index is the ordinal. */
   names(kind: NameKind): readonly string[];
-  /** Ids of the entity's records, in key order: all, or those that start with `prefix`. */
-  ids(entity: EntityName, prefix?: string): Iterable<string>;
+  /** Ids of the entity's records, in key order: all, or those that start with `prefix`, and of these those that come after `after`. To be read in one turn. */
+  ids(entity: EntityName, prefix?: string, after?: string): Iterable<string>;
   profile(course_id: string): CourseProfile | undefined;
   /** The blocks of event ids that are kept, in order of their numbers. */
   idBlocks(): Iterable<IdBlock>;
