@@ -1,3 +1,4 @@
+import { type CourseOrder, courseOrders } from "../contracts/catalogue.ts";
 import { must } from "../lib/assert.ts";
 import { courseCategory, courseFeatures, courseTeacher } from "./course-features.ts";
 import type { FeatureDefinition } from "./definition.ts";
@@ -6,17 +7,18 @@ import { offsetOf, recordWidths } from "./feature-set.ts";
 import { type RecordHeader, decodeRecord } from "./record.ts";
 import type { FeatureStoreReader } from "./store.ts";
 
-/** What courses can be put in order by, and the feature behind it. */
-const sortFeatures = {
+export type CourseSort = Exclude<CourseOrder, "id">;
+const courseSorts = courseOrders.filter((order) => order !== "id");
+
+/** The feature behind an order. */
+const sortFeatures: Readonly<Record<CourseSort, string>> = {
   price: "price_tokens",
   enrollments: "enrollments_30d",
   exposures: "exposures_30d",
   revenue: "revenue_30d_tokens",
   conversion: "conversion_30d",
   rating: "rating_mean",
-} as const;
-export type CourseSort = keyof typeof sortFeatures;
-export const courseSorts = Object.keys(sortFeatures) as readonly CourseSort[];
+};
 
 /** A course's place in an order: what comes after it is the rest of the list, whatever was added meanwhile. */
 export interface CoursePlace {
@@ -26,8 +28,8 @@ export interface CoursePlace {
 }
 
 export interface CourseSelection {
-  /** By id unless given. Among equal values ids ascend, or descend where the values do. */
-  readonly sort: CourseSort | undefined;
+  /** Among equal values ids ascend, or descend where the values do. */
+  readonly sort: CourseOrder;
   readonly descending: boolean;
   readonly category: string | undefined;
   readonly teacher_id: string | undefined;
@@ -116,7 +118,7 @@ export class CourseIndex {
     const in_category = category === undefined ? -1 : this.#store.names("category").indexOf(category) + 1;
     const of_teacher = teacher_id === undefined ? -1 : this.#store.names("teacher").indexOf(teacher_id) + 1;
     if (in_category === 0 || of_teacher === 0) return [];
-    const column = sort === undefined ? undefined : this.#columns[sort];
+    const column = sort === "id" ? undefined : this.#columns[sort];
     const sign = descending ? -1 : 1;
     const order = (a: number, b: number): number => sign * ((column === undefined ? 0 : column[a]! - column[b]!) || a - b);
     const begins = after === undefined ? () => true : this.#beyond(after, column, sign);

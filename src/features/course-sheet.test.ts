@@ -20,13 +20,15 @@ function fold(events: readonly StreamEvent[], partition?: { index: number; count
 }
 
 /** Prices of one course among the rest of a stream, more of them than are kept. */
-const stream = fc.tuple(fc.noBias(randomStream(60)), fc.array(fc.record({ price: fc.integer({ min: 1, max: 300 }), at: fc.nat(20) }), { maxLength: 50, size: "max" })).map(([events, prices]): StreamEvent[] => [
-  ...events,
-  ...prices.map(({ price, at }, i): StreamEvent => {
-    const time_ms = STREAM_END_MS + at;
-    return { sequence: 10_000 + i, broker_time_ms: STREAM_END_MS, event_time_ms: time_ms, known_at_ms: time_ms, event: { id: `p${i}`, type: "course.repriced", time: "", course_id: "C00001", price } };
-  }),
-]);
+const repricings = fc.array(fc.record({ price: fc.integer({ min: 1, max: 300 }), at: fc.nat(20) }), { maxLength: 50, size: "max" });
+const stream = fc.tuple(fc.noBias(randomStream(60)), repricings).map(([events, prices]): StreamEvent[] =>
+  events.concat(
+    prices.map(({ price, at }, i) => {
+      const time_ms = STREAM_END_MS + at;
+      return { sequence: 10_000 + i, broker_time_ms: STREAM_END_MS, event_time_ms: time_ms, known_at_ms: time_ms, event: { id: `p${i}`, type: "course.repriced", time: "", course_id: "C00001", price } };
+    }),
+  ),
+);
 
 test("a sheet has what the raw events say, of a single fold and of partitions", () => {
   let kept = 0;
