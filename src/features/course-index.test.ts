@@ -31,10 +31,10 @@ const features = { price: "price_tokens", enrollments: "enrollments_30d", exposu
 /** The whole selection, read and sorted plainly. */
 function expected(store: MemoryStore, { sort, descending, category, teacher_id }: Omit<CourseSelection, "after" | "limit">): CoursePlace[] {
   const reader = new FeatureReader(store);
-  const places = [...store.ids("course")].flatMap((course_id) => {
-    const view = reader.course(course_id, STREAM_END_MS);
-    if (view === undefined || (category !== undefined && view.category !== category) || (teacher_id !== undefined && view.teacher_id !== teacher_id)) return [];
-    return [{ value: sort === "id" ? 0 : view.features[courseFeatureIndex(features[sort])]!, course_id }];
+  const known = [...store.ids("course")].flatMap((id) => reader.course(id, STREAM_END_MS) ?? []);
+  const places = known.flatMap((view, row) => {
+    if ((category !== undefined && view.category !== category) || (teacher_id !== undefined && view.teacher_id !== teacher_id)) return [];
+    return [{ value: sort === "id" ? row : view.features[courseFeatureIndex(features[sort])]!, course_id: view.course_id }];
   });
   const ascending = places.sort((a, b) => a.value - b.value || (a.course_id < b.course_id ? -1 : 1));
   return descending ? ascending.toReversed() : ascending;
@@ -108,7 +108,7 @@ describe("an index of courses", () => {
       event: { id: `e${i}`, type: "course.repriced" as const, time: formatTime(STREAM_END_MS), course_id: `C${String(i).padStart(6, "0")}`, price: 1 + (i % 1_000) },
     }));
 
-  test("pauses every few courses while it is built, and every few thousand while it is searched", () => {
+  test("pauses every few courses while it is built, and every few thousand while it is searched, across its blocks", () => {
     const store = fold(priced(20_000));
     const build = CourseIndex.build(store, STREAM_END_MS, 20_000);
     let pauses = 0;
@@ -116,8 +116,18 @@ describe("an index of courses", () => {
     for (; step.done !== true; step = build.next()) pauses++;
     expect(pauses).toBe(Math.ceil(20_000 / 128));
     const all: CourseSelection = { sort: "price", descending: true, category: undefined, teacher_id: undefined, after: undefined, limit: 3 };
-    expect([...step.value!.select(all)]).toHaveLength(2);
+    expect([...step.value!.select(all)]).toHaveLength(4);
     expect(finish(step.value!.select(all)).map(({ course_id }) => course_id)).toEqual(["C019999", "C018999", "C017999"]);
+    for (const what of [{ sort: "price" }, { sort: "id" }] as const) {
+      for (const descending of [false, true]) {
+        const found: CoursePlace[] = [];
+        for (let before = -1; found.length > before; ) {
+          before = found.length;
+          found.push(...finish(step.value!.select({ ...all, ...what, descending, after: found.at(-1), limit: 777 })));
+        }
+        expect(found).toEqual(expected(store, { ...all, ...what, descending }));
+      }
+    }
   });
 
   test("is none beyond its limit", () => {

@@ -112,8 +112,8 @@ export class FeatureReader {
     return { category, sequence, updated_at_ms, courses, average_price_tokens: courses > 0 ? sum / courses : 0, competitor_price_tokens, values };
   }
 
-  /** undefined when nobody has seen the course, or no price of it is known. Without `category`, the current one is read. */
-  course(course_id: string, now_ms: number, category?: CategorySnapshot): CourseView | undefined {
+  /** undefined when nobody has seen the course, or no price of it is known. The category's side is of its snapshot where there is one, else of its record. */
+  course(course_id: string, now_ms: number, snapshots?: (category: string) => CategorySnapshot | undefined): CourseView | undefined {
     const stored = this.#store.get("course", course_id);
     if (stored === undefined) return undefined;
     decodeRecord(stored, this.#header, this.#course);
@@ -122,7 +122,7 @@ export class FeatureReader {
     const name = ordinal < 0 ? "" : must(this.#store.name("category", ordinal), "course of a category without a name");
     const teacher = this.#course[TEACHER_SLOT]! - 1;
     const teacher_id = teacher < 0 ? "" : must(this.#store.name("teacher", teacher), "course of a teacher without a name");
-    const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, category));
+    const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, snapshots?.(name)));
     if (features[PRICE] === 0) return undefined;
     return { course_id, category: name, teacher_id, sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
   }
@@ -162,11 +162,10 @@ export class FeatureReader {
   }
 
   /**
-   * Features of a course's category: of the given snapshot, if it is of that category, else of the current record. They
-   * are kept as long as record and time are the same, since many courses share them.
+   * Features of a course's category: of the given snapshot, else of the current record. They are kept as long as record
+   * and time are the same, since many courses share them.
    */
-  #categoryFeatures(name: string, now_ms: number, given: CategorySnapshot | undefined): Float64Array {
-    const snapshot = given?.category === name ? given : undefined;
+  #categoryFeatures(name: string, now_ms: number, snapshot: CategorySnapshot | undefined): Float64Array {
     const stored = snapshot === undefined ? must(this.#store.get("category", name), `category ${name} has no record`) : undefined;
     const sequence = stored === undefined ? snapshot!.sequence : recordSequence(stored);
     const kept = this.#kept.get(name);
