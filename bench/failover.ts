@@ -7,16 +7,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventSubject } from "../src/contracts/subjects.ts";
 import type { Event } from "../src/contracts/events.ts";
-import { EntityReader, entityFeatureNames } from "../src/features/entity-reader.ts";
 import { openLmdbStore } from "../src/features/lmdb-store.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
 import { systemClock } from "../src/lib/clock.ts";
+import { TidemarkError } from "../src/lib/errors.ts";
 import { silentLogger } from "../src/lib/log.ts";
 import { Prng } from "../src/lib/prng.ts";
 import { createWorld } from "../src/simulator/world.ts";
 import { sampleTraffic } from "../src/simulator/traffic.ts";
+import { AcknowledgedEvents } from "./acknowledged.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
 import { shortHistory } from "./scaled-platform.ts";
 
@@ -24,9 +25,6 @@ const processPath = fileURLToPath(new URL("../src/ingest/ingest-process.js", imp
 
 /** Publications under way at a time. */
 const PUBLISHERS = 256;
-/** What the platform's days count, and the events that each counts. */
-const counted = { exposures: "exposure.viewed", enrollments: "enrollment.created", completions: "enrollment.completed", refunds: "enrollment.refunded" } as const;
-const counts = Object.keys(counted) as (keyof typeof counted)[];
 
 interface Drill {
   readonly drill: string;
@@ -34,7 +32,7 @@ interface Drill {
   readonly acknowledged: number;
   readonly lost: number;
   readonly duplicated: number;
-  /** The longest from a kill to the next commit. */
+  /** The longest from a kill to the first commit of what came after it. */
   readonly recovery_ms: number;
 }
 
@@ -52,8 +50,8 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     check: drills.map(({ drill: name, kills }) => `${name} ${kills}`).join(),
     notes: [
       ...drills.map(({ drill: name, kills, equal }) => `${kills} × kill -9 of ${name} at random moments while events are published and folded; store equal to a clean fold, key by key and byte by byte: ${equal ? "yes" : "NO"}`),
-      "lost, duplicated: events acknowledged to the producer against what the platform's days count; producers repeat what was not acknowledged",
-      "recovery_ms: the longest from a kill to the next durable commit",
+      "lost, duplicated: events acknowledged to the producer, counted by learner and kind, against the records of learners; producers repeat what was not acknowledged",
+      "recovery_ms: the longest from a kill to the first durable commit of a new process, or of what was published since the broker is back",
     ],
     ...(unequal.length > 0 ? { failure: unequal.join("; ") } : {}),
   };
@@ -72,7 +70,7 @@ async function drill(name: "ingest" | "broker", kills: number, events: Iterator<
     const producer = new Producer(broker, events);
     const fold = new Fold(embedded.url, join(directory, "killed"));
     fold.start();
-    await fold.commitsAfter(0);
+    await fold.commits();
     const random = new Prng(`failover/${name}`);
     let recovery_ms = 0;
     for (let kill = 0; kill < kills; kill++) {
@@ -80,16 +78,19 @@ async function drill(name: "ingest" | "broker", kills: number, events: Iterator<
       const killed_ms = performance.now();
       if (name === "ingest") await fold.killAndRestart();
       else await killBroker(embedded, broker);
-      await fold.commitsAfter(killed_ms);
+      // What was on its way when the broker was killed may still be committed: that is no recovery.
+      await fold.commits(name === "ingest" ? 0 : await lastSequence(broker));
       recovery_ms = Math.max(recovery_ms, performance.now() - killed_ms);
     }
     const acknowledged = await producer.stop();
-    const last = must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
+    const last = await lastSequence(broker);
     await fold.finish(last);
     const clean = new Fold(embedded.url, join(directory, "clean"));
     clean.start();
     await clean.finish(last);
-    const { lost, duplicated } = await compare(join(directory, "killed"), acknowledged);
+    const killed = openLmdbStore(join(directory, "killed"), { readonly: true });
+    const { lost, duplicated } = acknowledged.difference(killed, shortHistory.end_ms);
+    await killed.close();
     const equal = (await digest(join(directory, "killed"))) === (await digest(join(directory, "clean")));
     return { drill: name, kills, acknowledged: acknowledged.total, lost, duplicated, recovery_ms, equal };
   } finally {
@@ -105,11 +106,13 @@ async function killBroker(embedded: EmbeddedBroker, broker: Broker): Promise<voi
   while (embedded.pid() === pid || !broker.connected) await systemClock.sleep(2);
 }
 
-type Acknowledged = Record<keyof typeof counted, number> & { total: number };
+async function lastSequence(broker: Broker): Promise<number> {
+  return must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
+}
 
 /** Publishes without pause, each event until it is acknowledged, as a producer does that must not lose any. */
 class Producer {
-  readonly #acknowledged: Acknowledged = { total: 0, exposures: 0, enrollments: 0, completions: 0, refunds: 0 };
+  readonly #acknowledged = new AcknowledgedEvents();
   readonly #publishers: Promise<void>[];
   #stopped = false;
 
@@ -117,7 +120,7 @@ class Producer {
     this.#publishers = Array.from({ length: PUBLISHERS }, () => this.#publish(broker, events));
   }
 
-  async stop(): Promise<Acknowledged> {
+  async stop(): Promise<AcknowledgedEvents> {
     this.#stopped = true;
     await Promise.all(this.#publishers);
     return this.#acknowledged;
@@ -129,18 +132,18 @@ class Producer {
       const data = Buffer.from(JSON.stringify(event));
       // Repeated without a message id for the broker to tell it by: the fold has to.
       while (!(await broker.publish(eventSubject(event), data).then(() => true, () => false))) await systemClock.sleep(20);
-      this.#acknowledged.total++;
-      for (const count of counts) if (counted[count] === event.type) this.#acknowledged[count]++;
+      this.#acknowledged.add(event);
     }
   }
 }
 
-/** The fold as a process of its own, which says every sequence that it committed. */
+/** The fold as a process of its own, which says where it begins and every sequence that it committed. */
 class Fold {
   readonly #args: string[];
   #child: ChildProcess | undefined;
+  /** By the process that runs now; undefined before it has said where it begins. */
+  #begun: number | undefined;
   #committed = 0;
-  #committed_ms = 0;
 
   constructor(url: string, path: string) {
     this.#args = [url, path];
@@ -148,12 +151,16 @@ class Fold {
 
   start(): void {
     const child = fork(processPath, this.#args, { stdio: ["ignore", "pipe", "inherit", "ipc"] });
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      const sequence = Number(text.trimEnd().split("\n").at(-1));
-      if (sequence > this.#committed) this.#committed_ms = performance.now();
-      this.#committed = Math.max(this.#committed, sequence);
-    });
+    this.#begun = undefined;
     this.#child = child;
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      // Of a process that was killed, what is still read says nothing of the next one.
+      if (this.#child !== child) return;
+      for (const line of text.trimEnd().split("\n")) {
+        this.#begun ??= Number(line);
+        this.#committed = Math.max(this.#committed, Number(line));
+      }
+    });
   }
 
   async killAndRestart(): Promise<void> {
@@ -161,14 +168,21 @@ class Fold {
     this.start();
   }
 
-  async commitsAfter(time_ms: number): Promise<void> {
-    while (this.#committed_ms <= time_ms) await systemClock.sleep(1);
+  /** Resolves once the process that runs now has committed something of its own, and something after `sequence`. */
+  async commits(sequence = 0): Promise<void> {
+    while (this.#begun === undefined || this.#committed <= Math.max(this.#begun, sequence)) await this.#wait(1);
   }
 
   /** Ends it once it has committed everything up to `last`. */
   async finish(last: number): Promise<void> {
-    while (this.#committed < last) await systemClock.sleep(10);
+    while (this.#begun === undefined || this.#committed < last) await this.#wait(10);
     await this.#end("SIGTERM");
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const code = this.#child?.exitCode ?? null;
+    if (code !== null) throw new TidemarkError("bench_child", `ingest ended by itself, with ${code}`);
+    await systemClock.sleep(ms);
   }
 
   async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
@@ -177,20 +191,6 @@ class Fold {
     child.kill(signal);
     await ended;
   }
-}
-
-/** What the days of the platform count against what was acknowledged: sums of what is missing, and of what is too much. */
-async function compare(path: string, acknowledged: Acknowledged): Promise<{ lost: number; duplicated: number }> {
-  const store = openLmdbStore(path, { readonly: true });
-  const reader = new EntityReader(store);
-  const folded = { exposures: 0, enrollments: 0, completions: 0, refunds: 0 };
-  for (const day of store.ids("platform")) {
-    const { values } = must(reader.read("platform", day, shortHistory.end_ms), day);
-    for (const count of counts) folded[count] += values[entityFeatureNames.platform.indexOf(count)]!;
-  }
-  await store.close();
-  const difference = counts.map((count) => folded[count] - acknowledged[count]);
-  return { lost: difference.reduce((sum, more) => sum + Math.max(0, -more), 0), duplicated: difference.reduce((sum, more) => sum + Math.max(0, more), 0) };
 }
 
 async function digest(path: string): Promise<string> {

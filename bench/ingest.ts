@@ -14,6 +14,15 @@ interface Rate {
   readonly seconds: number;
 }
 
+/** What the fold must keep at the platform's own size. */
+function missed({ fold_per_s, ratio, rss_mb }: { readonly fold_per_s: number; readonly ratio: number; readonly rss_mb: number }): string[] {
+  return [
+    ...(ratio < 0.4 ? [`${ratio.toFixed(2)} of raw consumption, less than 0.4`] : []),
+    ...(fold_per_s < 80_000 ? [`fold ${Math.round(fold_per_s)} of 80,000 events/s`] : []),
+    ...(rss_mb > 400 ? [`${Math.round(rss_mb)} MB, more than 400`] : []),
+  ];
+}
+
 /** Raw consumption and the shipped fold of the same stream, in fresh processes, in turn. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const events = quick ? 200_000 : 2_000_000;
@@ -41,11 +50,14 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
       rss_mb = Math.max(rss_mb, f.rss_mb);
       checksum = r.checksum;
     }
+    const fold_per_s = median(fold);
+    const ratio = median(ratios);
+    const failures = quick ? [] : missed({ fold_per_s, ratio, rss_mb });
     return {
       metrics: {
         raw_consume_per_s: median(raw),
-        fold_per_s: median(fold),
-        ratio: median(ratios),
+        fold_per_s,
+        ratio,
         publish_per_s: published.published / published.seconds,
         rss_mb,
         events: last,
@@ -56,6 +68,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
         "raw: ordered consumption and JSON.parse, nothing else; fold: the shipped ingest role into an empty store, durable commits, all features",
         "the synthetic platform's own mix and order of events; nats-server shares the cores; process start is not measured",
       ],
+      ...(failures.length > 0 ? { failure: failures.join("; ") } : {}),
     };
   } finally {
     await embedded.stop();

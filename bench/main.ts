@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   scale: () => import("./scale.ts"),
   failover: () => import("./failover.ts"),
   train: () => import("./train.ts"),
+  elasticity: () => import("./elasticity.ts"),
   backends: () => import("./backends.ts"),
 };
 

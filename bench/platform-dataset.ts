@@ -16,6 +16,6 @@ export function platformDataset(config: PlatformConfig): TrainingDataset {
     const known_at_ms = event.known_at === undefined ? event_time_ms : parseTime(event.known_at);
     replay.apply({ sequence: ++sequence, broker_time_ms: config.end_ms, event_time_ms, known_at_ms, event });
   }
-  const range = { first_sequence: 1, last_sequence: sequence, stream_created: "memory", events: sequence, refused: 0 };
-  return assembleDataset(replay.finish(), at_ms.length, { range, from_ms, to_ms: config.end_ms });
+  const range = { stream_created: "memory", first_sequence: 1, last_sequence: sequence, from_ms, to_ms: config.end_ms };
+  return assembleDataset(replay.finish(), { trials: replay.trials(config.end_ms), at_ms, range, counts: { events: sequence, refused: {}, duplicates: replay.duplicates } });
 }

@@ -11,6 +11,7 @@ const expected = {
   freshness: ["p50_ms", "p99_ms", "rate_per_s"],
   scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb"],
   failover: ["acknowledged", "lost", "duplicated", "recovery_ms"],
+  elasticity: ["mae_255", "category_mean_mae_255", "mae_ratio_255", "mae_ratio_59", "mae_ratio_25", "category_mae_255", "coverage_course", "coverage_category", "coverage_global", "seeds"],
   serve: ["bare_hono_rps", "optimize_rps", "optimize_ratio", "optimize_p50_ms", "optimize_p99_ms", "predict_ratio", "predict_unique_ratio", "errors", "quotes_logged_share"],
 };
 

@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,10 +10,12 @@ import { promoteModel } from "../src/ingest/control.ts";
 import { startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
+import { TidemarkError } from "../src/lib/errors.ts";
 import { silentLogger } from "../src/lib/log.ts";
 import { publishHistory } from "../src/simulator/publish-history.ts";
-import { promotedModel } from "../src/training/champion.ts";
+import { elasticityRegistry } from "../src/training/elasticity/evaluation-stage.ts";
 import { runChild } from "./child.ts";
+import { ownMemory } from "./own-memory.ts";
 import { freePort } from "./platform.ts";
 import { load } from "./processes.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
@@ -40,6 +41,7 @@ interface Size {
   readonly fold_per_s: number;
   readonly fold_uniform_per_s: number;
   readonly ingest_rss_mb: number;
+  readonly ingest_own_mb: number;
   readonly read_p99_us: number;
   readonly read_features_p99_us: number;
   readonly optimize_p99_ms: number;
@@ -67,6 +69,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
       "fold: the shipped ingest on top of it, durable, all features; live traffic by the simulator's laws of who looks at what (fold_per_s), then learners and courses drawn uniformly; opening included",
       "bytes_per_learner: 90th percentile of a learner's record and records with courses, keys and node headers included, pages taken as full",
       "reads: learners and courses drawn uniformly, one at a time; read_p99_us the record, read_features_p99_us also all its features",
+      "ingest_rss_mb with the pages of the store that are in memory, twice where its file was mapped anew as it grew; ingest_own_mb without them",
       `prices: ${SERVE_RATE} calls a second on one worker, courses drawn uniformly; serve_rss_mb without the pages of the store, which are the system's`,
     ],
     ...(failures.length > 0 ? { failure: failures.join("; ") } : {}),
@@ -89,7 +92,7 @@ async function trainChampion(): Promise<Champion> {
     await publishHistory(broker, shortHistory, {});
     const roles = new Roles({ data_dir: directory, nats_url: url, port: await freePort() });
     await roles.orFailure(once(roles.spawn("train"), "exit"));
-    const promotion = must(await promotedModel(broker), "a champion");
+    const promotion = must(await elasticityRegistry(broker).promoted(), "a champion");
     return { promotion, bytes: must(await broker.getObject(BUCKET_MODELS, promotion.artifact), "its artifact") };
   });
 }
@@ -121,7 +124,9 @@ function measure(scale: number, champion: Champion, quick: boolean): Promise<Siz
     const simulated = await fold(broker, url, features, [scale, "simulated", events, mode]);
     const uniform = await fold(broker, url, features, [scale, "uniform", events / 2, mode]);
     const { learners, courses } = preloaded;
-    const reads = await runChild<{ record_p99_us: number; features_p99_us: number }>("read-latency", [features, String(learners), String(courses)], 120_000);
+    const reads = await runChild<{ record_p99_us: number; features_p99_us: number; missing: number }>("read-latency", [features, String(learners), String(courses)], 120_000);
+    // Nothing is found faster than what is not there.
+    if (reads.missing > 0) throw new TidemarkError("bench_scale", `${reads.missing} of the records that were read are not in the store`);
     return {
       scale,
       learners,
@@ -132,6 +137,7 @@ function measure(scale: number, champion: Champion, quick: boolean): Promise<Siz
       fold_per_s: simulated.per_s,
       fold_uniform_per_s: uniform.per_s,
       ingest_rss_mb: Math.max(simulated.rss_mb, uniform.rss_mb),
+      ingest_own_mb: Math.max(simulated.own_mb, uniform.own_mb),
       read_p99_us: reads.record_p99_us,
       read_features_p99_us: reads.features_p99_us,
       ...(await serve(directory, url, courses, quick)),
@@ -139,12 +145,12 @@ function measure(scale: number, champion: Champion, quick: boolean): Promise<Siz
   });
 }
 
-async function fold(broker: Broker, url: string, features: string, traffic: readonly (string | number)[]): Promise<{ per_s: number; rss_mb: number }> {
+async function fold(broker: Broker, url: string, features: string, traffic: readonly (string | number)[]): Promise<{ per_s: number; rss_mb: number; own_mb: number }> {
   const before = must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
   await runChild("publish-traffic", [url, ...traffic.map(String)], 300_000);
   const last = must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
-  const { seconds, rss_mb } = await runChild<{ seconds: number; rss_mb: number }>("fold", [url, String(last), features], 300_000);
-  return { per_s: (last - before) / seconds, rss_mb };
+  const { seconds, rss_mb, own_mb } = await runChild<{ seconds: number; rss_mb: number; own_mb: number }>("fold", [url, String(last), features], 300_000);
+  return { per_s: (last - before) / seconds, rss_mb, own_mb };
 }
 
 async function serve(directory: string, nats_url: string, courses: number, quick: boolean): Promise<{ optimize_p99_ms: number; serve_rss_mb: number }> {
@@ -158,15 +164,8 @@ async function serve(directory: string, nats_url: string, courses: number, quick
     // A process that has just begun is still being compiled.
     await load({ ...calls, seed: 0 });
     const result = await load({ ...calls, seed: 1 });
-    return { optimize_p99_ms: result.p99_ms, serve_rss_mb: anonymousMemory(must(child.pid, "pid")) };
+    return { optimize_p99_ms: result.p99_ms, serve_rss_mb: ownMemory(must(child.pid, "pid")) };
   } finally {
     await roles.stop();
   }
-}
-
-/** Memory of a process and its children that is theirs alone, in MB. */
-function anonymousMemory(pid: number): number {
-  const own = /RssAnon:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "0";
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  return Number(own) / 1024 + (children === "" ? 0 : children.split(" ").reduce((sum, child) => sum + anonymousMemory(Number(child)), 0));
 }

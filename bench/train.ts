@@ -39,12 +39,14 @@ export interface ForestSettings {
 
 interface ElasticityRun {
   readonly total_s: number;
+  /** Of all threads of the process. */
+  readonly cpu_s: number;
   readonly causal_s: number;
   readonly backend: string;
   readonly load_ms: number;
   readonly rows: number;
   readonly champion: string;
-  readonly candidates: readonly { readonly name: string; readonly deviance: number; readonly seconds: number; readonly courses?: { readonly r2_log: number; readonly rmse_log: number; readonly mape_log: number; readonly ceiling: { readonly r2_log: number; readonly mape_log: number } } }[];
+  readonly candidates: readonly { readonly name: string; readonly deviance: number; readonly seconds: number; readonly courses: { readonly r2_log: number; readonly rmse_log: number; readonly mape_log: number; readonly ceiling: { readonly r2_log: number; readonly mape_log: number } } | null }[];
   readonly hash: string;
 }
 
@@ -132,6 +134,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     metrics: {
       backend: run.backend,
       elasticity_total_s: run.total_s,
+      elasticity_cpu_s: run.cpu_s,
       causal_s: run.causal_s,
       propensity_total_s: { unavailable: "propensity models do not exist yet" },
       ...peers,
@@ -141,7 +144,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     check: `${run.hash} ${run.champion}`,
     notes: [
       `elasticity: ${run.rows} course-weeks of the synthetic platform, six learners on two threads; deviance of held-out weeks: ${run.candidates.map(({ name, deviance, seconds }) => `${name} ${figure(deviance)} in ${figure(seconds)} s`).join(", ")}`,
-      `whole courses, out of fold, R², RMSE and MAPE of logs (what chance alone would leave in brackets): ${run.candidates.map(({ name, courses }) => (courses === undefined ? name : `${name} ${figure(courses.r2_log)} [${figure(courses.ceiling.r2_log)}], ${figure(courses.rmse_log)}, ${figure(courses.mape_log)} [${figure(courses.ceiling.mape_log)}]`)).join("; ")}`,
+      `whole courses, out of fold, R², RMSE and MAPE of logs (what chance alone would leave in brackets): ${run.candidates.map(({ name, courses }) => (courses === null ? name : `${name} ${figure(courses.r2_log)} [${figure(courses.ceiling.r2_log)}], ${figure(courses.rmse_log)}, ${figure(courses.mape_log)} [${figure(courses.ceiling.mape_log)}]`)).join("; ")}`,
       `boosting and XGBoost hist: Poisson counts, ${JSON.stringify(boosting)}; the fit alone, bins given`,
       `random forests: ${JSON.stringify(forest)}; 5 distinct rows a leaf in scikit-learn and 7 bootstrap draws here give trees of the same size`,
       ...(quick ? [] : [`the same seed and data gave ${run.hash === again.hash ? "the same result in another process" : "ANOTHER result in another process"}`]),

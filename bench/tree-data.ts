@@ -1,7 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { BinnedMatrix } from "../src/contracts/worker-protocol.ts";
 import { Prng } from "../src/lib/prng.ts";
-import { type BinnedMatrix, binMatrix } from "../src/models/binning.ts";
+import { binMatrix } from "../src/models/binning.ts";
 
 /** Rows [0, train_rows) train, as many again by a fifth test. */
 export interface TreeData {

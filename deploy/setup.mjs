@@ -76,6 +76,9 @@ export function sourcesFingerprint(root, files) {
   return hash.digest("hex");
 }
 
+/** Declarations are read and not written. */
+const isBuilt = (source) => !source.endsWith(".d.ts");
+
 function builtFile(root, source) {
   return join(root, "dist", `${relative(root, source).slice(0, -".ts".length)}.js`);
 }
@@ -184,6 +187,10 @@ export function npmCommand() {
   return npm.endsWith("npm-cli.js") ? [process.execPath, npm] : ["npm"];
 }
 
+function lacksBuilt(root, files) {
+  return files.some((file) => isBuilt(file) && !existsSync(builtFile(root, file)));
+}
+
 /** What is not in place yet; each step knows how to see that and how to mend it. */
 function createSteps(root) {
   const packagesStamp = join(root, "node_modules", ".tidemark-setup");
@@ -220,13 +227,13 @@ function createSteps(root) {
       name: "build (tsc)",
       needed() {
         const files = sourceFiles(root);
-        return readOr(buildStamp, "") !== buildHash(files) || files.some((file) => !existsSync(builtFile(root, file)));
+        return readOr(buildStamp, "") !== buildHash(files) || lacksBuilt(root, files);
       },
       async mend() {
         const files = sourceFiles(root);
         for (const file of staleBuiltFiles(root, files)) rmSync(file);
         // An incremental compiler does not write again what it believes to be there.
-        if (files.some((file) => !existsSync(builtFile(root, file)))) rmSync(buildInfo, { force: true });
+        if (lacksBuilt(root, files)) rmSync(buildInfo, { force: true });
         const built = await run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")], { cwd: root });
         if (!built.ok) throw new SetupError(`the build failed:\n${built.output.trim()}`);
         writeFileSync(buildStamp, buildHash(files));

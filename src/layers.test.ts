@@ -17,6 +17,7 @@ const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^(csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
   { package: /^papaparse$/, home: /^training\/table-input/ },
   { package: /^hyparquet$/, home: /^(training\/table-input|ingest\/export\/testing\/)/ },
+  { package: /^echarts/, home: /^training\/report\/charts\// },
 ];
 
 interface Import {
@@ -57,11 +58,33 @@ function sources(): string[] {
   return readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => /\.tsx?$/.test(path) && !path.endsWith(".test.ts"));
 }
 
+/** Packages that loading a file loads, by itself or by what it imports; what a function imports when it is called counts not. */
+function loaded(file: string, seen = new Set<string>(), packages = new Set<string>()): ReadonlySet<string> {
+  if (seen.has(file)) return packages;
+  seen.add(file);
+  const text = readFileSync(join(root, file), "utf8").replaceAll(/(?:^|\n)\s*(?:import|export) type [^;]*;/g, "").replaceAll(/\bimport\([^)]*\)/g, "");
+  for (const { target } of importsOf(file, text)) {
+    if (target.startsWith(".")) loaded(relative(root, resolve(root, dirname(file), target)), seen, packages);
+    else packages.add(target);
+  }
+  return packages;
+}
+
 describe("layers", () => {
   test("imports point only upward, and packages stay in their homes", () => {
     const imports = sources().flatMap((file) => importsOf(file, readFileSync(join(root, file), "utf8")));
     expect(imports.length).toBeGreaterThan(0);
     expect(violations(imports)).toEqual([]);
+  });
+
+  test.each(["main.ts", "cli/start.ts", "cli/serve-command.ts", "serving/worker-main.ts", "cli/ingest-command.ts", "cli/pipeline-command.ts"])("%s starts without charts and tensors", (file) => {
+    const packages = [...loaded(file)];
+    expect(packages.length).toBeGreaterThan(1);
+    expect(packages.filter((name) => /^(echarts|@tensorflow\/)/.test(name))).toEqual([]);
+  });
+
+  test("a report loads the charts", () => {
+    expect([...loaded("training/report/render-report.ts")]).toContain("echarts/dist/echarts.esm.min");
   });
 
   test("a violation names the file and the import", () => {

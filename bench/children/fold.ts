@@ -6,6 +6,7 @@ import { must } from "../../src/lib/assert.ts";
 import { systemClock } from "../../src/lib/clock.ts";
 import { silentLogger } from "../../src/lib/log.ts";
 import { answer } from "../child.ts";
+import { ownMemory } from "../own-memory.ts";
 
 const url = must(process.argv[2], "url");
 const last = Number(must(process.argv[3], "last sequence"));
@@ -33,4 +34,4 @@ await runIngest({
     }
   },
 });
-answer({ events: committed, batches, seconds, rss_mb: process.memoryUsage().rss / 2 ** 20 });
+answer({ events: committed, batches, seconds, rss_mb: process.memoryUsage().rss / 2 ** 20, own_mb: ownMemory(process.pid) });

@@ -2,15 +2,15 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { forgetErased } from "../ingest/archive-keeper.ts";
 import type { ArchivedSegment } from "../ingest/archive-index.ts";
 import type { EventArchive } from "../ingest/event-archive.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
-import { brokerUrl } from "./nats-url.ts";
 
 interface Opened {
   readonly broker: Broker;
@@ -19,10 +19,10 @@ interface Opened {
   readonly created: string;
 }
 
-async function withArchive<T>({ read: { config }, signal }: CommandContext, work: (opened: Opened) => Promise<T>): Promise<T> {
-  const archive = eventArchive(config);
+async function withArchive<T>(context: CommandContext, work: (opened: Opened) => Promise<T>): Promise<T> {
+  const archive = eventArchive(context.read.config);
   if (archive === undefined) throw new TidemarkError("bad_usage", "there is no archive: TIDEMARK_ARCHIVE_DIR is none");
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-archive", signal });
+  const broker = await connectBroker(context, "tidemark-archive");
   try {
     const stream = await broker.streamInfo(STREAM_EVENTS);
     if (stream === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_EVENTS}`);

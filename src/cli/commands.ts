@@ -3,6 +3,10 @@ import { settingNames, type SettingName } from "./settings.ts";
 
 const stream = ["--stream <name>", "of this stream (default: EVENTS)"] as const;
 
+const json = ["--json", "as JSON"] as const;
+const reason = ["--reason <text>", "why, in words: CONTROL keeps it"] as const;
+const pinned = ["--pin", "and keep it until it is replaced or released by hand"] as const;
+
 const platform: readonly SettingName[] = ["learners", "courses", "teachers", "enrollments", "weeks", "seed"];
 
 /** The command line. Each command's code is loaded when it runs: `serve` never loads TensorFlow, `config` starts fast. */
@@ -30,14 +34,146 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   },
   {
     name: "train",
-    summary: "Train once now, print the metrics and whether the model was promoted; --role: keep training on a schedule.",
+    summary: "Train once now, as `pipeline run` does; --role: keep training on a schedule, at once if a run was interrupted.",
     settings: ["nats_url", "data_dir", "archive_dir", "tf_backend", "train_interval_hours", "seed", "log_level"],
     options: [
       ["--role", "run the scheduled role until stopped"],
-      ["--json", "print the result as JSON"],
+      json,
     ],
     examples: ["tidemark train", "tidemark train --role --train-interval-hours 24"],
     run: async (context) => (await import("./train-command.ts")).runTrainCommand(context),
+  },
+  {
+    name: "pipeline",
+    summary: "Run the training pipeline, and look at its runs: stages, checks, candidates, reports.",
+    commands: [
+      {
+        name: "run",
+        summary: "Train once now: data, understanding, preparation, training, evaluation, report. Ends with 2 when a check failed.",
+        settings: ["nats_url", "data_dir", "archive_dir", "tf_backend", "seed", "log_level"],
+        options: [["--resume <run>", "go on with an interrupted run, on the events that it was begun with"], json],
+        examples: ["tidemark pipeline run", "tidemark pipeline run --resume 20260131T120000000Z-elasticity-1a2b"],
+        run: async (context) => (await import("./pipeline-command.ts")).runPipelineOnce(context),
+      },
+      {
+        name: "list",
+        summary: "The runs, newest first: those that ended, and what runs or was interrupted on this data directory.",
+        settings: ["nats_url", "data_dir"],
+        options: [["--limit <count>", "at most so many (default: 20)"], json],
+        examples: ["tidemark pipeline list"],
+        run: async (context) => (await import("./pipeline-command.ts")).runPipelineList(context),
+      },
+      {
+        name: "show",
+        summary: "What came of a run: its stages, checks and candidates.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["[run]", "the run (default: the newest)"]],
+        options: [json],
+        examples: ["tidemark pipeline show"],
+        run: async (context) => (await import("./pipeline-command.ts")).runPipelineShow(context),
+      },
+      {
+        name: "compare",
+        summary: "Two runs side by side: figures of their candidates, and checks that went otherwise.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["<first>", "a run"], ["<second>", "another"]],
+        options: [json],
+        examples: ["tidemark pipeline compare 20260131T120000000Z-elasticity-1a2b 20260131T180000000Z-elasticity-3c4d"],
+        run: async (context) => (await import("./pipeline-command.ts")).runPipelineCompare(context),
+      },
+      {
+        name: "report",
+        summary: "A run's report with its exploratory analysis, as text, one HTML page or JSON.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["[run]", "the run (default: the newest)"]],
+        options: [["--format <format>", "txt, html or json (default: txt)"], ["--out <file>", "to this file instead of standard output"], json],
+        examples: ["tidemark pipeline report", "tidemark pipeline report --format html --out report.html"],
+        run: async (context) => (await import("./pipeline-command.ts")).runPipelineReport(context),
+      },
+    ],
+  },
+  {
+    name: "model",
+    summary: "Look at the trained models, and decide which one serves.",
+    commands: [
+      {
+        name: "list",
+        summary: "The stored models, newest first, and which of them serves or has served.",
+        settings: ["nats_url", "data_dir"],
+        options: [json],
+        examples: ["tidemark model list"],
+        run: async (context) => (await import("./model-command.ts")).runModelList(context),
+      },
+      {
+        name: "show",
+        summary: "A model's candidates, elasticity, lineage and promotions.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["[version]", "the model (default: the one in service)"]],
+        options: [json],
+        examples: ["tidemark model show"],
+        run: async (context) => (await import("./model-command.ts")).runModelShow(context),
+      },
+      {
+        name: "promote",
+        summary: "Let a stored model serve. One that no run judged, or that a run refused, needs --force and a reason.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["<version>", "the model"]],
+        options: [reason, pinned, ["--force", "whatever its run said of it"], json],
+        examples: ["tidemark model promote 20260131T120000000Z-96589ad5", "tidemark model promote 20260131T120000000Z-96589ad5 --force --reason 'trial of the new forest' --pin"],
+        run: async (context) => (await import("./model-command.ts")).runModelPromote(context),
+      },
+      {
+        name: "rollback",
+        summary: "Go back to the model that served before the present one; again, and it goes back further.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["[version]", "an earlier champion (default: the one before)"]],
+        options: [reason, pinned, json],
+        examples: ["tidemark model rollback --pin --reason 'prices of short courses fell too far'"],
+        run: async (context) => (await import("./model-command.ts")).runModelRollback(context),
+      },
+      {
+        name: "pin",
+        summary: "Keep the model in service until it is replaced or released by hand; training goes on.",
+        settings: ["nats_url", "data_dir"],
+        options: [reason, json],
+        examples: ["tidemark model pin --reason 'season sale'"],
+        run: async (context) => (await import("./model-command.ts")).runModelPin(context, true),
+      },
+      {
+        name: "unpin",
+        summary: "Let training replace the model in service again.",
+        settings: ["nats_url", "data_dir"],
+        options: [reason, json],
+        examples: ["tidemark model unpin"],
+        run: async (context) => (await import("./model-command.ts")).runModelPin(context, false),
+      },
+      {
+        name: "import",
+        summary: "Judge a model of another installation, or of XGBoost, on this platform's held-out weeks, and let it serve if it beats what there is; ends with 2 when it does not serve.",
+        settings: ["nats_url", "data_dir", "archive_dir", "tf_backend", "seed", "log_level"],
+        arguments: [["<file>", "what `model export` wrote, or XGBoost's save_model as JSON"]],
+        options: [
+          ["--xgboost", "the file is XGBoost's (default: by what is in it)"],
+          ["--base-margin", "of XGBoost: it was trained with exposures as base_margin, and base_score is no part of the rate"],
+          ["--all-rounds", "of XGBoost: every round counts, not only those up to the best"],
+          reason,
+          pinned,
+          ["--force", "let it serve whatever comes of it; needs a reason"],
+          json,
+        ],
+        examples: ["tidemark model import model.json", "tidemark model import model.json --force --reason 'the model of the old platform'"],
+        run: async (context) => (await import("./model-command.ts")).runModelImport(context),
+      },
+      {
+        name: "export",
+        summary: "Write a model's artifact to a file, byte for byte.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["[version]", "the model (default: the one in service)"]],
+        options: [["--out <file>", "the file"], json],
+        examples: ["tidemark model export --out model.json"],
+        run: async (context) => (await import("./model-command.ts")).runModelExport(context),
+      },
+    ],
   },
   {
     name: "simulate",

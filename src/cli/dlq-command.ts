@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { type DeadLetterReason, deadLetterReasons } from "../contracts/dead-letter.ts";
 import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { findDeadLetter, letterBytes, listDeadLetters, openDeadLetters, type RetryOutcome, retryDeadLetter, type StoredLetter } from "../ingest/dead-letter-queue.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { oneOf } from "./one-of-option.ts";
 import { wholeOption } from "./whole-option.ts";
 
@@ -23,8 +23,8 @@ function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-async function withBroker<T>({ read: { config }, signal }: CommandContext, work: (broker: Broker) => Promise<T>): Promise<T> {
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-dlq", signal });
+async function withBroker<T>(context: CommandContext, work: (broker: Broker) => Promise<T>): Promise<T> {
+  const broker = await connectBroker(context, "tidemark-dlq");
   try {
     return await work(broker);
   } finally {

@@ -1,15 +1,14 @@
 import { type Exported, type ExportTableName, exportTableNames, exportTables } from "../ingest/export/export-tables.ts";
 import { type TableFormat, tableFormats } from "../ingest/export/table.ts";
 import { EventHistory } from "../ingest/event-history.ts";
-import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import { eventArchive } from "./archive.ts";
 import { askedDataset } from "./asked-dataset.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { oneOf } from "./one-of-option.ts";
 import { type Phase, type Progress, createProgress, formatCount } from "./progress.ts";
 
@@ -79,7 +78,7 @@ export async function runExportCommand(context: CommandContext): Promise<number>
   if (dataset !== undefined) return (await import("./export-dataset.ts")).runDatasetExport(context, dataset);
   const { table, format, path, force } = asked(options);
   const progress = createProgress(process.stdout, systemClock);
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-export", signal });
+  const broker = await connectBroker(context, "tidemark-export");
   const archive = eventArchive(config);
   const source = archive === undefined ? broker : new EventHistory(broker, archive);
   const steps = new Steps(progress);

@@ -5,7 +5,6 @@ import type { DatasetName } from "../contracts/worker-protocol.ts";
 import { EventHistory } from "../ingest/event-history.ts";
 import { openTableWriter, type TableWriter } from "../ingest/export/table-writer.ts";
 import { tableFormats } from "../ingest/export/table.ts";
-import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
@@ -15,6 +14,7 @@ import { datasetTableColumns, datasetTableRows } from "../training/dataset-table
 import { createTrainingPool } from "../training/pool.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
 import { brokerUrl } from "./nats-url.ts";
@@ -58,7 +58,8 @@ async function writeTable(writer: TableWriter, directory: string, manifest: Data
 }
 
 /** `tidemark export --dataset`: features as of cut-offs and what followed, for who trains models elsewhere. */
-export async function runDatasetExport({ read: { config }, options, signal }: CommandContext, dataset: DatasetName): Promise<number> {
+export async function runDatasetExport(context: CommandContext, dataset: DatasetName): Promise<number> {
+  const { read: { config }, options, signal } = context;
   const format = oneOf("--format", options["format"], formats) ?? "csv";
   const out = options["out"];
   if (typeof out !== "string" || out === "") throw new TidemarkError("bad_usage", "--out is missing: name the file, or for columns the directory");
@@ -75,7 +76,7 @@ export async function runDatasetExport({ read: { config }, options, signal }: Co
   const phase = progress.phase("dataset");
   const nats_url = brokerUrl(config);
   const archive = eventArchive(config);
-  const broker = await Broker.connect({ url: nats_url, name: "tidemark-export", signal });
+  const broker = await connectBroker(context, "tidemark-export");
   const pool = await createTrainingPool({ threads, deadline_ms: PART_DEADLINE_MS, backend: "cpu", logger: createLogger("export", config.log_level, process.stderr) });
   let scratch: string | undefined;
   try {

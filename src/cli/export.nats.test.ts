@@ -52,7 +52,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(out, { recursive: true, force: true }));
 
-test("all tables into one SQLite file, and one of them as CSV: the same rows", async () => {
+test("all tables into one SQLite file, and one of them as CSV: the same rows", { timeout: 60_000 }, async () => {
   const sqlite = join(out, "platform.sqlite");
   const all = await tidemark("export", "--all", "--format", "sqlite", "--out", sqlite);
   expect(all.err).toBe("");
@@ -76,7 +76,7 @@ test("all tables into one SQLite file, and one of them as CSV: the same rows", a
   for (const table of exportTableNames) expect(await readTable("parquet", join(parquet, `${table}.parquet`), table, exportColumns(table))).toEqual(rows[table]);
 });
 
-test("what is asked wrongly is answered with what is allowed", async () => {
+test("what is asked wrongly is answered with what is allowed", { timeout: 60_000 }, async () => {
   const path = join(out, "mine.csv");
   writeFileSync(path, "mine");
   const wrong: readonly (readonly [args: string[], says: RegExp])[] = [
@@ -100,6 +100,29 @@ test("what is asked wrongly is answered with what is allowed", async () => {
 
   expect(await tidemark("export", "--table", "teachers", "--out", path, "--force")).toMatchObject({ code: 0 });
   expect((await readTable("csv", path, "teachers", exportColumns("teachers"))).length).toBe(20);
+});
+
+test("without a broker it says that it waits for one, and for which, without its password", async () => {
+  const env = { ...environment, TIDEMARK_NATS_URL: "nats://user:secret@127.0.0.1:1" };
+  const child = spawn(process.execPath, [MAIN, "export", "--all", "--out", join(out, "all")], { env, stdio: ["ignore", "ignore", "pipe"] });
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  await vi.waitFor(() => expect(err).toBe("waiting for the broker: nothing answers at nats://***@127.0.0.1:1\n"), { timeout: 15_000, interval: 20 });
+  child.kill("SIGINT");
+  expect((await once(child, "close"))[0]).toBe(1);
+  expect(readdirSync(out)).toEqual([]);
+});
+
+test("without room it says so, and leaves nothing", async () => {
+  // A limit for files, as little as a full disk leaves: 100 or 200 KB, by the shell.
+  const limited = ["-c", 'ulimit -f 200 && exec "$0" "$@"', process.execPath, MAIN, "export", "--all", "--out", join(out, "all")];
+  const child = spawn("sh", limited, { env: environment, stdio: ["ignore", "ignore", "pipe"] });
+  let err = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  expect(err).toMatch(/^the tables could not be written: .*disk.*\n$/);
+  expect(code).toBe(1);
+  expect(readdirSync(out)).toEqual([]);
 });
 
 async function interrupted(signal: NodeJS.Signals): Promise<{ readonly code: number | null; readonly err: string }> {

@@ -11,7 +11,7 @@ import { EventHistory } from "../ingest/event-history.ts";
 import { runIngest, type IngestProgress } from "../ingest/ingest.ts";
 import { IngestMetrics } from "../ingest/ingest-metrics.ts";
 import { type MetricsServer, startMetricsServer } from "../ingest/metrics-server.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
@@ -20,9 +20,10 @@ import { Snapshots } from "../ingest/snapshots.ts";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import { eventArchive, eventLimits, eventRetention } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { lockStores } from "./ingest-lock.ts";
 import { createLogger } from "./logger.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { configuredPartition } from "./partition.ts";
 import type { Config } from "./settings.ts";
 
@@ -64,7 +65,18 @@ async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger
 }
 
 /** `tidemark ingest`: the one writer of this host's feature store. */
-export async function runIngestCommand({ read: { config }, signal }: CommandContext): Promise<number> {
+export async function runIngestCommand(context: CommandContext): Promise<number> {
+  const release = lockStores(context.read.config.data_dir);
+  try {
+    await ingest(context);
+  } finally {
+    release();
+  }
+  return EXIT_OK;
+}
+
+async function ingest(context: CommandContext): Promise<void> {
+  const { read: { config }, signal } = context;
   const logger = createLogger("ingest", config.log_level);
   const partition = configuredPartition(config);
   const layout = partitionLayout(partition);
@@ -91,8 +103,9 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
     tell(progress);
   };
   const server = await serveMetrics(metrics, config.ingest_metrics_port, logger);
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-ingest", signal });
+  const broker = await connectBroker(context, "tidemark-ingest", (text) => logger.warn({}, text));
   const store = openLmdbStore(store_path, { readonly: false });
+  metrics.watchBroker(broker);
   metrics.watchStore(store);
   // A new store on a new broker. One that has a position must meet the streams that it knows, not empty ones of the same names.
   if (current && store.cursor(STREAM_EVENTS) === undefined && (await broker.streamInfo(STREAM_EVENTS)) === undefined) {
@@ -116,5 +129,4 @@ export async function runIngestCommand({ read: { config }, signal }: CommandCont
     await store.close();
     await broker.close();
   }
-  return EXIT_OK;
 }

@@ -41,9 +41,9 @@ afterAll(async () => {
 const dataDir = (index: number): string => join(directory, `host-${index}`);
 const storePath = (index: number): string => resolvedPath(new StoreDirectory(join(dataDir(index), "features")).current);
 
-function tidemark(data_dir: string, args: readonly string[]): ChildProcess {
+function tidemark(data_dir: string, args: readonly string[], errors: "inherit" | "ignore" = "inherit"): ChildProcess {
   const env = { ...process.env, TIDEMARK_DATA_DIR: data_dir, TIDEMARK_NATS_URL: server.url, TIDEMARK_LOG_LEVEL: "error", TIDEMARK_ARCHIVE_DIR: "none" };
-  return spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "ignore", "inherit"] });
+  return spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "ignore", errors] });
 }
 
 async function folded(index: number): Promise<number> {
@@ -82,6 +82,8 @@ test("hosts that fold a share each hold together what one fold gives, through ki
   await end(killed, "SIGKILL");
   const hosts = [run(0), run(1)];
   for (let index = 0; index < COUNT; index++) while ((await folded(index)) < EVENTS) await systemClock.sleep(10);
+  // Another partition on a directory in use would sweep the store of the first away, and the same one would fold over it.
+  for (const other of ["0/2", "1/2"]) expect((await once(tidemark(dataDir(0), ["ingest", "--partition", other], "ignore"), "exit"))[0]).toBe(2);
   for (const host of hosts) expect(await end(host, "SIGTERM")).toBe(0);
 
   const whole = new MemoryStore();

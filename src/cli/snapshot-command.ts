@@ -8,24 +8,24 @@ import { resolvedPath, StoreDirectory, syncDirectory } from "../features/store-d
 import type { DumpEntry, FeatureStoreReader } from "../features/store.ts";
 import { EventHistory } from "../ingest/event-history.ts";
 import { foldTo } from "../ingest/fold-to.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { inScratch, scratchDirectory } from "../ingest/scratch.ts";
 import { type Snapshot, Snapshots } from "../ingest/snapshots.ts";
 import { systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
-import { brokerUrl } from "./nats-url.ts";
 import { configuredPartition } from "./partition.ts";
 import { createProgress, formatCount } from "./progress.ts";
 
 const SCRATCH = "scratch";
 
-async function withSnapshots<T>({ read: { config }, signal }: CommandContext, work: (snapshots: Snapshots, broker: Broker) => Promise<T>): Promise<T> {
-  const broker = await Broker.connect({ url: brokerUrl(config), name: "tidemark-snapshot", signal });
+async function withSnapshots<T>(context: CommandContext, work: (snapshots: Snapshots, broker: Broker) => Promise<T>): Promise<T> {
+  const broker = await connectBroker(context, "tidemark-snapshot");
   try {
-    return await work(new Snapshots(broker, join(config.data_dir, SCRATCH)), broker);
+    return await work(new Snapshots(broker, join(context.read.config.data_dir, SCRATCH)), broker);
   } finally {
     await broker.close();
   }

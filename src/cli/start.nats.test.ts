@@ -11,8 +11,9 @@ import { eventSubject, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjec
 import { Broker } from "../ingest/nats.ts";
 import { must } from "../lib/assert.ts";
 import { formatTime } from "../lib/time.ts";
-import { processStarted } from "./process-identity.ts";
-import { readRunning, type ProcessIdentity, type Running } from "./start-lock.ts";
+import { processStarted } from "../ingest/process-identity.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
+import { readRunning, type Running } from "./start-lock.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 /** Small, but with enough sales a course that a first model is clearly better than the naive forecast. */

@@ -8,9 +8,10 @@ import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { PlatformStart, StopRequested } from "./platform-start.ts";
 import { checkPort } from "./port-check.ts";
-import { processStarted } from "./process-identity.ts";
+import { processStarted } from "../ingest/process-identity.ts";
 import { createProgress } from "./progress.ts";
-import { StartLock, type ProcessIdentity } from "./start-lock.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
+import { StartLock } from "./start-lock.ts";
 
 /** Roles of a killed supervisor end within five seconds; then they are helped. */
 const LEFTOVER_PATIENCE_MS = 6_000;

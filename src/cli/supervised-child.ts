@@ -3,8 +3,8 @@ import { isRoleReport } from "../lib/role-report.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { RotatingLog } from "./rotating-log.ts";
 import { EXIT_PERMANENT } from "./exit-codes.ts";
-import { processStarted } from "./process-identity.ts";
-import type { ProcessIdentity } from "./start-lock.ts";
+import { processStarted } from "../ingest/process-identity.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
 
 export interface ChildSpec {
   readonly role: string;

@@ -7,9 +7,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { TidemarkError } from "../lib/errors.ts";
 import { DRAIN_MAX_MS } from "../serving/options.ts";
 import { stopOrder } from "./platform-start.ts";
-import { processStarted } from "./process-identity.ts";
+import { processStarted } from "../ingest/process-identity.ts";
 import { RotatingLog } from "./rotating-log.ts";
-import type { ProcessIdentity } from "./start-lock.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
 import type { ChildPolicy, ChildSpec, SupervisedChild } from "./supervised-child.ts";
 import { Supervisor } from "./supervisor.ts";
 

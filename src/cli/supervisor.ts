@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { TidemarkError } from "../lib/errors.ts";
 import { RotatingLog } from "./rotating-log.ts";
-import type { ProcessIdentity } from "./start-lock.ts";
+import type { ProcessIdentity } from "../ingest/process-identity.ts";
 import { SupervisedChild, type ChildPolicy, type ChildSpec } from "./supervised-child.ts";
 
 export interface SupervisorOptions {

@@ -184,7 +184,8 @@ const candidateInfoSchema = z.object({
   elasticity: z.number(),
   feature_importance: z.record(z.string(), z.number()),
   backend: z.string(),
-  training_seconds: z.number(),
+  /** null where the promotion does not say. */
+  training_seconds: z.number().nullable(),
 });
 
 export const modelInfoAnswerSchema = z.object({
@@ -194,9 +195,12 @@ export const modelInfoAnswerSchema = z.object({
   champion: z.string(),
   candidates: z.array(candidateInfoSchema),
   elasticity_coefficient: z.object({ value: z.number(), ci95: z.tuple([z.number(), z.number()]), identified: z.boolean(), source: z.string() }),
-  trained_at: z.string(),
+  run_id: z.string().nullable(),
+  /** Replaced only by hand. */
+  pinned: z.boolean(),
+  trained_at: z.string().nullable(),
   data_range: z.object({ from: z.string(), to: z.string(), first_sequence: z.int(), last_sequence: z.int() }),
-  training_seconds: z.number(),
+  training_seconds: z.number().nullable(),
 });
 export type ModelInfoAnswer = z.infer<typeof modelInfoAnswerSchema>;
 

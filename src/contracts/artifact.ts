@@ -135,7 +135,8 @@ const candidateSchema = z.object({
   elasticity: finite,
   importance: z.record(z.string(), finite),
   backend: z.string(),
-  training_seconds: finite,
+  /** Of artifacts made before runs had records of their own. */
+  training_seconds: finite.optional(),
 });
 export type Candidate = z.infer<typeof candidateSchema>;
 
@@ -177,18 +178,22 @@ export const artifactSchema = z.object({
   level_sd: finite.positive(),
   /** Over-dispersion φ ≥ 1 of enrollments given exposures, per category, and pooled under "". */
   dispersion: z.record(z.string(), finite.min(1)),
+  /** What the artifact follows from. Which run made it, and when, is in that run's record and in CONTROL: equal runs give equal bytes. */
   lineage: z.object({
-    run_id: z.string(),
     seed: z.int(),
     stream: z.string(),
     stream_created: z.string(),
     first_sequence: z.int(),
     last_sequence: z.int(),
-    trained_at: z.string(),
     data_from: z.string(),
     data_to: z.string(),
+    /** End of the last label window that it was fitted to or selected by: what comes later judges it fairly. */
+    fitted_to: z.string().optional(),
     rows: z.int(),
     code_version: z.string(),
+    /** Of artifacts made before runs had records of their own. */
+    run_id: z.string().optional(),
+    trained_at: z.string().optional(),
   }),
 });
 export type Artifact = z.infer<typeof artifactSchema>;

@@ -4,7 +4,9 @@ export const STREAM_EVENTS = "EVENTS";
 export const STREAM_CONTROL = "CONTROL";
 export const STREAM_QUOTES = "QUOTES";
 export const STREAM_DLQ = "DLQ";
+export const STREAM_SIGNALS = "SIGNALS";
 export const BUCKET_MODELS = "MODELS";
+export const BUCKET_RUNS = "RUNS";
 export const BUCKET_SNAPSHOTS = "SNAPSHOTS";
 
 export const streamSubjects = {
@@ -12,6 +14,7 @@ export const streamSubjects = {
   [STREAM_CONTROL]: ["control.>"],
   [STREAM_QUOTES]: ["quotes.>"],
   [STREAM_DLQ]: ["dlq.>"],
+  [STREAM_SIGNALS]: ["signals.>"],
 } as const;
 
 /** The subject that an event belongs to: `events.<kind>.<key>`, or `backfill.…` for imported history. */
@@ -49,6 +52,7 @@ export function eventSubject(event: Event, root: "events" | "backfill" = "events
 }
 
 export const modelSubject = (family: string): string => `control.model.${family}`;
+export const trainingSignalSubject = (run_id: string): string => `signals.training.${run_id}`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
 /** One subject a message, so that replicas which dead-letter the same message agree without duplicates. */
 export const deadLetterSubject = (stream: string, sequence: number): string => `dlq.${stream}.${sequence}`;

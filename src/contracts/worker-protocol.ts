@@ -27,17 +27,39 @@ export interface CountData {
 export const learnerNames = ["log_linear", "gam", "polynomial_2", "polynomial_3", "random_forest", "boosting"] as const;
 export type LearnerName = (typeof learnerNames)[number];
 
+/**
+ * A matrix with every value replaced by its bin, row after row (a histogram pass then reads one cache line a row); made once and shared. A value is in bin b
+ * when b cuts of its column lie below it.
+ */
+export interface BinnedMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** Bytes of a row in `bins`: the columns, filled up to whole 32-bit words, which histograms read four columns at a time from. */
+  readonly stride: number;
+  readonly bins: Uint8Array<SharedArrayBuffer>;
+  readonly cuts: readonly Float64Array[];
+  /** By column: the values that a categorical column had, ascending, one a bin; undefined of the others. */
+  readonly categories: readonly (Float64Array | undefined)[];
+}
+
+/** What a learner is given: rows [0, train_rows) train, [train_rows, rows) stop early and select. */
+export interface LearningRows {
+  readonly values: Float64Array<SharedArrayBuffer>;
+  readonly columns: number;
+  readonly y: Float64Array<SharedArrayBuffer>;
+  readonly exposure: Float64Array<SharedArrayBuffer>;
+  readonly train_rows: number;
+  readonly rows: number;
+  /** The same rows for learners that grow trees, with cuts from the training rows. */
+  readonly binned: BinnedMatrix;
+}
+
 export interface FitTask {
   readonly kind: "fit";
   readonly learner: LearnerName;
-  readonly data: CountData;
+  readonly data: LearningRows;
   readonly feature_names: readonly string[];
-  /** Rows with period < train_end train; [train_end, validation_end) stops early and selects. */
-  readonly train_end: number;
-  readonly validation_end: number;
   readonly seed: number;
-  /** Whole courses, one a row; `period` is the fold in which a course is held out. */
-  readonly courses?: CountData;
 }
 
 export interface FitResult {
@@ -46,8 +68,21 @@ export interface FitResult {
   readonly importance: Readonly<Record<string, number>>;
   readonly backend: TensorBackend | "typed-arrays";
   readonly seconds: number;
-  /** Expected enrollments of each of the task's courses under a model that was not fitted to it. */
-  readonly course_means?: Float64Array;
+}
+
+/** Fits a learner without some rows, and predicts those. */
+export interface FoldTask {
+  readonly kind: "fold";
+  readonly learner: LearnerName;
+  readonly data: LearningRows;
+  readonly held_out: { readonly features: SharedMatrix; readonly exposure: Float64Array<SharedArrayBuffer> };
+  readonly seed: number;
+}
+
+export interface FoldResult {
+  /** Expected enrollments of the rows that were held out. */
+  readonly means: Float64Array;
+  readonly seconds: number;
 }
 
 export interface ProbeTask {
@@ -91,7 +126,7 @@ export interface DatasetPart {
   readonly stream_created: string;
 }
 
-export type WorkerTask = FitTask | ProbeTask | DatasetTask;
+export type WorkerTask = FitTask | FoldTask | ProbeTask | DatasetTask;
 
 /** How a task ended: its value, or the failure with its stable code, which an exception would lose on the way. */
 export type WorkerOutcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };

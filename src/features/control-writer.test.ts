@@ -22,6 +22,18 @@ test("the last promotion of a family is its champion; other messages are ignored
   expect(writer.refused).toBe(0);
 });
 
+test("what a promotion says of its run and of pinning is kept, in bytes that do not depend on the order of its fields", () => {
+  const more = { pinned: true, run_id: "r1", trained_at: "2026-01-01T00:00:00Z", training_seconds: { gam: 2 } };
+  const [store, other] = [new MemoryStore(), new MemoryStore()];
+  for (const [into, message] of [[store, { ...promotion("elasticity", "1"), ...more }], [other, { ...more, ...promotion("elasticity", "1") }]] as const) {
+    const writer = new ControlWriter(into);
+    writer.apply("control.model.elasticity", encode(message), 1);
+    writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
+  }
+  expect(store.champion("elasticity")).toEqual({ artifact: "elasticity-1", digest: "ab".repeat(32), version: "1", sequence: 1, ...more });
+  expect([...store.dump()]).toEqual([...other.dump()]);
+});
+
 test("a promotion that is malformed or on another family's subject changes nothing", () => {
   const store = new MemoryStore();
   const writer = new ControlWriter(store);

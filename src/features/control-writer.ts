@@ -26,8 +26,8 @@ export class ControlWriter {
       this.refused++;
       return;
     }
-    const { family, artifact, digest, version } = message;
-    this.#champions.set(family, { artifact, digest, version, sequence });
+    const { type: _, time: _at, reason: _why, family, ...champion } = message;
+    this.#champions.set(family, { ...champion, sequence });
   }
 
   /** Writes the champions and the cursor in one transaction; durable when it returns. */

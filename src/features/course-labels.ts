@@ -1,11 +1,18 @@
 import { assert } from "../lib/assert.ts";
 import { log } from "../lib/exp-log.ts";
+import { demandCellScale, demandCellWeight } from "./demand-cells.ts";
+import type { PriceTrial } from "./price-trial.ts";
 
-/** When a course's list price changed, and the price before its random part; base NaN = no jitter. */
+/** When a course's list price changed, the price before its random part (NaN: it has none), and what happened at it while it was in force. */
 interface Reprice {
   readonly time_ms: number;
   readonly price: number;
   readonly base: number;
+  exposures: number;
+  enrollments: number;
+  /** The same decayed as in the demand cells, relative to their landmark. */
+  decayed_exposures: number;
+  decayed_enrollments: number;
 }
 
 /** Slots of a course's sums, one set a period. */
@@ -54,7 +61,7 @@ export class CourseLabels {
     const { reprices } = this.#course(course_id);
     let i = reprices.length;
     while (i > 0 && reprices[i - 1]!.time_ms > time_ms) i--;
-    reprices.splice(i, 0, { time_ms, price, base });
+    reprices.splice(i, 0, { time_ms, price, base, exposures: 0, enrollments: 0, decayed_exposures: 0, decayed_enrollments: 0 });
   }
 
   exposure(course_id: string, time_ms: number, price: number): void {
@@ -81,17 +88,35 @@ export class CourseLabels {
     };
   }
 
+  /** What sold in the draws of a course's price, whatever the windows; undefined without a draw. `now_ms`: as of when the demand cells hold a part. */
+  draws(course_id: string, now_ms: number): Pick<PriceTrial, "jitter" | "exposures" | "enrollments"> & Required<Pick<PriceTrial, "held">> | undefined {
+    const drawn = this.#courses.get(course_id)?.reprices.filter(({ base, exposures, enrollments }) => !Number.isNaN(base) && exposures + enrollments > 0) ?? [];
+    if (drawn.length === 0) return undefined;
+    const scale = demandCellScale(now_ms);
+    return {
+      jitter: Float64Array.from(drawn, ({ price, base }) => log(price) - log(base)),
+      exposures: Float64Array.from(drawn, ({ exposures }) => exposures),
+      enrollments: Float64Array.from(drawn, ({ enrollments }) => enrollments),
+      held: {
+        exposures: Float64Array.from(drawn, ({ exposures, decayed_exposures }) => Math.min(exposures, decayed_exposures * scale)),
+        enrollments: Float64Array.from(drawn, ({ enrollments, decayed_enrollments }) => Math.min(enrollments, decayed_enrollments * scale)),
+      },
+    };
+  }
+
   /** `kind` is EXPOSURES or ENROLLMENTS. As in the demand cells, a price of 0 says nothing of demand. */
   #observe(course_id: string, time_ms: number, price: number, kind: typeof EXPOSURES | typeof ENROLLMENTS): void {
     const starts_ms = this.#starts_ms;
     const horizon_ms = this.#horizon_ms;
     if (!(price > 0)) return;
+    const course = this.#course(course_id);
+    const reprice = this.#inForce(course.reprices, time_ms, price);
+    if (reprice !== undefined) count(reprice, time_ms, kind);
     // Last period that starts before the event; windows of earlier ones may still reach it.
     let period = this.#periodBefore(time_ms);
     if (period < 0 || time_ms > starts_ms[period]! + horizon_ms) return;
-    const course = this.#course(course_id);
     const log_price = log(price);
-    const base = this.#jitterBase(course.reprices, time_ms, price);
+    const base = reprice?.base ?? Number.NaN;
     for (; period >= 0 && time_ms <= starts_ms[period]! + horizon_ms; period--) {
       const { sums } = course;
       const slot = period * SLOTS;
@@ -116,13 +141,13 @@ export class CourseLabels {
     return low - 1;
   }
 
-  /** Base of the list price in force at a time, when it is the price that was seen and it has a random part; else NaN. */
-  #jitterBase(reprices: readonly Reprice[], time_ms: number, price: number): number {
+  /** The list price in force at a time, when it is the price that was seen. */
+  #inForce(reprices: readonly Reprice[], time_ms: number, price: number): Reprice | undefined {
     for (let i = reprices.length - 1; i >= 0; i--) {
       const reprice = reprices[i]!;
-      if (reprice.time_ms <= time_ms) return reprice.price === price ? reprice.base : Number.NaN;
+      if (reprice.time_ms <= time_ms) return reprice.price === price ? reprice : undefined;
     }
-    return Number.NaN;
+    return undefined;
   }
 
   #course(course_id: string): CourseSums {
@@ -132,5 +157,16 @@ export class CourseLabels {
       this.#courses.set(course_id, course);
     }
     return course;
+  }
+}
+
+function count(reprice: Reprice, time_ms: number, kind: typeof EXPOSURES | typeof ENROLLMENTS): void {
+  const weight = demandCellWeight(time_ms);
+  if (kind === EXPOSURES) {
+    reprice.exposures++;
+    reprice.decayed_exposures += weight;
+  } else {
+    reprice.enrollments++;
+    reprice.decayed_enrollments += weight;
   }
 }

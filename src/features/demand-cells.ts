@@ -17,6 +17,15 @@ const CELLS_PER_UNIT = 1 / DEMAND_CELL_WIDTH;
 const SLOTS_PER_CELL = 3;
 const RATE = decayRate(DEMAND_HALF_LIFE_MS);
 
+/** Weight of an event in the cells, and what turns sums of weights into those at `now_ms`: 1 for an event of now. */
+export function demandCellWeight(time_ms: number): number {
+  return decayWeight(RATE, time_ms);
+}
+
+export function demandCellScale(now_ms: number): number {
+  return decayScale(RATE, now_ms);
+}
+
 function cellOf(x: number): number {
   const cell = Math.floor(x * CELLS_PER_UNIT) + DEMAND_CELLS / 2;
   return cell < 0 ? 0 : cell >= DEMAND_CELLS ? DEMAND_CELLS - 1 : cell;
@@ -37,7 +46,7 @@ export const demandCells: Aggregator = {
     if (channel === LISTED) return true;
     const x = log(price / record[offset]!);
     const slot = offset + 1 + cellOf(x) * SLOTS_PER_CELL;
-    const weight = decayWeight(RATE, time_ms);
+    const weight = demandCellWeight(time_ms);
     const count = slot + channel - EXPOSED;
     record[count] = record[count]! + weight;
     record[slot + 2] = record[slot + 2]! + weight * x;
@@ -54,7 +63,7 @@ export const demandCells: Aggregator = {
 
 /** Occupied cells at `now_ms` as mean x, n, q each, lowest price first, into `out`; how many numbers that is. */
 export function readDemandCells(record: Float64Array, offset: number, now_ms: number, out: Float64Array): number {
-  const scale = decayScale(RATE, now_ms);
+  const scale = demandCellScale(now_ms);
   let length = 0;
   for (let slot = offset + 1; slot < offset + demandCells.width; slot += SLOTS_PER_CELL) {
     const weight = record[slot]! + record[slot + 1]!;

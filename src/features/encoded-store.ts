@@ -98,8 +98,9 @@ export abstract class EncodedBatch implements StoreBatch {
     this.set("events.enrollment", enrollmentKey(hash), this.#varint.subarray(0, writeVarint(this.#varint, 0, sequence)));
   }
 
-  putChampion(family: string, { artifact, digest, version, sequence }: Champion): void {
-    this.set("control.champion", family, json({ artifact, digest, version, sequence }));
+  putChampion(family: string, { artifact, digest, version, sequence, pinned, run_id, trained_at, training_seconds }: Champion): void {
+    // Undefined fields leave no trace, and the order is always this one.
+    this.set("control.champion", family, json({ artifact, digest, version, sequence, pinned, run_id, trained_at, training_seconds }));
   }
 
   putCursor(stream: string, { stream_created, sequence, message_hash }: Cursor): void {

@@ -44,7 +44,7 @@ export interface FoldOptions {
 /** Decoded records that stay in memory between batches. */
 export type CacheLimits = PerEntity<number>;
 
-/** At most about 22 MB of courses, 2 MB of categories, 95 MB of learners, 4 MB of teachers, 25 MB of learner × course, 3 MB of price histories. */
+/** At most about 22 MB of courses, 2 MB of categories, 145 MB of learners, 4 MB of teachers, 25 MB of learner × course, 3 MB of price histories. */
 export const defaultCacheLimits: CacheLimits = { course: 4_096, category: 1_024, learner: 65_536, teacher: 2_048, learner_course: 65_536, platform: 64, price_history: 4_096 };
 
 /** What routes an event: the ids that it may carry. */

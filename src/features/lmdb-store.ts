@@ -181,18 +181,25 @@ class LmdbStore extends LmdbReader implements FeatureStore {
   readonly #turn: WriterTurn;
   /** For asynchronous batches: as many as were ever in flight at once. */
   readonly #chunks: Uint8Array[] = [];
+  readonly #path: string;
 
-  constructor(root: RootDatabase<Uint8Array, string>, databases: Databases) {
+  constructor(root: RootDatabase<Uint8Array, string>, databases: Databases, path: string) {
     super(root, databases);
     this.#batch = new LmdbBatch(databases);
     this.#turn = new WriterTurn(root);
+    this.#path = path;
   }
 
   commit(write: (batch: StoreBatch) => void): void {
-    this.root.transactionSync(() => {
-      this.#turn.check();
-      write(this.#batch);
-    });
+    try {
+      this.root.transactionSync(() => {
+        this.#turn.check();
+        write(this.#batch);
+      });
+    } catch (error) {
+      // What `write` throws of its own passes through.
+      throw isLmdbError(error) ? writeFailed(this.#path, error) : error;
+    }
   }
 
   async commitAsync(write: (batch: StoreBatch) => void): Promise<void> {
@@ -201,7 +208,7 @@ class LmdbStore extends LmdbReader implements FeatureStore {
     try {
       await batch.commit(this.#turn);
     } catch (error) {
-      throw await commitError(error);
+      throw await commitError(this.#path, error);
     }
   }
 
@@ -219,11 +226,20 @@ class LmdbStore extends LmdbReader implements FeatureStore {
   }
 }
 
+/** Only lmdb's own errors have a number for a code: that of the system's, or one of its own below zero. */
+function isLmdbError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "number";
+}
+
 /** lmdb puts the cause into a promise beside the error, which nobody else awaits. */
-async function commitError(error: unknown): Promise<unknown> {
+async function commitError(path: string, error: unknown): Promise<unknown> {
   if (!(error instanceof Error && "commitError" in error)) return error;
-  const cause: unknown = await Promise.resolve(error.commitError).catch((reason: unknown) => reason);
-  return new TidemarkError("store_write_failed", `the feature store cannot be written: ${errorMessage(cause)}`, { cause });
+  return writeFailed(path, await Promise.resolve(error.commitError).catch((reason: unknown) => reason));
+}
+
+/** A full disk shows as "Input/output error" when there was room for a part. */
+function writeFailed(path: string, cause: unknown): TidemarkError {
+  return new TidemarkError("store_write_failed", `the feature store in ${path} cannot be written: ${errorMessage(cause)}; see whether its disk is full or failing`, { cause });
 }
 
 /** Opens the store's directory. Read-only: it must exist (TidemarkError "features_missing" otherwise). */
@@ -234,7 +250,7 @@ export function openLmdbStore(path: string, options: { readonly readonly: boolea
   const root = openEnvironment(path, options.readonly);
   try {
     const databases = openDatabases(root, path);
-    return options.readonly ? new LmdbReader(root, databases) : new LmdbStore(root, databases);
+    return options.readonly ? new LmdbReader(root, databases) : new LmdbStore(root, databases, path);
   } catch (error) {
     void root.close();
     throw error;

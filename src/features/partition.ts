@@ -22,11 +22,9 @@ export function partitionLayout(partition: Partition | undefined): string {
   return partition === undefined || partition.count === 1 ? layoutIdentity : `${layoutIdentity}-${partition.index}of${partition.count}`;
 }
 
-const PARTITION_SUFFIX = /(?:-\d+of\d+)?$/;
-
-/** Whether two stores, of whatever record layouts, hold the same share of the entities. */
-export function samePartition(layout: string, other: string): boolean {
-  return PARTITION_SUFFIX.exec(layout)?.[0] === PARTITION_SUFFIX.exec(other)?.[0];
+/** Which share a store of this layout holds, of whichever version it is; empty for everything. */
+export function layoutShare(layout: string): string {
+  return /-\d+of\d+$/.exec(layout)?.[0] ?? "";
 }
 
 /** `1/4` is the second of four; undefined for anything that is no partition. */

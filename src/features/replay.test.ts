@@ -197,6 +197,53 @@ describe("labels of a dataset", () => {
     expect(jittered(1, 1.6)).toBe(1);
   });
 
+  test("count an event once, and say how many came again", () => {
+    const { events } = new Script().upsert("C1", day(0)).view(100, day(10)).enroll(100, day(10)).view(100, day(20));
+    const dataset = new DatasetReplay({ at_ms: [day(9)], gap_ms: 0, horizon_ms: 7 * DAY_MS });
+    for (const [i, event] of [...events, events[1]!, events[2]!].entries()) dataset.apply({ ...event, sequence: i + 1 });
+    expect(dataset.duplicates).toBe(2);
+    expect(dataset.finish()).toMatchObject([{ exposures: 1, enrollments: 1 }]);
+  });
+
+  test("trials count what happened at each drawn price while it was in force, whatever the windows, and what of it the demand cells still hold", () => {
+    const script = new Script().upsert("C1", day(0)).reprice(110, day(1), 100).reprice(120, day(7)).reprice(95, day(8), 100).reprice(95, day(70), 90);
+    // At 110: two views, one late, and a sale. At 95 the first time: a view and two sales. Never: at another price, without jitter, at 0.
+    script.view(110, day(2)).view(110, day(3), day(60)).enroll(110, day(3)).view(80, day(6)).view(120, day(7)).view(95, day(10)).enroll(95, day(10)).enroll(95, day(70) - 1).view(0, day(12));
+    const dataset = new DatasetReplay({ at_ms: [day(30)], gap_ms: 0, horizon_ms: DAY_MS });
+    for (const event of script.events) dataset.apply(event);
+    const [trial, ...none] = dataset.trials(day(70));
+    expect(none).toEqual([]);
+    expect(trial).toMatchObject({ course_id: "C1", category: "data" });
+    expect([...trial!.jitter]).toEqual([expect.closeTo(Math.log(1.1), 12), expect.closeTo(Math.log(0.95), 12)]);
+    expect([[...trial!.exposures], [...trial!.enrollments]]).toEqual([[2, 1], [1, 2]]);
+    const kept = (...days: number[]): unknown => expect.closeTo(days.reduce((sum, at) => sum + 2 ** (-(70 - at) / 60), 0), 6);
+    expect([...trial!.held!.exposures]).toEqual([kept(2, 3), kept(10)]);
+    expect([...trial!.held!.enrollments]).toEqual([kept(3), kept(10, 70)]);
+  });
+
+  test("trials hold of the demand cells exactly what the cells hold", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.integer({ min: 1, max: 69 }), fc.boolean()), { minLength: 1, maxLength: 30 }), (sales) => {
+        const script = new Script().upsert("C1", day(0)).reprice(110, day(0), 100);
+        for (const [at, sold] of sales) {
+          script.view(110, day(at));
+          if (sold) script.enroll(110, day(at));
+        }
+        const dataset = new DatasetReplay({ at_ms: [], gap_ms: 0, horizon_ms: DAY_MS });
+        for (const event of script.events) dataset.apply(event);
+        const store = new MemoryStore();
+        const writer = new FeatureWriter(store);
+        for (const event of script.events) writer.apply(event);
+        writer.commit({ stream_created: "s", sequence: 1, message_hash: "" });
+        const { cells } = new FeatureReader(store).course("C1", day(70))!;
+        const [trial] = dataset.trials(day(70));
+        expect(trial!.held!.exposures[0]).toBeCloseTo(cells[1]!, 9);
+        expect(trial!.held!.enrollments[0]).toBeCloseTo(cells[2]!, 9);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
   test("need ascending cut-offs", () => {
     expect(() => replay([], [2, 1])).toThrow(/ascend/);
   });

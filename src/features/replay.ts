@@ -10,6 +10,7 @@ import { offsetOf } from "./feature-set.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { ownerOf, type Partition } from "./partition.ts";
 import { MemoryStore } from "./memory-store.ts";
+import type { PriceTrial } from "./price-trial.ts";
 
 export interface CourseRow {
   readonly course_id: string;
@@ -103,6 +104,7 @@ export class DatasetReplay {
   readonly #passed: { readonly ids: readonly string[]; readonly prices: Float64Array }[] = [];
   readonly #owns: (course_id: string) => boolean;
   #period = 0;
+  #duplicates = 0;
 
   constructor({ at_ms, gap_ms, horizon_ms, partition, onBlock }: CourseReplayOptions) {
     this.#at_ms = at_ms;
@@ -112,9 +114,17 @@ export class DatasetReplay {
     this.#onBlock = onBlock;
   }
 
+  /** Events that came a second time. */
+  get duplicates(): number {
+    return this.#duplicates;
+  }
+
   /** A duplicate counts in neither features nor labels, nor does it reach a cut-off. */
   apply(stream: StreamEvent): void {
-    if (!this.#writer.accept(stream)) return;
+    if (!this.#writer.accept(stream)) {
+      this.#duplicates++;
+      return;
+    }
     while (this.#period < this.#at_ms.length && stream.known_at_ms >= this.#at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
     const { event, event_time_ms } = stream;
@@ -138,6 +148,17 @@ export class DatasetReplay {
     return this.#kept.flatMap(({ period, ids, categories, features }) =>
       this.outcomes(period).map((outcomes, row) => Object.assign(outcomes, { course_id: ids[row]!, category: categories[row]!, period, view: features.subarray(row * VECTOR, (row + 1) * VECTOR) })),
     );
+  }
+
+  /** The randomised prices of every course that had any, over the whole stream; `now_ms`: as of when its demand cells hold a part of the counts. */
+  trials(now_ms: number): PriceTrial[] {
+    const trials: PriceTrial[] = [];
+    for (const [course_id, { slots }] of this.#writer.live("course")) {
+      const ordinal = slots[CATEGORY_SLOT]! - 1;
+      const draws = ordinal < 0 ? undefined : this.#labels.draws(course_id, now_ms);
+      if (draws !== undefined) trials.push({ course_id, category: must(this.#writer.categoryName(ordinal), "course of a category without a name"), ...draws });
+    }
+    return trials;
   }
 
   #emit(period: number): void {

@@ -343,6 +343,29 @@ describe("LMDB", () => {
     expect(store.releaseDeadReaders()).toBe(0);
   });
 
+  test("says that there is no room, and keeps what was there: a commit is whole or nothing", async () => {
+    const path = directory();
+    const program = `const { openLmdbStore } = await import(process.argv[1]);
+      const store = openLmdbStore(process.argv[2], { readonly: false });
+      store.commit((batch) => batch.put("course", "kept", Uint8Array.of(1, 1)));
+      const fill = (batch) => { for (let i = 0; i < 4_000; i++) batch.put("learner", "L" + i, new Uint8Array(1_000).fill(1)); };
+      const failures = [];
+      try { store.commit(fill); } catch (error) { failures.push(error); }
+      try { store.commit(() => { throw new Error("the caller's own"); }); } catch (error) { failures.push(error); }
+      await store.commitAsync(fill).catch((error) => failures.push(error));
+      process.stdout.write(JSON.stringify(failures.map(({ code, message }) => ({ code, message }))), () => process.exit(0));`;
+    // A limit for files, half a megabyte or one, where no test can fill a disk.
+    const child = spawn("sh", ["-c", 'ulimit -f 1024 && exec "$0" "$@"', process.execPath, "--input-type=module", "-e", program, builtStore, path], { stdio: ["ignore", "pipe", "ignore"] });
+    let out = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+    await once(child, "close");
+    const refused = { code: "store_write_failed", message: expect.stringMatching(/^the feature store in .* cannot be written: .*disk/) };
+    expect(JSON.parse(out)).toEqual([refused, { message: "the caller's own" }, refused]);
+    const store = openLmdb(path);
+    expect(copied(store.get("course", "kept"))).toEqual([1, 1]);
+    expect([...store.ids("learner")]).toEqual([]);
+  });
+
   test("tells pages that hold nothing, and uses them again", async () => {
     const store = openLmdb(directory());
     const value = bytes(1, ...new Array<number>(999).fill(7));

@@ -1,3 +1,5 @@
+import type { ModelPromoted } from "../contracts/control.ts";
+
 /**
  * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
  * platform's by UTC day, `YYYY-MM-DD`, the list prices of a course by course_id: beside the course's own record, which every view writes.
@@ -28,8 +30,8 @@ export interface IdBlock {
   readonly ids: Uint8Array;
 }
 
-/** The promoted model of a family, as CONTROL last said; `sequence` is that message's. */
-export interface Champion {
+/** The promoted model of a family, as CONTROL last said; `sequence` is that message's. What it does not say is absent. */
+export interface Champion extends Partial<Pick<ModelPromoted, "pinned" | "run_id" | "trained_at" | "training_seconds">> {
   readonly artifact: string;
   readonly digest: string;
   readonly version: string;

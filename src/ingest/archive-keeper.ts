@@ -10,6 +10,7 @@ import { purgeForgotten } from "./erasure-purge.ts";
 import type { EventArchive } from "./event-archive.ts";
 import { forgetDeadLetters, type ForgottenLearner } from "./learner-traces.ts";
 import type { Broker } from "./nats.ts";
+import { pause } from "./pause.ts";
 import { forgetInSnapshots } from "./snapshots.ts";
 import { dropArchived, type Retention } from "./stream-retention.ts";
 
@@ -92,15 +93,7 @@ export class ArchiveKeeper {
           if (!signal.aborted) logger.error({ error: errorMessage(error) }, failed);
         });
       }
-      await sleep(CHECK_MS, signal);
+      await pause(CHECK_MS, signal);
     }
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

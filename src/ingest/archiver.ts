@@ -6,6 +6,7 @@ import { HOUR_MS } from "../lib/time.ts";
 import type { Segment } from "./archive-segment.ts";
 import type { BrokerMessage, Consumption, DeliveredMessage, StreamState } from "./broker-message.ts";
 import type { EventArchive } from "./event-archive.ts";
+import { pause } from "./pause.ts";
 import type { StreamSource } from "./read-stream.ts";
 import { SegmentBuilder } from "./segment-builder.ts";
 
@@ -262,17 +263,4 @@ class Session {
     this.#turn = undefined;
     return turn;
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -28,6 +28,7 @@ export class DeadLetters {
   #letters: DeadLetter[] = [];
   #bytes = 0;
   #dropping = false;
+  #held_up = false;
   /** Refused so far by reason, in all, and those of them that DLQ had no room for. */
   readonly by_reason = new Map<DeadLetterReason, number>();
   count = 0;
@@ -78,10 +79,12 @@ export class DeadLetters {
           return this.#drop(letter, `${STREAM_DLQ} still holds the letters of an earlier ${letter.stream}: look through them, then purge it`);
         }
         this.#dropping = false;
+        this.#held_up = false;
         return true;
       } catch (error) {
         if (!(error instanceof TidemarkError) || error.code === "broker_closed") return false;
-        if (error.code !== "broker_unreachable") return this.#drop(letter, error.message);
+          if (error.code !== "broker_unreachable") return this.#drop(letter, error.message);
+          this.#sayHeldUp(letter, error);
         await this.#clock.sleep(RETRY_MS);
       }
     } while (!signal.aborted);
@@ -109,6 +112,12 @@ export class DeadLetters {
     if (stored === undefined) return true;
     const letter = deadLetterSchema.safeParse(parse(stored.data));
     return letter.success && letter.data.broker_time_ms === broker_time_ms;
+  }
+
+  /** Once for each time: the broker may be away, or the dead-letter stream be missing, and until then nothing is folded. */
+  #sayHeldUp({ stream, sequence }: DeadLetter, error: TidemarkError): void {
+    if (!this.#held_up) this.#logger.warn({ stream, sequence, error: error.message }, "dead letters cannot be stored yet: the fold waits for it");
+    this.#held_up = true;
   }
 
   // One bad message must not stop the stream, not even when DLQ is full. The message itself stays in its own stream.

@@ -25,7 +25,7 @@ const boot: IngestProgress = {
   fold: { events: 0, duplicates: 0, late: 0, uncategorised: 0, unenrolled: 0, unnamed: 0 },
   promotions_refused: 0,
   watermark: undefined,
-  lateByState: () => ({}),
+  late_by_state: {},
   lag: 12,
   sequence: 40,
   time_ms: 0,
@@ -44,6 +44,10 @@ it("tells what the last progress said, each commit once, and the store's size", 
   expect(await text()).toContain("tidemark_ingest_lag_seconds 0\n");
   expect(await text()).toContain("tidemark_ingest_store_bytes 0\n");
   expect(await text()).toContain("tidemark_ingest_watermark_seconds 0\n");
+  const broker = { connected: false };
+  metrics.watchBroker(broker);
+  expect(await text()).toContain("tidemark_ingest_broker_connected 0\n");
+  broker.connected = true;
   metrics.watchStore({ pageUse: () => ({ page_bytes: 4_096, pages: 40, free_pages: 15 }) });
 
   await writeFile(join(store_path, "data.mdb"), new Uint8Array(4_096));
@@ -62,7 +66,7 @@ it("tells what the last progress said, each commit once, and the store's size", 
     fold: { events: 2, duplicates: 5, late: 7, uncategorised: 3, unenrolled: 4, unnamed: 6 },
     promotions_refused: 8,
     watermark: { event_time_ms: 998_000, broker_time_ms: 997_500 },
-    lateByState: () => ({ "course.exposures_hours": 7 }),
+    late_by_state: { "course.exposures_hours": 7 },
     lag: 2,
     sequence: 50,
     time_ms: 997_500,
@@ -88,6 +92,7 @@ it("tells what the last progress said, each commit once, and the store's size", 
     "tidemark_ingest_promotions_refused_total 8",
     "tidemark_ingest_watermark_seconds 998",
     "tidemark_ingest_broker_time_seconds 997.5",
+    "tidemark_ingest_broker_connected 1",
     "tidemark_ingest_store_pages 40",
     "tidemark_ingest_store_free_pages 15",
     'tidemark_ingest_late_total{state="course.exposures_hours"} 7',

@@ -6,10 +6,12 @@ import type { Clock } from "../lib/clock.ts";
 import type { ArchiveKeeper } from "./archive-keeper.ts";
 import type { SnapshotKeeper } from "./snapshot-keeper.ts";
 import type { IngestProgress } from "./ingest.ts";
+import type { Broker } from "./nats.ts";
 
 /** A commit waits for the disk: some milliseconds on a good one. */
 const COMMIT_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
-const BATCH_BUCKETS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+/** The last: a full batch, and what was asked for before it was full. */
+const BATCH_BUCKETS = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 24_576];
 
 type ArchiveFigures = ArchiveKeeper["status"];
 
@@ -36,7 +38,7 @@ export class IngestMetrics {
     this.#counter("tidemark_ingest_promotions_refused_total", "Promotions of CONTROL left out because they say nothing that could be served", (progress) => progress.promotions_refused);
     this.#counter("tidemark_ingest_dead_letters_dropped_total", "Refused messages that the dead-letter stream had no room for", (progress) => progress.dead_letters_dropped);
     this.#labelled("tidemark_ingest_refused_total", "Messages of EVENTS refused, by reason", "reason", (progress) => progress.dead_letters_by_reason);
-    this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.lateByState()));
+    this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.late_by_state));
     this.#gauge("tidemark_ingest_sequence", "Sequence of EVENTS that is folded", (progress) => progress.sequence);
     this.#gauge("tidemark_ingest_lag_events", "Messages of EVENTS stored but not folded, as last seen", (progress) => progress.lag);
     this.#gauge("tidemark_ingest_lag_seconds", "Age of the last message folded while there are more; 0 when there are none", ({ lag, time_ms }) =>
@@ -56,6 +58,11 @@ export class IngestMetrics {
         ));
       },
     });
+  }
+
+  /** From now on also whether there is a broker: without one, the lag is what it was when there last was. */
+  watchBroker(broker: Pick<Broker, "connected">): void {
+    this.#sampled("tidemark_ingest_broker_connected", "1 while the broker is connected; at 0 the lag is that of before it was lost", () => (broker.connected ? 1 : 0));
   }
 
   /** From now on also how full the store's file is. Not to be asked for once the store is closed. */

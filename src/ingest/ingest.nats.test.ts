@@ -345,7 +345,8 @@ describe("without a broker", () => {
   });
 
   it("does not pass a dead letter that could not be stored", async () => {
-    const letters = new DeadLetters(broker, STREAM_EVENTS, silentLogger, systemClock);
+    const warned: object[] = [];
+    const letters = new DeadLetters(broker, STREAM_EVENTS, { ...silentLogger, warn: (fields: object) => void warned.push(fields) }, systemClock);
     const message = { subject: "events.course.c1", sequence: 5, time_ms: 1, data: new Uint8Array([1]) };
     letters.add(message, { reason: "not_json", detail: "" });
     await server.stop();
@@ -355,11 +356,21 @@ describe("without a broker", () => {
     while (!broker.connected) await systemClock.sleep(5);
     letters.add(message, { reason: "not_json", detail: "" });
     expect(await letters.settle(AbortSignal.abort())).toBe(true);
+    expect(warned).toEqual([{ stream: STREAM_EVENTS, sequence: 5, error: expect.any(String) }]);
+    // Without a dead-letter stream it waits for one, and says so.
+    const connection = await connect({ servers: server.url });
+    await (await connection.jetstreamManager()).streams.delete(STREAM_DLQ);
+    await connection.close();
+    letters.add({ ...message, sequence: 7 }, { reason: "not_json", detail: "" });
+    const settling = letters.settle(new AbortController().signal);
+    await vi.waitFor(() => expect(warned).toHaveLength(2));
+    await broker.ensureStreams();
+    expect(await settling).toBe(true);
     // A full dead-letter stream is counted, and stops nothing.
     await broker.ensureStreams({ DLQ: { bytes_max: 1, age_max_ms: 0 } });
     letters.add({ ...message, sequence: 6 }, { reason: "not_json", detail: "" });
     expect(await letters.settle(new AbortController().signal)).toBe(true);
-    expect(letters).toMatchObject({ count: 3, dropped: 1, waiting: 0 });
+    expect(letters).toMatchObject({ count: 4, dropped: 1, waiting: 0 });
   });
 });
 

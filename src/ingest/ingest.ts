@@ -16,6 +16,7 @@ const BATCH_EVENTS_MAX = 16_384;
 /** Between checks of the store's readers, and lines about what was left out. */
 const HOUSEKEEPING_MS = MINUTE_MS;
 
+/** As of the last durable commit: what is folded beyond it counts for nothing yet, so that messages are always those folded, known already and refused. */
 export interface IngestProgress {
   /** Messages of EVENTS folded by this run, refused ones and duplicates included. */
   readonly events: number;
@@ -33,14 +34,22 @@ export interface IngestProgress {
   readonly promotions_refused: number;
   /** How far time has come, as folded; undefined before the first event ever. */
   readonly watermark: Watermark | undefined;
-  /** Updates left out as too late for their state, by `<entity>.<state>`: counted up to the moment it is asked. */
-  lateByState(): Readonly<Record<string, number>>;
+  /** Updates left out as too late for their state, by `<entity>.<state>`; states without any are absent. */
+  readonly late_by_state: Readonly<Record<string, number>>;
   /** Messages of EVENTS that are stored but not folded yet, as last seen. */
   readonly lag: number;
   readonly sequence: number;
   /** The broker's timestamp of the last message of EVENTS folded; 0 before the first. */
   readonly time_ms: number;
   readonly control_sequence: number;
+}
+
+type Counted = Pick<IngestProgress, "fold" | "watermark" | "late_by_state">;
+
+/** What the fold has counted so far; of `before`, what has not changed since is taken as it is. */
+function count(features: FeatureWriter, before?: Counted): Counted {
+  const fold = features.counters;
+  return { fold, watermark: features.watermark, late_by_state: before?.fold.late === fold.late ? before.late_by_state : features.lateByState() };
 }
 
 export interface IngestOptions {
@@ -69,7 +78,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
   const features = new FeatureWriter(store, { partition: options.partition });
   const control = new ControlWriter(store);
-  const lateByState = (): Record<string, number> => features.lateByState();
+  let counted = count(features);
   let kept_ms = Number.NEGATIVE_INFINITY;
   let told = 0;
   // At boot and after commits: a store that is not written needs no pages back, and leaves nothing out.
@@ -79,10 +88,10 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     kept_ms = now_ms;
     const released = store.releaseDeadReaders();
     if (released > 0) logger.warn({ released }, "readers of the feature store died and were let go");
-    const { duplicates, late, uncategorised, unenrolled, unnamed } = features.counters;
+    const { fold: { duplicates, late, uncategorised, unenrolled, unnamed }, late_by_state } = counted;
     const counts = { duplicates, late, uncategorised, unenrolled, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-    if (total > told) logger.info({ ...counts, late_by_state: features.lateByState() }, "left out of the fold since the start");
+    if (total > told) logger.info({ ...counts, late_by_state }, "left out of the fold since the start");
     told = total;
   };
   const onCommit = (): void => {
@@ -95,10 +104,8 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       dead_letters: events.dead_letters,
       dead_letters_by_reason: events.dead_letters_by_reason,
       dead_letters_dropped: events.dead_letters_dropped,
-      fold: features.counters,
+      ...counted,
       promotions_refused: control.refused,
-      watermark: features.watermark,
-      lateByState,
       lag: events.lag,
       sequence: events.sequence,
       time_ms: events.time_ms,
@@ -117,7 +124,11 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       features.apply(decoded);
       return undefined;
     },
-    commit: (cursor) => features.commitAsync(cursor),
+    commit: async (cursor) => {
+      const begun = count(features, counted);
+      await features.commitAsync(cursor);
+      counted = begun;
+    },
   });
   const controls = new StreamFold({
     ...common,

@@ -60,10 +60,10 @@ async function consumeTo(from: number, to: number, during?: (message: DeliveredM
 
 describe("streams", () => {
   it("are the same after any number of set-ups, also at the same time", async () => {
-    const before = await Promise.all(["EVENTS", "CONTROL", "QUOTES", "DLQ", "OBJ_MODELS"].map((name) => broker.streamInfo(name)));
+    const before = await Promise.all(["EVENTS", "CONTROL", "QUOTES", "DLQ", "SIGNALS", "OBJ_MODELS", "OBJ_RUNS"].map((name) => broker.streamInfo(name)));
     expect(before).not.toContain(undefined);
     await Promise.all([broker.ensureStreams(), broker.ensureStreams()]);
-    expect(await Promise.all(["EVENTS", "CONTROL", "QUOTES", "DLQ", "OBJ_MODELS"].map((name) => broker.streamInfo(name)))).toEqual(before);
+    expect(await Promise.all(["EVENTS", "CONTROL", "QUOTES", "DLQ", "SIGNALS", "OBJ_MODELS", "OBJ_RUNS"].map((name) => broker.streamInfo(name)))).toEqual(before);
     expect(await broker.streamInfo("NOTHING")).toBeUndefined();
   });
 

@@ -17,7 +17,6 @@ import {
   StorageType,
   type StreamInfo,
 } from "nats";
-import { BUCKET_MODELS } from "../contracts/subjects.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
@@ -26,7 +25,7 @@ import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
 import { API_TEMPORARILY_UNAVAILABLE, type PublishAnswer, readPublishAnswer } from "./publish-answer.ts";
 import { parseServerList } from "./server-list.ts";
-import { limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
+import { bucketNames, limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
 import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
 
 export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
@@ -51,6 +50,8 @@ export interface ConnectOptions {
   readonly name: string;
   /** Gives up waiting for the first connection; without it `connect` waits until there is a broker. */
   readonly signal?: AbortSignal;
+  /** Called once, when there is no broker at first. */
+  readonly onWaiting?: () => void;
 }
 
 /** A connection to JetStream. It reconnects for ever by itself until it is closed. */
@@ -84,6 +85,7 @@ export class Broker {
         return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }));
       } catch (error) {
         if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
+        if (wait_ms === RETRY_MIN_MS) options.onWaiting?.();
         await systemClock.sleep(wait_ms);
       }
     }
@@ -107,13 +109,14 @@ export class Broker {
     return { created: info.created, first_sequence: first_seq, last_sequence: last_seq, messages, bytes };
   }
 
-  /** Creates or updates every stream and the object store. Safe to call from any number of processes. */
+  /** Creates or updates every stream and the bounded object stores. Safe to call from any number of processes. */
   async ensureStreams(limits: StreamLimits = {}): Promise<void> {
     for (const name of streamNames) await this.#ensureStream(name, limits);
-    const max_bytes = limitOf(BUCKET_MODELS, limits).bytes_max;
-    await this.#ask(() => this.#bucket(BUCKET_MODELS));
-    const info = await this.#info(`OBJ_${BUCKET_MODELS}`);
-    if (info !== undefined && info.config.max_bytes !== max_bytes) {
+    for (const bucket of bucketNames) {
+      const max_bytes = limitOf(bucket, limits).bytes_max;
+      await this.#ask(() => this.#bucket(bucket));
+      const info = await this.#info(`OBJ_${bucket}`);
+      if (info === undefined || info.config.max_bytes === max_bytes) continue;
       await this.#ask(() => this.#manager.streams.update(info.config.name, { ...info.config, max_bytes }));
     }
   }
@@ -184,8 +187,8 @@ export class Broker {
     await this.#ask(() => this.#manager.streams.purge(stream, { seq: first_sequence }));
   }
 
-  async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {
-    await this.#ask(async () => (await this.#bucket(bucket)).putBlob({ name }, bytes));
+  async putObject(bucket: string, name: string, bytes: Uint8Array, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.#ask(async () => (await this.#bucket(bucket)).putBlob({ name, metadata: { ...metadata } }, bytes));
   }
 
   /** Undefined when there is no such object. The client verifies the object's digest. */

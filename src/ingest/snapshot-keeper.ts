@@ -2,6 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { MINUTE_MS } from "../lib/time.ts";
+import { pause } from "./pause.ts";
 import type { Snapshot, Snapshots } from "./snapshots.ts";
 
 const CHECK_MS = MINUTE_MS;
@@ -36,7 +37,7 @@ export class SnapshotKeeper {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await sleep(CHECK_MS, signal);
+      await pause(CHECK_MS, signal);
       if (!signal.aborted) await this.check();
     }
   }
@@ -57,12 +58,4 @@ export class SnapshotKeeper {
       logger.error({ error: errorMessage(error) }, "no snapshot of the feature store could be kept; it will be tried again");
     }
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

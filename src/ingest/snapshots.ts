@@ -8,7 +8,7 @@ import { constants, createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
 import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
-import { samePartition } from "../features/partition.ts";
+import { layoutShare } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { DAY_MS } from "../lib/time.ts";
 import type { ForgottenSpan } from "./archive-index.ts";
@@ -158,7 +158,7 @@ export class Snapshots {
     const all = await this.list();
     const own = all.filter((snapshot) => snapshot.layout === layout);
     const old = own.slice(0, Math.max(0, own.length - kept));
-    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout && samePartition(snapshot.layout, layout)) : [];
+    const others = own.length >= kept ? all.filter((snapshot) => snapshot.layout !== layout && layoutShare(snapshot.layout) === layoutShare(layout)) : [];
     for (const { name } of [...old, ...others]) await this.#broker.deleteObject(BUCKET_SNAPSHOTS, name);
     await this.#broker.removeUnfinished(BUCKET_SNAPSHOTS, UNFINISHED_MS);
     return old.length + others.length;

@@ -7,6 +7,7 @@ import type { Logger } from "../lib/log.ts";
 import { DeadLetters, type LetterBroker } from "./dead-letters.ts";
 import type { Refusal } from "./decode.ts";
 import type { Consumption, DeliveredMessage, StreamState } from "./nats.ts";
+import { pause } from "./pause.ts";
 import { PayloadCopy } from "./payload-copy.ts";
 import { checkMessage, checkPosition } from "./position.ts";
 import type { StreamSource } from "./read-stream.ts";
@@ -81,22 +82,14 @@ export class StreamFold {
   sequence = 0;
   time_ms = 0;
   lag = 0;
+  /** Refused messages among those committed, the same by reason, and those of them that the dead-letter stream had no room for. */
+  dead_letters = 0;
+  dead_letters_by_reason: ReadonlyMap<DeadLetterReason, number> = new Map();
+  dead_letters_dropped = 0;
 
   constructor(options: StreamFoldOptions) {
     this.#options = options;
     this.#letters = new DeadLetters(options.broker, options.stream, options.logger, options.clock);
-  }
-
-  get dead_letters(): number {
-    return this.#letters.count;
-  }
-
-  get dead_letters_by_reason(): ReadonlyMap<DeadLetterReason, number> {
-    return this.#letters.by_reason;
-  }
-
-  get dead_letters_dropped(): number {
-    return this.#letters.dropped;
   }
 
   /** Returns after `signal` once everything folded is committed; rejects when the stream cannot be folded further. */
@@ -133,7 +126,7 @@ export class StreamFold {
   }
 
   async #boot(signal: AbortSignal): Promise<StreamState | undefined> {
-    const { source, stream, clock, logger } = this.#options;
+    const { source, stream, logger } = this.#options;
     for (let wait_ms = BOOT_RETRY_MIN_MS; !signal.aborted; wait_ms = Math.min(BOOT_RETRY_MAX_MS, wait_ms * 2)) {
       try {
         const state = await source.streamInfo(stream);
@@ -144,7 +137,7 @@ export class StreamFold {
         if (!(error instanceof TidemarkError) || error.code !== "broker_unreachable") throw error;
         if (wait_ms === BOOT_RETRY_MIN_MS) logger.warn({ stream, error: error.message }, "waiting for the broker");
       }
-      await Promise.race([clock.sleep(wait_ms), aborted(signal)]);
+      await pause(wait_ms, signal);
     }
     return undefined;
   }
@@ -227,6 +220,8 @@ export class StreamFold {
     const sequence = this.#sequence;
     const time_ms = this.#time_ms;
     const lag = this.#pending;
+    const { count, dropped } = this.#letters;
+    const by_reason = count === this.dead_letters ? this.dead_letters_by_reason : new Map(this.#letters.by_reason);
     this.#uncommitted = 0;
     await this.#options.commit({ stream_created: this.#created, sequence, message_hash: hexHash(this.#payload.bytes) });
     this.#committing = undefined;
@@ -237,6 +232,9 @@ export class StreamFold {
     this.sequence = sequence;
     this.time_ms = time_ms;
     this.lag = lag;
+    this.dead_letters = count;
+    this.dead_letters_by_reason = by_reason;
+    this.dead_letters_dropped = dropped;
     this.#options.onCommit(this);
     if (this.#due) {
       this.#due = false;
@@ -262,10 +260,4 @@ export class StreamFold {
     }
     clearTimeout(this.#latest);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

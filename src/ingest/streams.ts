@@ -1,4 +1,4 @@
-import { BUCKET_MODELS, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_QUOTES, streamSubjects } from "../contracts/subjects.ts";
+import { BUCKET_MODELS, BUCKET_RUNS, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_QUOTES, STREAM_SIGNALS, streamSubjects } from "../contracts/subjects.ts";
 import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
 
 export interface StreamLimit {
@@ -7,9 +7,12 @@ export interface StreamLimit {
   readonly age_max_ms: number;
 }
 
-export const streamNames = [STREAM_EVENTS, STREAM_CONTROL, STREAM_QUOTES, STREAM_DLQ] as const;
+export const streamNames = [STREAM_EVENTS, STREAM_CONTROL, STREAM_QUOTES, STREAM_DLQ, STREAM_SIGNALS] as const;
 export type StreamName = (typeof streamNames)[number];
-export type StreamLimits = { readonly [Name in StreamName | typeof BUCKET_MODELS]?: StreamLimit };
+/** Object stores whose size is bounded from the beginning. */
+export const bucketNames = [BUCKET_MODELS, BUCKET_RUNS] as const;
+export type BucketName = (typeof bucketNames)[number];
+export type StreamLimits = { readonly [Name in StreamName | BucketName]?: StreamLimit };
 
 const MIB = 1024 * 1024;
 /** A refused message must still fit a dead letter, in base64, under the broker's payload limit of 1 MiB. */
@@ -24,10 +27,12 @@ const defaultLimits: Required<StreamLimits> = {
   [STREAM_CONTROL]: { bytes_max: 512 * MIB, age_max_ms: 0 },
   [STREAM_QUOTES]: { bytes_max: 2048 * MIB, age_max_ms: 30 * DAY_MS },
   [STREAM_DLQ]: { bytes_max: 512 * MIB, age_max_ms: 90 * DAY_MS },
+  [STREAM_SIGNALS]: { bytes_max: 256 * MIB, age_max_ms: 7 * DAY_MS },
   [BUCKET_MODELS]: { bytes_max: 1024 * MIB, age_max_ms: 0 },
+  [BUCKET_RUNS]: { bytes_max: 512 * MIB, age_max_ms: 0 },
 };
 
-export function limitOf(name: StreamName | typeof BUCKET_MODELS, limits: StreamLimits): StreamLimit {
+export function limitOf(name: StreamName | BucketName, limits: StreamLimits): StreamLimit {
   return limits[name] ?? defaultLimits[name];
 }
 
@@ -44,7 +49,7 @@ export interface StreamSettings {
 }
 
 /**
- * EVENTS and QUOTES drop their oldest messages at the limit. CONTROL never drops one: it refuses new ones. DLQ keeps
+ * EVENTS, QUOTES and SIGNALS drop their oldest messages at the limit. CONTROL never drops one: it refuses new ones. DLQ keeps
  * the first message of each subject, so that every replica that dead-letters the same message changes nothing.
  */
 export function streamSettings(name: StreamName, limits: StreamLimits): StreamSettings {

@@ -1,22 +1,8 @@
+import type { BinnedMatrix } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 
 /** Bins fit a byte: at most 254 cuts. */
 export const BINS_MAX = 255;
-
-/**
- * A matrix with every value replaced by its bin, row after row (a histogram pass then reads one cache line a row);
- * shared, so that several threads can read it. A value is in bin b when b cuts of its column lie below it.
- */
-export interface BinnedMatrix {
-  readonly rows: number;
-  readonly columns: number;
-  /** Bytes of a row in `bins`: the columns, filled up to whole 32-bit words, which histograms read four columns at a time from. */
-  readonly stride: number;
-  readonly bins: Uint8Array<SharedArrayBuffer>;
-  readonly cuts: readonly Float64Array[];
-  /** By column: the values that a categorical column had, ascending, one a bin; undefined of the others. */
-  readonly categories: readonly (Float64Array | undefined)[];
-}
 
 export interface BinningOptions {
   readonly bins_max?: number;

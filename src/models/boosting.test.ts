@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { BinnedMatrix } from "../contracts/worker-protocol.ts";
 import { Prng } from "../lib/prng.ts";
-import { BINS_MAX, binMatrix, type BinnedMatrix } from "./binning.ts";
+import { BINS_MAX, binMatrix } from "./binning.ts";
 import { boostingDefaults, fitBoosting, type BoostingOptions, type CountRows } from "./boosting.ts";
 import { poissonDeviance } from "./metrics.ts";
 import { compilePredictor, type Predictor } from "./predictor.ts";

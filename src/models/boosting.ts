@@ -1,7 +1,8 @@
 import type { BoostingModel } from "../contracts/artifact.ts";
+import type { BinnedMatrix } from "../contracts/worker-protocol.ts";
 import { assert, must } from "../lib/assert.ts";
 import { Prng } from "../lib/prng.ts";
-import { binMatrix, type BinnedMatrix } from "./binning.ts";
+import { binMatrix } from "./binning.ts";
 import { poissonDeviance } from "./metrics.ts";
 import { emptyForest, type GrowingForest, type Link, LocalTeam, TreeGrower, type TreeTeam } from "./trees/tree-grower.ts";
 import type { GrowOptions } from "./trees/tree-memory.ts";

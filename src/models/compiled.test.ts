@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Artifact, BoostingModel, ElasticityModel } from "../contracts/artifact.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
-import { artifactDigest, compileArtifact, encodeArtifact, resultDigest } from "./compiled.ts";
+import { artifactDigest, compileArtifact, encodeArtifact } from "./compiled.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "./elasticity-features.ts";
 
 const columns = elasticityFeatureNames.length;
@@ -17,11 +17,11 @@ function artifact(change: Partial<Artifact> = {}): Artifact {
     feature_names: [...elasticityFeatureNames],
     champion: "boosting",
     model: trees,
-    candidates: [{ name: "boosting", metrics: { rows: 1, poisson_deviance: 1, skill: 0.1, r2_log: 0.1, rmse_log: 1, mape_log: 1, wape: 1 }, elasticity: -1, importance: {}, backend: "typed-arrays", training_seconds: 1.5 }],
+    candidates: [{ name: "boosting", metrics: { rows: 1, poisson_deviance: 1, skill: 0.1, r2_log: 0.1, rmse_log: 1, mape_log: 1, wape: 1 }, elasticity: -1, importance: {}, backend: "typed-arrays" }],
     elasticity: { global: { ...estimate, se: 0.1, source: "global" }, tau_category: 0.3, tau_course: 0.4, categories: { art: estimate, shy: { ...estimate, value: 0.2 }, thin: { ...estimate, source: "global" } } },
     level_sd: 0.5,
     dispersion: { "": 1.2, art: 1.7 },
-    lineage: { run_id: "r1", seed: 1, stream: "EVENTS", stream_created: "2026-01-01T00:00:00Z", first_sequence: 1, last_sequence: 2, trained_at: "2026-01-01T00:00:00Z", data_from: "2026-01-01T00:00:00Z", data_to: "2026-01-01T00:00:00Z", rows: 3, code_version: "test" },
+    lineage: { seed: 1, stream: "EVENTS", stream_created: "2026-01-01T00:00:00Z", first_sequence: 1, last_sequence: 2, data_from: "2026-01-01T00:00:00Z", data_to: "2026-01-01T00:00:00Z", rows: 3, code_version: "test" },
     ...change,
   };
 }
@@ -52,14 +52,30 @@ describe("compiled artifact", () => {
     expect(flat(-800)).toBe(1e-6);
   });
 
-  test("the prior of a course covers the spread between courses, and is never upward", () => {
+  /** Errors added up, with the drift that the prior allows for. */
+  const wide = (...errors: number[]): number => Math.hypot(Math.hypot(...errors), 0.1);
+
+  test("the prior of a course covers the spread between courses and drift, and is never upward", () => {
     const model = compile();
-    expect(model.elasticityPrior("art")).toEqual({ value: -1.5, se: Math.hypot(0.2, 0.4), source: "category" });
-    expect(model.elasticityPrior("shy").value).toBe(-0.05);
-    expect(model.elasticityPrior("thin").source).toBe("global");
-    for (const unknown of ["new", "constructor", "__proto__"]) expect(model.elasticityPrior(unknown)).toEqual({ value: -1.5, se: Math.hypot(0.1, 0.3, 0.4), source: "global" });
+    expect(model.elasticityPrior("art", "C1")).toEqual({ value: -1.5, se: wide(0.2, 0.4), source: "category" });
+    expect(model.elasticityPrior("shy", null).value).toBe(-0.05);
+    expect(model.elasticityPrior("thin", "C1").source).toBe("global");
+    for (const unknown of ["new", "constructor", "__proto__"]) {
+      const { value, se, source } = model.elasticityPrior(unknown, unknown);
+      expect([value, source]).toEqual([-1.5, "global"]);
+      expect(se).toBeCloseTo(wide(0.1, 0.3, 0.4), 12);
+    }
     const prior = compile({ elasticity: { ...artifact().elasticity, global: { ...estimate, identified: false, source: "prior" } } });
-    expect(prior.elasticityPrior("new").source).toBe("prior");
+    expect(prior.elasticityPrior("new", "C1").source).toBe("prior");
+  });
+
+  test("the prior of a course that training knew leaves out what its demand cells held", () => {
+    const own = { ...estimate, value: -1.1, source: "course", prior: { value: -1.2, se: 0.25 } };
+    const courses = JSON.parse(JSON.stringify({ C1: own, up: { ...own, prior: { value: 0.4, se: 0.3 } } }));
+    const model = compile({ elasticity: { ...artifact().elasticity, courses } });
+    expect(model.elasticityPrior("art", "C1")).toEqual({ value: -1.2, se: wide(0.25), source: "course" });
+    expect(model.elasticityPrior("art", "up")).toEqual({ value: -0.05, se: wide(0.3), source: "course" });
+    for (const other of ["C2", null]) expect(model.elasticityPrior("art", other)).toEqual({ value: -1.5, se: wide(0.2, 0.4), source: "category" });
   });
 
   test("dispersion falls back to the pooled one", () => {
@@ -100,14 +116,5 @@ describe("compiled artifact", () => {
   test("encoding does not depend on the order of keys", () => {
     const shuffled = Object.fromEntries(Object.entries(artifact()).toReversed()) as Artifact;
     expect(encodeArtifact(shuffled)).toEqual(encodeArtifact(artifact()));
-  });
-
-  test("the result digest forgets when and how fast a run was, and nothing else", () => {
-    const { lineage, candidates } = artifact();
-    const same = resultDigest(artifact());
-    expect(resultDigest(artifact({ version: "v2", lineage: { ...lineage, run_id: "r2", trained_at: "2027-01-01T00:00:00Z" }, candidates: [{ ...candidates[0]!, training_seconds: 9 }] }))).toBe(same);
-    expect(resultDigest(artifact({ lineage: { ...lineage, seed: 2 } }))).not.toBe(same);
-    expect(resultDigest(artifact({ level_sd: 0.6 }))).not.toBe(same);
-    expect(resultDigest(artifact({ model: { ...trees, base: -2 } }))).not.toBe(same);
   });
 });

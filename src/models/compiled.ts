@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { ARTIFACT_FORMAT, artifactSchema, type Artifact, type ElasticityEstimate } from "../contracts/artifact.ts";
+import { ARTIFACT_FORMAT, artifactSchema, type Artifact } from "../contracts/artifact.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { exp } from "../lib/exp-log.ts";
+import { courseElasticity, ownElasticity } from "./elasticity-lookup.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "./elasticity-features.ts";
 import { compilePredictor, type Predictor } from "./predictor.ts";
 
@@ -9,7 +10,8 @@ import { compilePredictor, type Predictor } from "./predictor.ts";
 export interface ElasticityPrior {
   readonly value: number;
   readonly se: number;
-  readonly source: "category" | "global" | "prior";
+  /** Of most of what is behind it: course, category, global or prior. */
+  readonly source: string;
 }
 
 /** An artifact compiled to typed arrays: what serving predicts with. */
@@ -19,8 +21,11 @@ export interface CompiledModel {
   readonly artifact: Artifact;
   /** Expected enrollments per exposure, in (0, 1). `view` is in courseFeatureNames order. No allocation. */
   conversionRate(view: ArrayLike<number>, log_price: number): number;
-  /** The prior for one course: `se` covers the spread between courses; `value` is at most −0.05. */
-  elasticityPrior(category: string): ElasticityPrior;
+  /**
+   * The prior for one course as of now: `se` covers the spread between courses and drift; `value` is at most −0.05. Of a course that training knew it holds
+   * the evidence that its demand cells had forgotten by then.
+   */
+  elasticityPrior(category: string, course_id: string | null): ElasticityPrior;
   /** Standard deviation of courses' true conversion around conversionRate, on the logit scale. */
   readonly levelSd: number;
   /** Over-dispersion φ ≥ 1 of enrollments given exposures. */
@@ -28,6 +33,8 @@ export interface CompiledModel {
 }
 
 const RATE_MIN = 1e-6;
+/** How far an elasticity may be, now, from its average over the data that it was estimated on: demand drifts, which is why the cells forget. */
+const DRIFT_SD = 0.1;
 /** A course is never believed to sell more at a higher price. */
 const ELASTICITY_MAX = -0.05;
 
@@ -44,8 +51,6 @@ class CompiledArtifact implements CompiledModel {
   readonly levelSd: number;
   readonly #predictor: Predictor;
   readonly #row: Float64Array;
-  readonly #priors: Map<string, ElasticityPrior>;
-  readonly #elsewhere: ElasticityPrior;
   readonly #dispersion: Map<string, number>;
 
   constructor(artifact: Artifact, digest: string) {
@@ -55,9 +60,6 @@ class CompiledArtifact implements CompiledModel {
     this.levelSd = artifact.level_sd;
     this.#predictor = compilePredictor(artifact.model, artifact.feature_names.length);
     this.#row = new Float64Array(artifact.feature_names.length);
-    const { global, categories, tau_category, tau_course } = artifact.elasticity;
-    this.#priors = new Map(Object.entries(categories).map(([category, estimate]) => [category, prior(estimate, "category", tau_course)]));
-    this.#elsewhere = prior(global, "global", Math.hypot(tau_category, tau_course));
     this.#dispersion = new Map(Object.entries(artifact.dispersion));
   }
 
@@ -66,22 +68,16 @@ class CompiledArtifact implements CompiledModel {
     return clipRate(exp(this.#predictor.logRate(this.#row, 0)));
   }
 
-  elasticityPrior(category: string): ElasticityPrior {
-    return this.#priors.get(category) ?? this.#elsewhere;
+  elasticityPrior(category: string, course_id: string | null): ElasticityPrior {
+    const { elasticity } = this.artifact;
+    const own = ownElasticity(elasticity, course_id);
+    const { value, se, source } = own === undefined ? courseElasticity(elasticity, category, course_id) : { ...own.prior, source: own.source };
+    return { value: Math.min(value, ELASTICITY_MAX), se: Math.hypot(se, DRIFT_SD), source };
   }
 
   dispersion(category: string): number {
     return this.#dispersion.get(category) ?? this.#dispersion.get("") ?? 1;
   }
-}
-
-/** `spread` is the standard deviation of courses' elasticities around the estimate. */
-function prior(estimate: ElasticityEstimate, source: "category" | "global", spread: number): ElasticityPrior {
-  return {
-    value: Math.min(estimate.value, ELASTICITY_MAX),
-    se: Math.hypot(estimate.se, spread),
-    source: estimate.identified ? (estimate.source === "global" ? "global" : source) : "prior",
-  };
 }
 
 /** SHA-256 of an artifact's bytes, hex: its identity in CONTROL, decisions and caches. */
@@ -126,14 +122,4 @@ function sorted(value: unknown): unknown {
 /** Canonical JSON (keys sorted, no spaces): equal artifacts give equal bytes. */
 export function encodeArtifact(artifact: Artifact): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(sorted(artifact)));
-}
-
-/**
- * Digest of what a run found, without when and how fast it ran (run id, version, times): the same data, seed and code
- * give the same result digest, on any day.
- */
-export function resultDigest(artifact: Artifact): string {
-  const { run_id: _run, trained_at: _at, ...lineage } = artifact.lineage;
-  const candidates = artifact.candidates.map(({ training_seconds: _seconds, ...candidate }) => candidate);
-  return createHash("sha256").update(JSON.stringify(sorted({ ...artifact, version: "", candidates, lineage }))).digest("hex");
 }

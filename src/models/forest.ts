@@ -1,7 +1,8 @@
 import type { ForestModel } from "../contracts/artifact.ts";
+import type { BinnedMatrix } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { Prng } from "../lib/prng.ts";
-import { binMatrix, type BinnedMatrix } from "./binning.ts";
+import { binMatrix } from "./binning.ts";
 import type { CountRows } from "./boosting.ts";
 import { ForestTree } from "./trees/forest-tree.ts";
 

@@ -1,123 +1,107 @@
-import type { Artifact, ElasticityEstimate } from "../contracts/artifact.ts";
-import { evidence, fitConditionalPoisson, groupCourses, type CategoryFit, type Evidence, type JitteredCourse, type JitterRow } from "./conditional-poisson.ts";
-import { overDispersion, type CourseCounts } from "./course-effects.ts";
-import { shrink } from "./shrinkage.ts";
+import type { Artifact, CourseElasticity, ElasticityEstimate } from "../contracts/artifact.ts";
+import type { PriceTrial } from "../features/price-trial.ts";
+import { CourseEvidence } from "./course-evidence.ts";
+import { Hierarchy, type MemberMoments } from "./hierarchy.ts";
 
 export type ElasticityReport = Artifact["elasticity"];
 
 /** Without usable jitter this is all that is known: demand falls with price, a little more than in proportion. */
 const PRIOR = { value: -1.5, se: 0.6 };
 /** Spread of elasticities that is assumed until the data say otherwise. */
-const TAU_PRIOR = 0.3;
-const TAU_COURSE_MIN = 0.15;
-const TAU_COURSE_MAX = 0.6;
-/** Standard deviation of the prior on τ² of courses, which the moment estimate is weighed against. */
-const TAU2_PRIOR_SD = 0.1;
-const JITTER_SD_MIN = 0.005;
-const SE_MAX = 1.5;
+const SPREAD_PRIOR = 0.3;
+/** A common elasticity known no better than this is not known. */
+const SE_MAX = 1;
+/** A category whose value is the common one to this extent has nothing of its own to say. */
+const COMMON_SHARE_MAX = 0.95;
+/** A course whose own sales weigh less in its estimate is left to its category. */
+const OWN_SHARE_MIN = 0.01;
+/** Courses with an estimate of their own: those whose sales say most. */
+export const COURSES_MAX = 50_000;
 
-/**
- * τ of courses around their category by moments of the scores: E U² = φI(1 − I/ΣI) + τ²I². Weighed against a prior,
- * because with few sales a course the moment says little.
- */
-function courseSpread(fits: readonly CategoryFit[], dispersion: ReadonlyMap<string, number>): number {
-  const own: Evidence = { score: 0, information: 0 };
-  let excess = 0;
-  let excess2 = 0;
-  let squares = 0;
-  for (const fit of fits) {
-    for (const course of fit.courses) {
-      evidence(course, fit.value, own);
-      const phi = dispersion.get(course.category) ?? 1;
-      const term = own.score ** 2 - phi * own.information * (1 - own.information / fit.information);
-      excess += term;
-      excess2 += term * term;
-      squares += own.information ** 2;
-    }
-  }
-  if (!(squares > 0)) return TAU_PRIOR;
-  const moment = excess / squares;
-  const variance = excess2 / (squares * squares);
-  const weight = TAU2_PRIOR_SD ** 2 / (TAU2_PRIOR_SD ** 2 + variance);
-  const tau = Math.sqrt(Math.max(0, weight * moment + (1 - weight) * TAU_PRIOR ** 2));
-  return Math.min(TAU_COURSE_MAX, Math.max(TAU_COURSE_MIN, tau));
+const PASSES_MAX = 30;
+const STEP_MAX = 1;
+const TOLERANCE = 1e-3;
+
+interface Settled {
+  readonly hierarchy: Hierarchy;
+  readonly members: MemberMoments;
 }
 
-/** Standard deviation of jitter within courses, over exposures. */
-function jitterSd(courses: readonly JitteredCourse[]): number {
-  const own: Evidence = { score: 0, information: 0 };
-  let variance = 0;
-  let total = 0;
-  for (const course of courses) {
-    evidence(course, 0, own);
-    variance += own.information;
-    total += course.total;
+/** Fits the hierarchy to the courses' evidence, expanded at what the fit says of them; undefined when there is none or it does not settle. */
+function settle(evidence: CourseEvidence, group: Int32Array, groups: number): Settled | undefined {
+  for (let pass = 0; pass < PASSES_MAX && evidence.any; pass++) {
+    const hierarchy = new Hierarchy(evidence.gaussian, group, groups);
+    const members = hierarchy.members(evidence.gaussian, group);
+    if (!evidence.moveTo(members.mean, STEP_MAX, TOLERANCE)) return { hierarchy, members };
   }
-  return total > 0 ? Math.sqrt(variance / total) : 0;
+  return undefined;
 }
 
-function notIdentified(sales: ReadonlyMap<string, number>): ElasticityReport {
+function salesByGroup(sales: Float64Array, group: Int32Array, groups: number): Float64Array {
+  const sums = new Float64Array(groups);
+  for (const [c, sold] of sales.entries()) sums[group[c]!]! += sold;
+  return sums;
+}
+
+function notIdentified(categories: readonly string[], sales: Float64Array): ElasticityReport {
   const unknown = (sold: number): ElasticityEstimate => ({ ...PRIOR, sales: sold, identified: false, source: "prior" });
-  let total = 0;
-  for (const sold of sales.values()) total += sold;
   return {
-    global: unknown(total),
-    tau_category: TAU_PRIOR,
-    tau_course: TAU_PRIOR,
-    categories: Object.fromEntries([...sales].map(([category, sold]) => [category, unknown(sold)])),
+    global: unknown(sales.reduce((sum, sold) => sum + sold, 0)),
+    tau_category: SPREAD_PRIOR,
+    tau_course: SPREAD_PRIOR,
+    categories: Object.fromEntries(categories.map((category, k) => [category, unknown(sales[k]!)])),
+    courses: {},
   };
 }
+
+const fourDecimals = (value: number): number => Math.round(value * 1e4) / 1e4;
 
 /**
- * The causal elasticity of enrollments per exposure, d log q / d log p, from the random part of prices alone: per
- * category by conditional Poisson, then shrunk to the common mean. Level, season, quality and whatever the price setter
- * chases drop out or are independent of the jitter. Without usable jitter: the prior, `identified` false.
+ * The causal elasticity of enrollments per exposure, d log q / d log p, from the random part of prices alone, by course, category and platform: each
+ * course's sales over its price draws, given their total (evidenceAt), in a hierarchy whose spreads are integrated out. Level, season, quality and
+ * whatever the price setter chases drop out or are independent of the jitter. Without usable jitter: the prior, `identified` false.
  */
-export function estimateElasticity(rows: readonly JitterRow[]): ElasticityReport {
-  const sales = new Map<string, number>();
-  for (const row of rows) sales.set(row.category, (sales.get(row.category) ?? 0) + row.enrollments);
-  const courses = groupCourses(rows);
-  if (jitterSd(courses) < JITTER_SD_MIN) return notIdentified(sales);
+export function estimateElasticity(trials: readonly PriceTrial[]): ElasticityReport {
+  const categories = [...new Set(trials.map(({ category }) => category))];
+  const position = new Map(categories.map((category, k) => [category, k]));
+  const group = Int32Array.from(trials, ({ category }) => position.get(category)!);
+  const evidence = new CourseEvidence(trials, PRIOR.value);
+  const sales = salesByGroup(evidence.sales, group, categories.length);
+  const settled = settle(evidence, group, categories.length);
+  if (settled === undefined || !(settled.hierarchy.mean.variance <= SE_MAX ** 2)) return notIdentified(categories, sales);
 
-  const byCategory = new Map<string, JitteredCourse[]>();
-  for (const course of courses) {
-    const own = byCategory.get(course.category);
-    if (own === undefined) byCategory.set(course.category, [course]);
-    else own.push(course);
-  }
-  const fits = new Map<string, CategoryFit>();
-  for (const [category, own] of byCategory) {
-    const fit = fitConditionalPoisson(own);
-    if (fit !== undefined) fits.set(category, fit);
-  }
-  if (fits.size === 0) return notIdentified(sales);
-  const shrunk = shrink([...fits.values()]);
-  const groups = new Map([...fits.keys()].map((category, i) => [category, shrunk.groups[i]]));
-  if (!(Math.sqrt(shrunk.mean.variance) <= SE_MAX)) return notIdentified(sales);
-
-  const tau_category = shrunk.tau;
-  const elsewhere = Math.sqrt(shrunk.mean.variance + tau_category ** 2);
-  const categories = new Map<string, ElasticityEstimate>();
-  let total = 0;
-  for (const [category, sold] of sales) {
-    total += sold;
-    const group = groups.get(category);
-    categories.set(
-      category,
-      group === undefined
-        ? { value: shrunk.mean.value, se: elsewhere, sales: sold, identified: true, source: "global" }
-        : { value: group.value, se: Math.sqrt(group.variance), sales: sold, identified: true, source: group.share > 0.5 ? "global" : "category" },
-    );
-  }
+  const { hierarchy, members } = settled;
+  const estimates = categories.map((_, k): ElasticityEstimate => {
+    const share = hierarchy.group_share[k]!;
+    return { value: hierarchy.groups.mean[k]!, se: Math.sqrt(hierarchy.groups.variance[k]!), sales: sales[k]!, identified: share <= COMMON_SHARE_MAX, source: share > 0.5 ? "global" : "category" };
+  });
+  const before = hierarchy.members(evidence.beyondCells(), group);
+  const courses = ownEstimates(members).map((c): [string, CourseElasticity] => {
+    const { source, identified } = estimates[group[c]!]!;
+    return [
+      trials[c]!.course_id,
+      {
+        value: fourDecimals(members.mean[c]!),
+        se: fourDecimals(Math.sqrt(members.variance[c]!)),
+        sales: evidence.sales[c]!,
+        identified,
+        source: members.own_share[c]! > 0.5 ? "course" : source,
+        prior: { value: fourDecimals(before.mean[c]!), se: fourDecimals(Math.sqrt(before.variance[c]!)) },
+      },
+    ];
+  });
   return {
-    global: { value: shrunk.mean.value, se: Math.sqrt(shrunk.mean.variance), sales: total, identified: true, source: "global" },
-    tau_category,
-    tau_course: courseSpread([...fits.values()], overDispersion(courses.map((course) => atElasticity(course, fits.get(course.category)?.value ?? 0)))),
-    categories: Object.fromEntries(categories),
+    global: { value: hierarchy.mean.value, se: Math.sqrt(hierarchy.mean.variance), sales: sales.reduce((sum, sold) => sum + sold, 0), identified: true, source: "global" },
+    tau_category: hierarchy.group_spread,
+    tau_course: hierarchy.member_spread,
+    categories: Object.fromEntries(categories.map((category, k) => [category, estimates[k]!])),
+    courses: Object.fromEntries(courses),
   };
 }
 
-/** The course with the effect of price in its offsets, so that what is left over is over-dispersion. */
-function atElasticity(course: JitteredCourse, e: number): CourseCounts {
-  return { category: course.category, counts: course.counts, offsets: course.offsets.map((offset, i) => offset * Math.exp(e * course.jitter[i]!)) };
+/** The courses that get an estimate of their own. */
+function ownEstimates({ own_share }: MemberMoments): number[] {
+  const candidates = [...own_share.keys()].filter((c) => own_share[c]! >= OWN_SHARE_MIN);
+  if (candidates.length <= COURSES_MAX) return candidates;
+  return candidates.toSorted((a, b) => own_share[b]! - own_share[a]! || a - b).slice(0, COURSES_MAX);
 }

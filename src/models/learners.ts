@@ -1,16 +1,19 @@
 import type { ElasticityModel } from "../contracts/artifact.ts";
-import type { LearnerName } from "../contracts/worker-protocol.ts";
+import type { BinnedMatrix, LearnerName } from "../contracts/worker-protocol.ts";
 import { boostingDefaults, fitBoosting, type CountRows } from "./boosting.ts";
 import { elasticityFeatureNames, PRICE_COLUMNS } from "./elasticity-features.ts";
 import { fitForest, forestDefaults } from "./forest.ts";
 import { fitGam } from "./gam.ts";
 import { fitLogLinear, logLinearDefaults, type Gram } from "./log-linear.ts";
 import { fitPolynomial } from "./polynomial.ts";
+import { LocalTeam } from "./trees/tree-grower.ts";
 
 export interface LearnerContext {
   readonly seed: number;
   /** XᵀWX on the tensor backend; tree learners do not use it. */
   readonly gram: Gram;
+  /** The rows in bins, where there are any already; others than tree learners do not use them. */
+  readonly binned?: BinnedMatrix | undefined;
 }
 
 /** One kind of demand model: equal rows, seed and Gram give an equal model. */
@@ -33,6 +36,6 @@ export const learners: Record<LearnerName, Learner> = {
   gam: { tensors: true, monotone: true, fit: (data, { gram }) => fitGam(data, PRICE_COLUMNS, gram) },
   polynomial_2: { tensors: true, monotone: false, fit: (data, { gram }) => fitPolynomial(data, 2, SQUARED, gram) },
   polynomial_3: { tensors: true, monotone: false, fit: (data, { gram }) => fitPolynomial(data, 3, CUBED, gram) },
-  random_forest: { tensors: false, monotone: true, fit: (data, { seed }) => fitForest(data, { ...forestDefaults, decreasing_columns: PRICE_COLUMNS, seed }).model },
-  boosting: { tensors: false, monotone: true, fit: (data, { seed }) => fitBoosting(data, { ...boostingDefaults, decreasing_columns: PRICE_COLUMNS, seed }).model },
+  random_forest: { tensors: false, monotone: true, fit: (data, { seed, binned }) => fitForest(data, { ...forestDefaults, decreasing_columns: PRICE_COLUMNS, seed }, 0, forestDefaults.trees, binned).model },
+  boosting: { tensors: false, monotone: true, fit: (data, { seed, binned }) => fitBoosting(data, { ...boostingDefaults, decreasing_columns: PRICE_COLUMNS, seed }, new LocalTeam(), binned).model },
 };

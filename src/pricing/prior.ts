@@ -45,7 +45,7 @@ export function demandPrior(inputs: PricingInputs, model: CompiledModel | null):
   const mean = categoryConversion(inputs);
   // b = −ε/(1 − s̄) at the mean conversion, which for the delta method is a constant factor: sd(b) = se(ε)/(1 − s̄).
   const scale = 1 / (1 - mean);
-  const elasticity = model === null ? unmodelledElasticity : model.elasticityPrior(inputs.category);
+  const elasticity = model === null ? unmodelledElasticity : model.elasticityPrior(inputs.category, inputs.course_id);
   const value = Math.min(ELASTICITY_MAX, elasticity.value);
   const predicted = model === null ? mean : model.conversionRate(inputs.features, Math.log(current_price));
   const conversion = Number.isFinite(predicted) ? Math.min(1 - CONVERSION_MIN, Math.max(CONVERSION_MIN, predicted)) : mean;

@@ -61,6 +61,40 @@ describe("ModelHolder", () => {
     expect(errors).toEqual([]);
   });
 
+  test("tells what the promotion says of the run, and tells anew when the same model is pinned", async () => {
+    const { lineage, candidates, ...rest } = testArtifact("v1");
+    const { run_id: _run, trained_at: _at, ...bare } = lineage;
+    const { training_seconds: _seconds, ...candidate } = candidates[0]!;
+    const artifact = { ...rest, lineage: bare, candidates: [candidate] };
+    const info = (): unknown => JSON.parse(engine.models.current!.info);
+    engine.promote(artifact, undefined, { run_id: "r7", trained_at: "2026-03-02T00:00:00Z", training_seconds: { log_linear: 2.5 } });
+    await engine.models.check();
+    expect(info()).toMatchObject({ run_id: "r7", trained_at: "2026-03-02T00:00:00Z", pinned: false, training_seconds: 2.5, candidates: [{ training_seconds: 2.5 }] });
+    engine.promote(artifact, undefined, { pinned: true });
+    await engine.models.check();
+    expect(info()).toMatchObject({ run_id: null, trained_at: null, pinned: true, training_seconds: null, candidates: [{ training_seconds: null }] });
+    expect(engine.models.swaps).toBe(1);
+  });
+
+  test("a process that starts while the promoted model is unusable serves the last that was served here", async () => {
+    engine.promote(testArtifact("v1"));
+    await engine.models.check();
+    engine.promote(testArtifact("v2"));
+    await engine.models.check();
+    await writeFile(join(cache_dir, "0000.json.77"), "half");
+    await writeFile(join(cache_dir, `${"ab".repeat(32)}.json`), "{}");
+    const restarted = new TestEngine({ cache_dir });
+    restarted.promote(testArtifact("v3"), new TextEncoder().encode("{}"));
+    await restarted.models.check();
+    expect(restarted.models.current?.model.version).toBe("v2");
+    expect(restarted.models.failures).toBe(1);
+    // And the promoted one as soon as it is whole.
+    restarted.promote(testArtifact("v3"));
+    restarted.clock.time_ms += 1_000;
+    await restarted.models.check();
+    expect(restarted.models.current?.model.version).toBe("v3");
+  });
+
   test("replaces a damaged copy from the object store", async () => {
     const digest = engine.promote(testArtifact("v1"));
     await writeFile(join(cache_dir, `${digest}.json`), "{");
@@ -78,6 +112,7 @@ describe("ModelHolder", () => {
 
   test.each([
     ["corrupt", (): void => void engine.promote(testArtifact("v2"), new TextEncoder().encode("{}"))],
+    ["truncated", (): void => void engine.promote(testArtifact("v2"), encodeArtifact(testArtifact("v2")).slice(0, -10))],
     ["incompatible", (): void => void engine.promote({ ...testArtifact("v2"), feature_names: ["something_else"] })],
     [
       "missing",

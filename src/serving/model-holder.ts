@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rename, stat, unlink, utimes, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { BUCKET_MODELS } from "../contracts/subjects.ts";
 import type { Champion } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -35,11 +35,14 @@ export interface ModelHolderDeps {
 
 /**
  * Follows the champion that CONTROL names. The served model is one pointer; an artifact that is missing, corrupt or
- * incompatible leaves it where it is and is tried again with growing pauses, logged once.
+ * incompatible leaves it where it is and is tried again with growing pauses, logged once. A process that has served none yet then takes the newest of
+ * the copies that were served here before.
  */
 export class ModelHolder {
   readonly #deps: ModelHolderDeps;
   #current: ServedModel | undefined;
+  /** CONTROL's message that the information was made from. */
+  #sequence = 0;
   #failed_digest = "";
   #retry_at_ms = 0;
   #retry_pause_ms = RETRY_MIN_MS;
@@ -67,12 +70,13 @@ export class ModelHolder {
   async check(): Promise<void> {
     const { features, clock, logger } = this.#deps;
     const champion = features.current?.store.champion(FAMILY);
-    if (champion === undefined || champion.digest === this.#current?.model.digest) return;
+    if (champion === undefined) return;
+    if (champion.digest === this.#current?.model.digest) return this.#describe(this.#current.model, champion);
     const failedBefore = champion.digest === this.#failed_digest;
     if (failedBefore && clock.now_ms() < this.#retry_at_ms) return;
     try {
       const model = await this.#load(champion);
-      this.#current = { model, info: modelInfoText(model) };
+      this.#describe(model, champion);
       this.#swaps++;
       this.#failed_digest = "";
       logger.info({ version: model.version, digest: model.digest }, "model in service");
@@ -82,6 +86,28 @@ export class ModelHolder {
       this.#retry_at_ms = clock.now_ms() + this.#retry_pause_ms;
       this.#failed_digest = champion.digest;
       if (!failedBefore) logger.error({ version: champion.version, digest: champion.digest, error: errorMessage(error) }, "the promoted model cannot be used; the one before stays");
+      if (this.#current === undefined && !failedBefore) await this.#takeLastServed();
+    }
+  }
+
+  /** Says anew what is served when CONTROL has spoken again, if only to pin the same model. */
+  #describe(model: CompiledModel, champion: Champion): void {
+    if (this.#current?.model === model && champion.sequence === this.#sequence) return;
+    this.#sequence = champion.sequence;
+    this.#current = { model, info: modelInfoText(model, champion) };
+  }
+
+  async #takeLastServed(): Promise<void> {
+    for (const path of await this.#copies()) {
+      try {
+        const model = compileArtifact(await readFile(path), basename(path, ".json"));
+        this.#current = { model, info: modelInfoText(model) };
+        this.#swaps++;
+        this.#deps.logger.warn({ version: model.version, digest: model.digest }, "the last model that was served here is in service again");
+        return;
+      } catch {
+        // Of another version, damaged, or not whole: an older one may do.
+      }
     }
   }
 
@@ -90,7 +116,11 @@ export class ModelHolder {
     const cached = await readFile(path).catch(() => undefined);
     if (cached !== undefined) {
       try {
-        return compileArtifact(cached, champion.digest);
+        const model = compileArtifact(cached, champion.digest);
+        // Served again: not the next to be forgotten.
+        const now_s = this.#deps.clock.now_ms() / 1000;
+        await utimes(path, now_s, now_s).catch(() => undefined);
+        return model;
       } catch {
         // A damaged copy: the object store's replaces it.
       }
@@ -102,14 +132,19 @@ export class ModelHolder {
     return model;
   }
 
+  /** Files in the cache, the last served first. */
+  async #copies(): Promise<string[]> {
+    const { cache_dir } = this.#deps;
+    const paths = (await readdir(cache_dir).catch(() => [])).map((name) => join(cache_dir, name));
+    // Another worker may be faster: what is gone by now counts as the oldest.
+    const files = await Promise.all(paths.map(async (path) => ({ path, served_ms: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 })));
+    return files.sort((a, b) => b.served_ms - a.served_ms).map(({ path }) => path);
+  }
+
   /** Also what a process that died while it wrote left behind counts, and goes. */
   async #forgetOldest(): Promise<void> {
-    const { cache_dir } = this.#deps;
-    const paths = (await readdir(cache_dir)).map((name) => join(cache_dir, name));
-    // Another worker may be faster: what is gone by now counts as the oldest.
-    const files = await Promise.all(paths.map(async (path) => ({ path, written_ms: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 })));
-    const oldest = files.sort((a, b) => b.written_ms - a.written_ms).slice(KEPT_MAX);
-    await Promise.all(oldest.map(({ path }) => unlink(path).catch(() => undefined)));
+    const oldest = (await this.#copies()).slice(KEPT_MAX);
+    await Promise.all(oldest.map((path) => unlink(path).catch(() => undefined)));
   }
 
   /** Best effort: a full disk must not keep a good model out of service. */

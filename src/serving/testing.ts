@@ -1,4 +1,5 @@
 import type { Artifact } from "../contracts/artifact.ts";
+import type { ModelPromoted } from "../contracts/control.ts";
 import type { Event } from "../contracts/events.ts";
 import { defaultPolicy } from "../contracts/policy.ts";
 import { modelSubject } from "../contracts/subjects.ts";
@@ -240,11 +241,11 @@ export class TestEngine {
   }
 
   /** Puts an artifact into the object store and folds its promotion. */
-  promote(artifact: Artifact, bytes: Uint8Array = encodeArtifact(artifact)): string {
+  promote(artifact: Artifact, bytes: Uint8Array = encodeArtifact(artifact), more: Partial<ModelPromoted> = {}): string {
     const digest = artifactDigest(encodeArtifact(artifact));
     const name = `elasticity-${artifact.version}`;
     this.broker.objects.set(name, bytes);
-    const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: "elasticity", artifact: name, digest, version: artifact.version, reason: "test" };
+    const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: "elasticity", artifact: name, digest, version: artifact.version, reason: "test", ...more };
     this.#control.apply(modelSubject("elasticity"), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
     this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions, message_hash: "" });
     return digest;

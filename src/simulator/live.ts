@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Event } from "../contracts/events.ts";
 import { eventSubject } from "../contracts/subjects.ts";
 import type { Broker } from "../ingest/nats.ts";
@@ -86,6 +87,8 @@ class LiveRun {
 
   async run(): Promise<void> {
     const { clock, rate_per_s, signal } = this.#options;
+    // Every visit under way listens to it, and their number is bounded.
+    setMaxListeners(0, signal);
     assert(rate_per_s > 0, "no traffic at rate 0: do not run it");
     let next_ms = clock.now_ms();
     while (!signal.aborted) {

@@ -47,6 +47,8 @@ function verify(tf: TensorLibrary): void {
  */
 export async function loadTensors(forced?: TensorBackend): Promise<Tensors> {
   const tf = await import("@tensorflow/tfjs");
+  // Without its advertisement on the console and its checks of every tensor for NaN.
+  tf.enableProdMode();
   const tried: { backend: TensorBackend; error: string }[] = [];
   for (const backend of forced === undefined ? tensorBackends : [forced]) {
     try {

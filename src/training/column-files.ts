@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
@@ -33,6 +33,7 @@ export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 type ColumnType = z.infer<typeof columnSchema>["type"];
 
 const MANIFEST = "manifest.json";
+const PERIOD = "period";
 
 class ColumnFile {
   readonly name: string;
@@ -86,7 +87,7 @@ export class ColumnFiles {
   constructor(directory: string, texts: readonly string[], numbers: readonly string[]) {
     this.#directory = directory;
     this.#texts = texts.map((name) => new ColumnFile(directory, name, "text"));
-    this.#period = new ColumnFile(directory, "period", "i32");
+    this.#period = new ColumnFile(directory, PERIOD, "i32");
     this.#numbers = numbers.map((name) => new ColumnFile(directory, name, "f64"));
   }
 
@@ -115,19 +116,33 @@ export function readManifest(directory: string): DatasetManifest {
   }
 }
 
-/** A column's doubles, all of them. Throws TidemarkError `dataset_damaged` when they are not what the manifest says. */
+/** A column's bytes. Throws TidemarkError `dataset_damaged` when they are not what the manifest says. */
+function readColumnBytes(directory: string, manifest: DatasetManifest, name: string, type: ColumnType): Uint8Array {
+  const column = manifest.columns.find((one) => one.name === name && one.type === type);
+  if (column === undefined) throw new TidemarkError("dataset_damaged", `the dataset has no column ${name} of type ${type}`);
+  const bytes = readFileSync(join(directory, column.file));
+  const whole = type === "text" || bytes.length === manifest.rows * (type === "f64" ? 8 : 4);
+  if (!whole || createHash("sha256").update(bytes).digest("hex") !== column.sha256) throw new TidemarkError("dataset_damaged", `${column.file} is not what the manifest says`);
+  return bytes;
+}
+
+/** A column's doubles, all of them. Throws as `readColumnBytes`. */
 export function readColumn(directory: string, manifest: DatasetManifest, name: string): Float64Array {
-  const column = manifest.columns.find((one) => one.name === name && one.type === "f64");
-  if (column === undefined) throw new TidemarkError("dataset_damaged", `the dataset has no column ${name} of doubles`);
   const values = new Float64Array(manifest.rows);
-  const bytes = new Uint8Array(values.buffer);
-  const file = openSync(join(directory, column.file), "r");
-  try {
-    let read = 0;
-    for (let more = -1; more !== 0 && read < bytes.length; read += more) more = readSync(file, bytes, read, bytes.length - read, null);
-    if (read < bytes.length || createHash("sha256").update(bytes).digest("hex") !== column.sha256) throw new TidemarkError("dataset_damaged", `${column.file} is not what the manifest says`);
-  } finally {
-    closeSync(file);
-  }
+  new Uint8Array(values.buffer).set(readColumnBytes(directory, manifest, name, "f64"));
   return values;
+}
+
+/** The index of every row's cut-off. Throws as `readColumnBytes`. */
+export function readPeriods(directory: string, manifest: DatasetManifest): Int32Array {
+  const values = new Int32Array(manifest.rows);
+  new Uint8Array(values.buffer).set(readColumnBytes(directory, manifest, PERIOD, "i32"));
+  return values;
+}
+
+/** A column's texts. Throws as `readColumnBytes`. */
+export function readTexts(directory: string, manifest: DatasetManifest, name: string): string[] {
+  const texts = new TextDecoder().decode(readColumnBytes(directory, manifest, name, "text")).split("\n").slice(0, -1);
+  if (texts.length !== manifest.rows) throw new TidemarkError("dataset_damaged", `the column ${name} has ${texts.length} texts for ${manifest.rows} rows`);
+  return texts;
 }

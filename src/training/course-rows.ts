@@ -1,6 +1,6 @@
-import type { CountData } from "../contracts/worker-protocol.ts";
+import type { CountData, FoldTask } from "../contracts/worker-protocol.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
-import type { CountRows } from "../models/boosting.ts";
+import { learningRows } from "./learning-rows.ts";
 import { shareableDoubles } from "./shared-memory.ts";
 
 export const COURSE_FOLDS = 5;
@@ -31,19 +31,28 @@ export function courseRows({ features, y, exposure }: CountData, course_ids: rea
   return { features: { rows, columns, values: sums }, ...total, period };
 }
 
-/** The rows of a fold's turn: it is held out, the next fold validates, the others train. */
-export function foldRows(data: CountData, fold: number): { rows: CountRows; held_out: Int32Array } {
-  const { columns, values } = data.features;
-  const indices = Int32Array.from(data.period, (_, i) => i);
+/** A fold's turn, ready to be shared with threads: it is held out, the next fold validates, the others train. */
+export interface CourseFold extends Pick<FoldTask, "data" | "held_out"> {
+  /** Rows of the courses that are held out. */
+  readonly rows: Int32Array;
+}
+
+export function courseFold(courses: CountData, fold: number): CourseFold {
+  const { columns, values } = courses.features;
+  const indices = Int32Array.from(courses.period, (_, i) => i);
   const validating = (fold + 1) % COURSE_FOLDS;
-  const train = indices.filter((i) => data.period[i] !== fold && data.period[i] !== validating);
-  const validation = indices.filter((i) => data.period[i] === validating);
+  const train = indices.filter((i) => courses.period[i] !== fold && courses.period[i] !== validating);
+  const validation = indices.filter((i) => courses.period[i] === validating);
+  const held_out = indices.filter((i) => courses.period[i] === fold);
   const order = Int32Array.of(...train, ...validation);
-  const own = new Float64Array(order.length * columns);
-  for (const [i, row] of order.entries()) own.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
-  const pick = (from: Float64Array): Float64Array => Float64Array.from(order, (row) => from[row]!);
+  const gather = (rows: Int32Array, from: Float64Array, width: number): Float64Array<SharedArrayBuffer> => {
+    const gathered = shareableDoubles(rows.length * width);
+    for (const [i, row] of rows.entries()) gathered.set(from.subarray(row * width, (row + 1) * width), i * width);
+    return gathered;
+  };
   return {
-    rows: { values: own, columns, y: pick(data.y), exposure: pick(data.exposure), train_rows: train.length, rows: order.length },
-    held_out: indices.filter((i) => data.period[i] === fold),
+    rows: held_out,
+    data: learningRows({ values: gather(order, values, columns), columns, y: gather(order, courses.y, 1), exposure: gather(order, courses.exposure, 1), train_rows: train.length, rows: order.length }),
+    held_out: { features: { rows: held_out.length, columns, values: gather(held_out, values, columns) }, exposure: gather(held_out, courses.exposure, 1) },
   };
 }

@@ -1,17 +1,17 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { DatasetName, DatasetPart } from "../contracts/worker-protocol.ts";
 import { layoutIdentity } from "../features/feature-set.ts";
 import type { StreamSource } from "../ingest/read-stream.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
 import { ColumnFiles, type DatasetManifest } from "./column-files.ts";
-import { knownFrom, knownUpTo, type OnProgress } from "./dataset.ts";
+import type { OnProgress } from "./dataset.ts";
 import { numberColumns, textColumns } from "./dataset-columns.ts";
 import { PartReader } from "./part-reader.ts";
 import type { TrainingPool } from "./pool.ts";
+import { fixRange } from "./stream-range.ts";
 
 export interface DatasetOptions {
   readonly dataset: DatasetName;
@@ -52,15 +52,14 @@ export async function buildDatasetFiles(options: DatasetOptions): Promise<Datase
   const { dataset, source, pool, partitions, signal, onProgress = () => undefined } = options;
   const directory = resolve(options.directory);
   if (existsSync(directory)) throw new TidemarkError("directory_exists", `${directory} is there already: name another, or remove it`);
-  const stream = await source.streamInfo(STREAM_EVENTS);
-  if (stream === undefined || stream.messages === 0) throw new TidemarkError("too_little_data", "the stream EVENTS is empty");
-  const at_ms = cutOffs(await knownFrom(source, stream.first_sequence), await knownUpTo(source, stream.last_sequence), options);
+  const range = await fixRange(source);
+  const at_ms = cutOffs(range.from_ms, range.to_ms, options);
   if (at_ms.length === 0) throw new TidemarkError("too_little_data", "the stream is too short for a cut-off with a whole window after it");
 
   await mkdir(dirname(directory), { recursive: true });
   const scratch = await mkdtemp(`${directory}.partial-`);
   try {
-    const task = { kind: "dataset", dataset, nats_url: options.nats_url, archive_dir: options.archive_dir, last_sequence: stream.last_sequence, at_ms, gap_ms: options.gap_ms, horizon_ms: options.horizon_ms } as const;
+    const task = { kind: "dataset", dataset, nats_url: options.nats_url, archive_dir: options.archive_dir, last_sequence: range.last_sequence, at_ms, gap_ms: options.gap_ms, horizon_ms: options.horizon_ms } as const;
     const parts: DatasetPart[] = [];
     let next = 0;
     onProgress("replay", 0, partitions);

@@ -5,9 +5,10 @@ import type { CourseRow } from "../features/replay.ts";
 import type { BrokerMessage } from "../ingest/nats.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
-import { countData, knownUpTo, usableRows, weeksBefore } from "./dataset.ts";
+import { countData, usableRows, weeksBefore } from "./dataset.ts";
 import { HeldOut } from "./evaluation.ts";
 import { rowsBefore, splitPeriods } from "./split.ts";
+import { knownUpTo } from "./stream-range.ts";
 
 const WEEK_MS = 7 * DAY_MS;
 

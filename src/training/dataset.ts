@@ -1,59 +1,42 @@
-import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import type { StreamEvent } from "../contracts/events.ts";
 import type { CountData } from "../contracts/worker-protocol.ts";
+import type { PriceTrial } from "../features/price-trial.ts";
 import { DatasetReplay, type CourseRow } from "../features/replay.ts";
-import { decodeEvent, isRefusal } from "../ingest/decode.ts";
 import type { StreamSource } from "../ingest/read-stream.ts";
-import { replayEvents, type ReplayedRange } from "../ingest/replay-events.ts";
+import { replayEvents } from "../ingest/replay-events.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { DAY_MS } from "../lib/time.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
 import { shareableDoubles } from "./shared-memory.ts";
 import { splitPeriods, type Split } from "./split.ts";
+import type { StreamRange } from "./stream-range.ts";
 
-const PERIOD_MS = 7 * DAY_MS;
+/** Labels follow the features at once and for a period. */
+export const PERIOD_MS = 7 * DAY_MS;
+export const GAP_MS = 0;
 const PERIODS_MAX = 104;
-/** How many messages in a row may be dead letters before the end of the stream counts as unreadable. */
-const REFUSALS_MAX = 1_000;
-const LIVE_SUBJECTS = "events.>";
 const ABORT_CHECK_EVENTS = 4_096;
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
+
+/** What a replay passed over. */
+export interface ReplayCounts {
+  readonly events: number;
+  /** Dead letters, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
+  readonly duplicates: number;
+}
 
 /** Course-weeks with exposures or enrollments, ascending by period and course. */
 export interface TrainingDataset extends Split {
   readonly rows: readonly CourseRow[];
   /** The same rows as matrices that workers share. */
   readonly data: CountData;
-  readonly range: ReplayedRange;
-  readonly from_ms: number;
-  readonly to_ms: number;
-}
-
-/** The first event that decodes, from a sequence on in a direction. */
-async function eventNear(broker: Pick<StreamSource, "getMessage">, from: number, step: 1 | -1): Promise<StreamEvent> {
-  for (let tried = 0; tried < REFUSALS_MAX && from + tried * step > 0; tried++) {
-    const message = await broker.getMessage(STREAM_EVENTS, { sequence: from + tried * step });
-    const event = message === undefined ? undefined : decodeEvent(message);
-    if (event !== undefined && !isRefusal(event)) return event;
-  }
-  throw new TidemarkError("too_little_data", `no readable event in ${REFUSALS_MAX} messages from sequence ${from}`);
-}
-
-/** Event time of the first event that there is. */
-export async function knownFrom(source: Pick<StreamSource, "getMessage">, first_sequence: number): Promise<number> {
-  return (await eventNear(source, first_sequence, 1)).event_time_ms;
-}
-
-/**
- * The last moment that the stream knows of: of its last event or, where history was imported after it, of the last live
- * one. Otherwise one old event that is imported late would leave everything after its date out of the dataset.
- */
-export async function knownUpTo(broker: Pick<StreamSource, "getMessage">, last_sequence: number): Promise<number> {
-  const last = await eventNear(broker, last_sequence, -1);
-  const live = await broker.getMessage(STREAM_EVENTS, { last_by_subject: LIVE_SUBJECTS });
-  if (live === undefined || live.sequence >= last.sequence) return last.known_at_ms;
-  return Math.max(last.known_at_ms, (await eventNear(broker, live.sequence, -1)).known_at_ms);
+  /** The randomised prices of every course, for the causal estimate. */
+  readonly trials: readonly PriceTrial[];
+  /** Cut-offs: a row's period is its index in here. */
+  readonly at_ms: readonly number[];
+  readonly range: StreamRange;
+  readonly counts: ReplayCounts;
 }
 
 /** Starts of whole weeks before `to_ms`, ascending, each with at least a week of history before it. */
@@ -87,32 +70,41 @@ export function countData(rows: readonly CourseRow[]): CountData {
 }
 
 /**
- * Replays EVENTS up to its present end into weekly course rows. Weeks count back from the last moment known, so
- * that the newest week is whole. Throws TidemarkError("too_little_data") when there is nothing to learn from.
+ * Replays a range of EVENTS into weekly course rows. Weeks count back from the last moment known, so that the newest week is whole. Throws
+ * TidemarkError `too_little_data` when there is nothing to learn from, `stream_changed` when the stream no longer is what the range was fixed on.
  */
-export async function buildDataset(broker: StreamSource, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
-  const stream = await broker.streamInfo(STREAM_EVENTS);
-  if (stream === undefined || stream.messages === 0) throw new TidemarkError("too_little_data", "the stream EVENTS is empty");
-  const from_ms = await knownFrom(broker, stream.first_sequence);
-  const to_ms = await knownUpTo(broker, stream.last_sequence);
-  const at_ms = weeksBefore(from_ms, to_ms);
+export async function replayDataset(source: StreamSource, range: StreamRange, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
+  const { first_sequence, last_sequence } = range;
+  const at_ms = weeksBefore(range.from_ms, range.to_ms);
   splitPeriods(at_ms.length);
 
-  const replay = new DatasetReplay({ at_ms, gap_ms: 0, horizon_ms: PERIOD_MS });
-  const total = stream.last_sequence - stream.first_sequence + 1;
+  const replay = new DatasetReplay({ at_ms, gap_ms: GAP_MS, horizon_ms: PERIOD_MS });
+  const total = last_sequence - first_sequence + 1;
   let events = 0;
-  const range = await replayEvents(broker, { last_sequence: stream.last_sequence }, (event) => {
-    replay.apply(event);
-    if (++events % ABORT_CHECK_EVENTS > 0) return;
-    onProgress("replay", event.sequence - stream.first_sequence + 1, total);
-    signal?.throwIfAborted();
-  });
+  const refused: Record<string, number> = {};
+  const read = await replayEvents(
+    source,
+    { last_sequence },
+    (event) => {
+      replay.apply(event);
+      if (++events % ABORT_CHECK_EVENTS > 0) return;
+      onProgress("replay", event.sequence - first_sequence + 1, total);
+      signal?.throwIfAborted();
+    },
+    ({ reason }) => {
+      refused[reason] = (refused[reason] ?? 0) + 1;
+    },
+  );
+  if (read.stream_created !== range.stream_created || read.first_sequence !== first_sequence || read.last_sequence !== last_sequence) {
+    throw new TidemarkError("stream_changed", `EVENTS held sequences ${first_sequence} to ${last_sequence} when the run began and ${read.first_sequence} to ${read.last_sequence} when it was read: begin another run`);
+  }
   onProgress("replay", total, total);
-  return assembleDataset(replay.finish(), at_ms.length, { range, from_ms, to_ms });
+  return assembleDataset(replay.finish(), { trials: replay.trials(range.to_ms), at_ms, range, counts: { events, refused, duplicates: replay.duplicates } });
 }
 
-/** A dataset of weekly course rows. Throws TidemarkError("too_little_data") when a part of the split has nothing in it. */
-export function assembleDataset(all: readonly CourseRow[], weeks: number, source: Pick<TrainingDataset, "range" | "from_ms" | "to_ms">): TrainingDataset {
+/** A dataset of weekly course rows. Throws TidemarkError `too_little_data` when a part of the split has nothing in it. */
+export function assembleDataset(all: readonly CourseRow[], source: Pick<TrainingDataset, "trials" | "at_ms" | "range" | "counts">): TrainingDataset {
+  const weeks = source.at_ms.length;
   const split = splitPeriods(weeks);
   const rows = usableRows(all);
   // Every block must have counts in it, or there is nothing to select or judge by.

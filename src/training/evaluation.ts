@@ -4,10 +4,19 @@ import { exp } from "../lib/exp-log.ts";
 import { clipRate } from "../models/compiled.ts";
 import { overDispersion, levelSd, type CourseCounts } from "../models/course-effects.ts";
 import { elasticityFeatureNames, fillElasticityRow, TRAILING_CONVERSION_COLUMN } from "../models/elasticity-features.ts";
-import { evaluateCounts } from "../models/metrics.ts";
+import { evaluateCounts, poissonDeviance } from "../models/metrics.ts";
 
 /** Expected enrollments per exposure of a course view at a log price: a compiled model's, or a candidate's. */
 export type RateOf = (view: ArrayLike<number>, log_price: number) => number;
+/** The same of a row, for forecasts that are no models. */
+export type RowRate = (row: CourseRow) => number;
+
+/** The naive forecast: the course's own shrunk conversion of the last 90 days. */
+export function trailingConversion({ view, mean_log_price }: CourseRow): number {
+  fillElasticityRow(view, mean_log_price, features, 0);
+  return clipRate(exp(features[TRAILING_CONVERSION_COLUMN]!));
+}
+const features = new Float64Array(elasticityFeatureNames.length);
 
 /** Half the step of the finite difference, in log price. */
 const PRICE_STEP = 0.05;
@@ -25,19 +34,36 @@ export class HeldOut {
     this.rows = rows;
     this.#y = Float64Array.from(rows, (row) => row.enrollments);
     this.#exposure = Float64Array.from(rows, (row) => Math.max(row.exposures, row.enrollments));
-    const features = new Float64Array(elasticityFeatureNames.length);
-    this.#naive = Float64Array.from(rows, (row, i) => {
-      fillElasticityRow(row.view, row.mean_log_price, features, 0);
-      return this.#exposure[i]! * clipRate(exp(features[TRAILING_CONVERSION_COLUMN]!));
-    });
+    this.#naive = Float64Array.from(rows, (row, i) => this.#exposure[i]! * trailingConversion(row));
   }
 
-  #means(rate: RateOf): Float64Array {
+  get y(): Float64Array {
+    return this.#y;
+  }
+
+  get exposure(): Float64Array {
+    return this.#exposure;
+  }
+
+  /** Expected enrollments of each row. */
+  means(rate: RateOf): Float64Array {
     return Float64Array.from(this.rows, (row, i) => this.#exposure[i]! * rate(row.view, row.mean_log_price));
   }
 
+  /** Poisson deviance of each row. */
+  losses(rate: RowRate): Float64Array {
+    return Float64Array.from(this.rows, (row, i) => poissonDeviance(this.#y[i]!, this.#exposure[i]! * rate(row)));
+  }
+
   metrics(rate: RateOf): Metrics {
-    return evaluateCounts(this.#y, this.#means(rate), this.#naive);
+    return this.metricsOf(this.means(rate));
+  }
+
+  /** Of the rows' expected enrollments: of all rows, or of those at some positions. */
+  metricsOf(means: Float64Array, positions?: readonly number[]): Metrics {
+    if (positions === undefined) return evaluateCounts(this.#y, means, this.#naive);
+    const pick = (values: Float64Array): Float64Array => Float64Array.from(positions, (i) => values[i]!);
+    return evaluateCounts(pick(this.#y), pick(means), pick(this.#naive));
   }
 
   /** d log rate / d log price by central differences, averaged over the rows. */
@@ -68,7 +94,7 @@ export class HeldOut {
 
   /** How courses scatter around the predictions: over-dispersion within a course, and the spread of their levels. */
   scatter(rate: RateOf): { dispersion: Record<string, number>; level_sd: number } {
-    const means = this.#means(rate);
+    const means = this.means(rate);
     const indices = new Map<string, number[]>();
     for (const [i, row] of this.rows.entries()) {
       const own = indices.get(row.course_id);

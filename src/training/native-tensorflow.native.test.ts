@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type CountData, type FitTask, type LearnerName, learnerNames, type TensorBackend } from "../contracts/worker-protocol.ts";
+import { type FitTask, type LearnerName, learnerNames, type LearningRows, type TensorBackend } from "../contracts/worker-protocol.ts";
 import { Prng } from "../lib/prng.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { learners } from "../models/learners.ts";
 import { compilePredictor } from "../models/predictor.ts";
+import { learningRows } from "./learning-rows.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
 import { shareableDoubles } from "./shared-memory.ts";
 
@@ -16,7 +17,6 @@ const ROOT = join(import.meta.dirname, "../..");
 const ADDON = join(ROOT, "node_modules/@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node");
 const COLUMNS = elasticityFeatureNames.length;
 const ROWS = 3_000;
-const PERIODS = 10;
 /**
  * Largest difference of two backends' log rates, both fitted to convergence: a Gram matrix in single precision sets the path of Newton's steps, and not where
  * they end. Seen: 1e-6 at most. A GPU adds in an order of its own, with less precision in its products.
@@ -26,24 +26,22 @@ const TOLERANCE = { cpu: 1e-5, gpu: 1e-3 };
 const built = existsSync(ADDON);
 if (!built) process.stderr.write("native TensorFlow is not built (npm run native builds it): its tests are skipped\n");
 
-function rows(): CountData {
+function rows(): LearningRows {
   const random = new Prng("native");
   const values = shareableDoubles(ROWS * COLUMNS);
   const y = shareableDoubles(ROWS);
   const exposure = shareableDoubles(ROWS);
-  const period = new Int32Array(new SharedArrayBuffer(4 * ROWS));
   for (let row = 0; row < ROWS; row++) {
     for (let column = 0; column < COLUMNS; column++) values[row * COLUMNS + column] = 0.5 * random.normal();
     const [price, , , base] = values.subarray(row * COLUMNS);
     exposure[row] = 1 + random.integer(20);
     y[row] = random.poisson(exposure[row]! * Math.exp(-2 - 0.9 * price! + 0.4 * Math.sin(3 * base!)));
-    period[row] = Math.floor((PERIODS * row) / ROWS);
   }
-  return { features: { rows: ROWS, columns: COLUMNS, values }, y, exposure, period };
+  return learningRows({ values, columns: COLUMNS, y, exposure, train_rows: 0.7 * ROWS, rows: ROWS });
 }
 
 const data = rows();
-const task = (learner: LearnerName): FitTask => ({ kind: "fit", learner, data, feature_names: elasticityFeatureNames, train_end: 7, validation_end: 9, seed: 3 });
+const task = (learner: LearnerName): FitTask => ({ kind: "fit", learner, data, feature_names: elasticityFeatureNames, seed: 3 });
 
 describe.skipIf(!built)("native TensorFlow", () => {
   const pools = new Map<TensorBackend, TrainingPool>();
@@ -60,7 +58,7 @@ describe.skipIf(!built)("native TensorFlow", () => {
     const fit = await pool(backend).fit(task(learner));
     expect(fit.backend).toBe(backend);
     const predictor = compilePredictor(fit.model, COLUMNS);
-    return Float64Array.from({ length: ROWS }, (_, row) => predictor.logRate(data.features.values, row * COLUMNS));
+    return Float64Array.from({ length: ROWS }, (_, row) => predictor.logRate(data.values, row * COLUMNS));
   }
 
   // The worker asserts after every fit that no tensor is left, on whichever backend.

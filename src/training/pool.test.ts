@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import type { CountData, FitTask } from "../contracts/worker-protocol.ts";
+import type { FitTask, LearningRows } from "../contracts/worker-protocol.ts";
 import { Prng } from "../lib/prng.ts";
 import { logLinearDefaults, fitLogLinear, plainGram } from "../models/log-linear.ts";
+import { compilePredictor } from "../models/predictor.ts";
 import { PRICE_COLUMNS } from "../models/elasticity-features.ts";
+import { learningRows } from "./learning-rows.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
 import { gpuInReach } from "./worker-threads.ts";
 
@@ -44,23 +46,21 @@ function misbehaving(): string {
 
 const columns = 4;
 
-function counts(rows: number): CountData {
+function counts(rows: number): LearningRows {
   const random = new Prng("pool test");
   const shared = (length: number): Float64Array<SharedArrayBuffer> => new Float64Array(new SharedArrayBuffer(8 * length));
   const values = shared(rows * columns);
   const y = shared(rows);
   const exposure = shared(rows);
-  const period = new Int32Array(new SharedArrayBuffer(4 * rows));
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < columns; i++) values[row * columns + i] = random.normal();
     exposure[row] = 1 + random.integer(20);
     y[row] = random.poisson(exposure[row]! * Math.exp(-2 - 0.5 * values[row * columns]! + 0.3 * values[row * columns + 3]!));
-    period[row] = Math.floor((10 * row) / rows);
   }
-  return { features: { rows, columns, values }, y, exposure, period };
+  return learningRows({ values: values.subarray(0, 0.8 * rows * columns), columns, y, exposure, train_rows: 0.6 * rows, rows: 0.8 * rows });
 }
 
-const task = (seed: number, learner: FitTask["learner"] = "log_linear"): FitTask => ({ kind: "fit", learner, data: counts(100), feature_names: ["a", "b", "c", "d"], train_end: 6, validation_end: 8, seed });
+const task = (seed: number, learner: FitTask["learner"] = "log_linear"): FitTask => ({ kind: "fit", learner, data: counts(100), feature_names: ["a", "b", "c", "d"], seed });
 
 test("fits both learners on the real worker, the linear one as plain arrays do", async () => {
   const pool = keep(await createTrainingPool({ threads: 2, deadline_ms: 30_000, backend: "wasm" }));
@@ -71,10 +71,23 @@ test("fits both learners on the real worker, the linear one as plain arrays do",
   expect(both[1]!.model).toMatchObject({ kind: "boosting" });
   expect(both[0]!.importance["a"]! + both[0]!.importance["d"]!).toBeGreaterThan(0.8);
   expect(both[1]!.importance["a"]! + both[1]!.importance["d"]!).toBeGreaterThan(0.5);
-  const plain = fitLogLinear({ values: data.features.values, columns, y: data.y, exposure: data.exposure, train_rows: 2400, rows: 3200 }, { ...logLinearDefaults, decreasing_columns: PRICE_COLUMNS }, plainGram);
+  const plain = fitLogLinear(data, { ...logLinearDefaults, decreasing_columns: PRICE_COLUMNS }, plainGram);
   const model = both[0]!.model;
   if (model.kind !== "log_linear") throw new Error("not linear");
   for (let i = 0; i < columns; i++) expect(model.coefficients[i]).toBeCloseTo(plain.coefficients[i]!, 6);
+});
+
+test("a fold predicts what it was not fitted to, as a fit of the same rows does", async () => {
+  const pool = keep(await createTrainingPool({ threads: 1, deadline_ms: 30_000 }));
+  const data = counts(2000);
+  const values = new Float64Array(new SharedArrayBuffer(8 * 3 * columns));
+  values.set([1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+  const exposure = new Float64Array(new SharedArrayBuffer(8 * 3)).fill(10);
+  const held_out = { features: { rows: 3, columns, values }, exposure };
+  const [fold, fit] = [await pool.fold({ kind: "fold", learner: "boosting", data, held_out, seed: 1 }), await pool.fit({ ...task(1, "boosting"), data })];
+  const predictor = compilePredictor(fit.model, columns);
+  expect(Array.from(fold.means)).toEqual([0, 1, 2].map((row) => 10 * Math.exp(predictor.logRate(values, row * columns))));
+  expect(fold.means[0]).toBeLessThan(fold.means[2]!);
 });
 
 test("the plain CPU backend can be forced, and the worker finds no tensor left after any fit on it", async () => {

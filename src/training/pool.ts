@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { DatasetPart, DatasetTask, FitResult, FitTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, DatasetTask, FitResult, FitTask, FoldResult, FoldTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import { gpuInReach, WorkerThreads } from "./worker-threads.ts";
@@ -19,7 +19,8 @@ export interface TrainingPoolOptions {
   readonly gpu?: boolean;
 }
 
-const THREADS_MAX = 2;
+/** More would wait for the slowest fit all the same, and each holds a tensor library of its own. */
+const THREADS_MAX = 8;
 const QUEUE_MAX = 8;
 
 /** Threads run compiled code: from TypeScript sources (under tests) the build's worker. */
@@ -69,6 +70,11 @@ export class TrainingPool {
    */
   fit(task: FitTask, signal?: AbortSignal): Promise<FitResult> {
     return this.#perform<FitResult>(task, signal);
+  }
+
+  /** Fits a model and predicts what was kept from it. Throws as `fit` does. */
+  fold(task: FoldTask, signal?: AbortSignal): Promise<FoldResult> {
+    return this.#perform<FoldResult>(task, signal);
   }
 
   /** Builds a share of a dataset. Throws as `fit` does. */

@@ -1,6 +1,4 @@
-import type { CountData } from "../contracts/worker-protocol.ts";
 import { TidemarkError } from "../lib/errors.ts";
-import type { CountRows } from "../models/boosting.ts";
 
 /** Weeks held out at the end, and before them for early stopping and selection, when there are enough. */
 const HELD_OUT_PERIODS = 4;
@@ -29,11 +27,4 @@ export function rowsBefore(period: Int32Array, end: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** The rows that a learner sees: those before `train_end` train, the others before `validation_end` validate. */
-export function countRows({ features, period, y, exposure }: CountData, train_end: number, validation_end: number): CountRows {
-  const { columns, values } = features;
-  const rows = rowsBefore(period, validation_end);
-  return { values: values.subarray(0, rows * columns), columns, y, exposure, train_rows: rowsBefore(period, train_end), rows };
 }

@@ -1,16 +1,15 @@
 import { workerData } from "piscina";
-import type { CountData, DatasetPart, FitResult, FitTask, ProbeResult, ProbeTask, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, FitResult, FitTask, FoldResult, FoldTask, ProbeResult, ProbeTask, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { permutationImportance } from "../models/importance.ts";
-import { learners, type Learner, type LearnerContext } from "../models/learners.ts";
-import { type Gram, plainGram } from "../models/log-linear.ts";
+import { learners, type LearnerContext } from "../models/learners.ts";
+import { plainGram } from "../models/log-linear.ts";
 import { importanceShares } from "../models/metrics.ts";
 import { compilePredictor } from "../models/predictor.ts";
-import { COURSE_FOLDS, foldRows } from "./course-rows.ts";
 import { buildPart } from "./dataset-part.ts";
-import { loadTensors, type TensorLibrary, type Tensors } from "./backend.ts";
-import { countRows } from "./split.ts";
+import { loadTensors, type Tensors } from "./backend.ts";
+import { tensorGram } from "./tensor-gram.ts";
 
 /** What the pool hands every worker at its start. */
 export interface WorkerSettings {
@@ -25,45 +24,31 @@ function tensorLibrary(): Promise<Tensors> {
   return tensors;
 }
 
-/** XᵀWX on the tensor backend, in its single precision. */
-function tensorGram(tf: TensorLibrary): Gram {
-  return (x, rows, columns, w) => {
-    const gram = tf.tidy(() => {
-      const matrix = tf.tensor2d(Float32Array.from(x), [rows, columns]);
-      const weighted = tf.mul(matrix, tf.tensor2d(Float32Array.from(w), [rows, 1]));
-      return tf.matMul(matrix, weighted, true);
-    });
-    const values = Float64Array.from(gram.dataSync());
-    gram.dispose();
-    return values;
-  };
-}
-
-/** Expected enrollments of every course under the model of the folds without it. */
-function heldOutCourses(learner: Learner, courses: CountData, context: LearnerContext): Float64Array {
-  const { columns, values } = courses.features;
-  const means = new Float64Array(courses.y.length);
-  for (let fold = 0; fold < COURSE_FOLDS; fold++) {
-    const { rows, held_out } = foldRows(courses, fold);
-    const predictor = compilePredictor(learner.fit(rows, context), columns);
-    for (const row of held_out) means[row] = courses.exposure[row]! * Math.exp(predictor.logRate(values, row * columns));
-  }
-  return means;
+async function contextOf({ learner, data, seed }: FitTask | FoldTask): Promise<{ context: LearnerContext; loaded: Tensors | undefined }> {
+  const loaded = learners[learner].tensors ? await tensorLibrary() : undefined;
+  return { context: { seed, gram: loaded === undefined ? plainGram : tensorGram(loaded.tf), binned: data.binned }, loaded };
 }
 
 async function fit(task: FitTask): Promise<FitResult> {
-  const learner = learners[task.learner];
-  const loaded = learner.tensors ? await tensorLibrary() : undefined;
+  const { learner, data } = task;
+  const { context, loaded } = await contextOf(task);
   const started_ms = performance.now();
   const before = loaded?.tf.memory().numTensors;
-  const rows = countRows(task.data, task.train_end, task.validation_end);
-  const context: LearnerContext = { seed: task.seed, gram: loaded === undefined ? plainGram : tensorGram(loaded.tf) };
-  const model = learner.fit(rows, context);
+  const model = learners[learner].fit(data, context);
   assert(loaded?.tf.memory().numTensors === before, "fitting left tensors behind");
   const seconds = (performance.now() - started_ms) / 1000;
-  const importance = permutationImportance(compilePredictor(model, rows.columns), rows, task.seed);
-  const course_means = task.courses && heldOutCourses(learner, task.courses, context);
-  return { model, importance: importanceShares(task.feature_names, importance), backend: loaded?.backend ?? "typed-arrays", seconds, ...(course_means && { course_means }) };
+  const importance = permutationImportance(compilePredictor(model, data.columns), data, task.seed);
+  return { model, importance: importanceShares(task.feature_names, importance), backend: loaded?.backend ?? "typed-arrays", seconds };
+}
+
+async function fold(task: FoldTask): Promise<FoldResult> {
+  const { learner, data, held_out } = task;
+  const { context } = await contextOf(task);
+  const started_ms = performance.now();
+  const { rows, columns, values } = held_out.features;
+  const predictor = compilePredictor(learners[learner].fit(data, context), columns);
+  const means = Float64Array.from({ length: rows }, (_, row) => held_out.exposure[row]! * Math.exp(predictor.logRate(values, row * columns)));
+  return { means, seconds: (performance.now() - started_ms) / 1000 };
 }
 
 async function probe({ tensors }: ProbeTask): Promise<ProbeResult | null> {
@@ -72,7 +57,9 @@ async function probe({ tensors }: ProbeTask): Promise<ProbeResult | null> {
   return { backend, gpu, tried };
 }
 
-function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult | DatasetPart | null> {
+type WorkerValue = FitResult | FoldResult | ProbeResult | DatasetPart | null;
+
+function perform(task: WorkerTask): Promise<WorkerValue> {
   switch (task.kind) {
     case "probe":
       return probe(task);
@@ -80,11 +67,13 @@ function perform(task: WorkerTask): FitResult | Promise<FitResult | ProbeResult 
       return buildPart(task);
     case "fit":
       return fit(task);
+    case "fold":
+      return fold(task);
   }
 }
 
 /** The one entry of a worker thread. Never rejects: what a task throws comes back as its outcome. */
-export async function handle(task: WorkerTask): Promise<WorkerOutcome<FitResult | ProbeResult | DatasetPart | null>> {
+export async function handle(task: WorkerTask): Promise<WorkerOutcome<WorkerValue>> {
   try {
     return { ok: true, value: await perform(task) };
   } catch (error) {

@@ -69,10 +69,10 @@ export async function exportTables(options: ExportOptions): Promise<Exported> {
       set.discard();
     }
   } catch (error) {
-    if (error instanceof TidemarkError) throw error.code === "erased_since" ? changed() : error;
+    if (error instanceof TidemarkError && error.code !== "store_write_failed") throw error.code === "erased_since" ? changed() : error;
     if (signal.aborted) throw new TidemarkError("export_stopped", "stopped: nothing was written");
-    // Of the file system or of SQLite, both of which say what went wrong; anything else is a bug.
-    const writing = error instanceof Error && ("syscall" in error || error.name === "SQLite3Error");
+    // Of the file system, of SQLite or of the store beside the output, all of which say what went wrong; anything else is a bug.
+    const writing = error instanceof Error && ("syscall" in error || error.name === "SQLite3Error" || error instanceof TidemarkError);
     throw writing ? new TidemarkError("output_failed", `the tables could not be written: ${errorMessage(error)}`, { cause: error }) : error;
   }
 }

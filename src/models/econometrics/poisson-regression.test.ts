@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Prng } from "../../lib/prng.ts";
-import { evidence } from "../conditional-poisson.ts";
+import { evidenceAt, noEvidence } from "../conditional-poisson.ts";
 import { poissonRegression } from "./poisson-regression.ts";
 import { type Sample, takeRows } from "./sample.ts";
 import { counts, draw, gap, identified } from "./testing/drawn-sample.ts";
@@ -12,14 +12,14 @@ describe("Poisson regression", () => {
       const sample = counts({ ...draw(`conditional ${i}`), controls: [] }, `conditional ${i}`);
       const [course] = sample.fixed_effects;
       const fit = identified(poissonRegression({ ...sample, fixed_effects: [course!] }));
-      const own = { score: 0, information: 0 };
+      const own = noEvidence();
       let score = 0;
       let information = 0;
       for (let level = 0; level < course!.levels; level++) {
         const rows = [...course!.codes.keys()].filter((row) => course!.codes[row] === level);
         const take = (values: Float64Array): Float64Array => Float64Array.from(rows, (row) => values[row]!);
         const values = take(sample.outcome.values);
-        evidence({ category: "", counts: values, offsets: take(sample.offset!).map(Math.exp), jitter: take(sample.treatment.values), total: values.reduce((sum, count) => sum + count, 0) }, fit.treatment.estimate, own);
+        evidenceAt({ enrollments: values, exposures: take(sample.offset!).map(Math.exp), jitter: take(sample.treatment.values), total: values.reduce((sum, count) => sum + count, 0) }, fit.treatment.estimate, own);
         score += own.score;
         information += own.information;
       }

@@ -1,6 +1,6 @@
 import type { ForestModel } from "../../contracts/artifact.ts";
 import type { Prng } from "../../lib/prng.ts";
-import type { BinnedMatrix } from "../binning.ts";
+import type { BinnedMatrix } from "../../contracts/worker-protocol.ts";
 import { PACKED_SUM, packedGradient as packedSum, packedHessian as packedWeight, packGradients } from "./packed-sums.ts";
 import { BINS, SET_WORDS } from "./tree-memory.ts";
 

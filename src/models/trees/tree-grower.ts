@@ -1,4 +1,4 @@
-import type { BinnedMatrix } from "../binning.ts";
+import type { BinnedMatrix } from "../../contracts/worker-protocol.ts";
 import { leafValue } from "./column-share.ts";
 import { packedGradient, packedHessian, packGradients } from "./packed-sums.ts";
 import { PHASE, TreeShare, type Phase } from "./tree-share.ts";

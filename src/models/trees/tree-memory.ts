@@ -1,5 +1,5 @@
 import { assert } from "../../lib/assert.ts";
-import type { BinnedMatrix } from "../binning.ts";
+import type { BinnedMatrix } from "../../contracts/worker-protocol.ts";
 
 export const BINS = 256;
 /** Words of a category set: one bit a bin. */

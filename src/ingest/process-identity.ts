@@ -1,4 +1,12 @@
 import { readFileSync } from "node:fs";
+import { z } from "zod";
+
+export const processSchema = z.object({
+  pid: z.int().positive(),
+  /** Tells the process from a later one with the same pid. */
+  started: z.string(),
+});
+export type ProcessIdentity = z.infer<typeof processSchema>;
 
 /**
  * When a living process started, as a text that differs from any later process with the same pid: clock ticks since
@@ -19,4 +27,12 @@ export function processStarted(pid: number): string | undefined {
   } catch {
     return "";
   }
+}
+
+export function isAlive({ pid, started }: ProcessIdentity): boolean {
+  return processStarted(pid) === started;
+}
+
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, started: processStarted(process.pid) ?? "" };
 }
