@@ -35,6 +35,8 @@ function open(courses: number): OpenFeatures & { readonly store: WatchedStore } 
   return { store, reader: new FeatureReader(store) };
 }
 
+const GOOD_MAX_MS = 60_000;
+
 let clock: TestClock;
 let features: { current: OpenFeatures | undefined; reason: string };
 
@@ -57,10 +59,10 @@ describe("the index of courses", () => {
     expect(all.courses).toBe(300);
   });
 
-  test("is kept for fifty times what building it took, but at least a second and at most a minute", async () => {
+  test("is good for fifty times what building it took, but at least a second and at most a minute; as long again it is used while the next is built", async () => {
     const current = open(200);
     features.current = current;
-    for (const [took_ms, kept_ms] of [
+    for (const [took_ms, good_ms] of [
       [0, 1_000],
       [100, 5_000],
       [5_000, 60_000],
@@ -72,10 +74,18 @@ describe("the index of courses", () => {
       };
       const first = await all.of(current);
       expect(first?.at_ms).toBe(clock.time_ms - took_ms);
-      clock.time_ms += kept_ms - 1;
+      clock.time_ms += good_ms - 1;
       expect(await all.of(current)).toBe(first);
+      expect(reads).toBe(200);
       clock.time_ms += 1;
-      expect(await all.of(current)).not.toBe(first);
+      // Used, while the next is built once.
+      expect([await all.of(current), await all.of(current)]).toEqual([first, first]);
+      while ((await all.of(current)) === first) await clock.sleep();
+      expect((await all.of(current))?.at_ms).toBe(clock.time_ms);
+      expect(reads).toBe(400);
+      // Nobody asked for longer than it is used: who does now waits for another.
+      clock.time_ms += 2 * GOOD_MAX_MS;
+      expect((await all.of(current))?.at_ms).toBe(clock.time_ms);
     }
   });
 
@@ -113,6 +123,18 @@ describe("the index of courses", () => {
     const both = [all.of(current), all.of(current)];
     for (const failed of both) await expect(failed).rejects.toThrow("unreadable");
     current.store.onRead = () => undefined;
-    expect((await all.of(current))?.courses).toBe(10);
+    const built = await all.of(current);
+    expect(built?.courses).toBe(10);
+    // One that fails while the last is still used leaves that as it is.
+    clock.time_ms += 1_500;
+    current.store.onRead = () => {
+      throw new Error("unreadable");
+    };
+    for (let i = 0; i < 3; i++) {
+      expect(await all.of(current)).toBe(built);
+      await clock.sleep();
+    }
+    clock.time_ms += 500;
+    await expect(all.of(current)).rejects.toThrow("unreadable");
   });
 });

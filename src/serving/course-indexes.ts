@@ -7,19 +7,21 @@ import type { Turns } from "./turns.ts";
 
 /** About 100 MB, and 4 s of work while it is built. */
 const COURSES_MAX = 1_000_000;
-/** An index is kept for so many times what building it took: no more than a fiftieth of the time goes into it. */
-const KEPT_RATIO = 50;
-const KEPT_MIN_MS = SECOND_MS;
-const KEPT_MAX_MS = 60 * SECOND_MS;
+/** An index is good for so many times what building it took: building goes on for a fiftieth of the time at most, and takes a quarter of that. */
+const GOOD_RATIO = 50;
+const GOOD_MIN_MS = SECOND_MS;
+const GOOD_MAX_MS = 60 * SECOND_MS;
 
 interface Kept {
   readonly open: OpenFeatures;
   /** undefined: there are too many courses. */
   readonly index: CourseIndex | undefined;
-  readonly until_ms: number;
+  readonly good_until_ms: number;
+  /** As long again it is used while the next one is built. */
+  readonly used_until_ms: number;
 }
 
-/** The index of all courses, built when somebody asks for an order or a filter and the last one is too old. */
+/** The index of all courses, built when somebody asks for an order or a filter and the last one is too old. Who keeps asking never waits for it. */
 export class CourseIndexes {
   readonly #features: FeatureSource;
   readonly #turns: Turns;
@@ -42,10 +44,21 @@ export class CourseIndexes {
 
   /** Of an open store; undefined when another one takes its place meanwhile. Throws ProblemError when there are too many courses. */
   async of(open: OpenFeatures): Promise<CourseIndex | undefined> {
-    const kept = this.#kept?.open === open && this.#clock.now_ms() < this.#kept.until_ms ? this.#kept : await this.#build(open);
+    const kept = await this.#keptOrBuilt(open);
     if (kept === undefined) return undefined;
     if (kept.index !== undefined) return kept.index;
     throw new ProblemError("invalid_field", `There are more than ${this.#courses_max} courses: they can be listed in order of ids only, without a filter.`, { field: "sort" });
+  }
+
+  #keptOrBuilt(open: OpenFeatures): Kept | Promise<Kept | undefined> {
+    const now_ms = this.#clock.now_ms();
+    const kept = this.#kept?.open === open && now_ms < this.#kept.used_until_ms ? this.#kept : undefined;
+    if (kept !== undefined && now_ms < kept.good_until_ms) return kept;
+    const next = this.#build(open);
+    if (kept === undefined) return next;
+    // What fails now fails again for whoever has to wait.
+    next.catch(() => undefined);
+    return kept;
   }
 
   /** Whoever asks meanwhile waits for the same one. */
@@ -64,7 +77,8 @@ export class CourseIndexes {
     const built = await this.#turns.run(boxed(CourseIndex.build(open.store, began_ms, this.#courses_max)), () => this.#features.current === open);
     if (built === undefined) return undefined;
     const now_ms = this.#clock.now_ms();
-    this.#kept = { open, index: built.value, until_ms: now_ms + Math.min(KEPT_MAX_MS, Math.max(KEPT_MIN_MS, KEPT_RATIO * (now_ms - began_ms))) };
+    const good_ms = Math.min(GOOD_MAX_MS, Math.max(GOOD_MIN_MS, GOOD_RATIO * (now_ms - began_ms)));
+    this.#kept = { open, index: built.value, good_until_ms: now_ms + good_ms, used_until_ms: now_ms + 2 * good_ms };
     return this.#kept;
   }
 }

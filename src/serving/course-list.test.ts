@@ -51,9 +51,9 @@ describe("GET /courses", () => {
   });
 
   test("ends a page early that passes over too much without a price, and goes on from there", async () => {
-    engine.fold(...Array.from({ length: 5_000 }, (_, i) => rated(`b${i}`, 4)));
+    engine.fold(...Array.from({ length: 2_500 }, (_, i) => rated(`b${i}`, 4)));
     const all = await client.pages("/courses?limit=2");
-    expect(all.map((page) => page.courses.length)).toEqual([0, 0, 2, 1]);
+    expect(all.map((page) => page.courses.length)).toEqual([0, 2, 1]);
     expect(all.flatMap(ids)).toEqual(["c1", "c2", "c3"]);
   });
 
@@ -91,7 +91,7 @@ describe("GET /courses", () => {
     engine.fold(repriced("c3", 75, START_MS), { ...upserted("d1", "art"), id: "moved" }, upserted("d2", "design"));
     const still = await client.courses("/courses?category=design");
     expect(still.courses.map(({ course_id, list_price }) => [course_id, list_price])).toEqual([["c3", 75]]);
-    engine.clock.time_ms += 1;
+    engine.clock.time_ms += 1_001;
     expect(ids(await client.courses("/courses?category=design"))).toEqual(["c3", "d2"]);
   });
 

@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Turns } from "./turns.ts";
+
+afterEach(() => vi.useRealTimers());
 
 const always = (): boolean => true;
 
@@ -41,6 +43,33 @@ test("works take one step in a turn of the loop, all of them together, each in i
   expect(new Set(at).size).toBe(12);
   expect(at).toEqual(at.toSorted((a, b) => a - b));
   expect(log.map(([work]) => work)).toEqual([0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2]);
+});
+
+test("once steps have taken some time, as much again and more passes before the next, whoever's it is", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "setImmediate", "performance"] });
+  const turns = new Turns();
+  const at_ms: number[] = [];
+  const work = (step_ms: number): Promise<unknown> =>
+    turns.run(
+      steps(3, () => {
+        at_ms.push(performance.now());
+        vi.advanceTimersByTime(step_ms);
+      }),
+      always,
+    );
+  const both = Promise.all([work(10), work(10)]);
+  await vi.advanceTimersByTimeAsync(500);
+  await both;
+  const gaps = at_ms.slice(1).map((time, i) => time - at_ms[i]!);
+  // 10 ms of work, then 30 for everything else.
+  for (const gap of gaps) expect(Math.abs(gap - 40)).toBeLessThan(1.5);
+  // Nothing is owed any more after a while, and a short list does not pause.
+  await vi.advanceTimersByTimeAsync(1_000);
+  at_ms.length = 0;
+  const short = work(0.2);
+  await vi.advanceTimersByTimeAsync(2);
+  await short;
+  expect(at_ms.at(-1)! - at_ms[0]!).toBeLessThan(1);
 });
 
 test("work is given up once its condition holds no more, and its last step is not taken", async () => {

@@ -2,14 +2,21 @@ import { ProblemError } from "./problem.ts";
 
 /** Beyond it nobody would wait for the answer. */
 const TASKS_MAX = 64;
+/** After a step, so many times as long belongs to everything else: lists take a quarter of a process at most, however many are asked for. */
+const OTHERS_RATIO = 3;
+/** What may be owed to everything else before steps pause: short lists never do. */
+const OWED_MAX_MS = 2;
 
 /**
- * Work that takes longer than a price call may wait, done in steps: one step in a turn of the event loop, whoever's it is, so that what arrives meanwhile
- * is answered in between.
+ * Work that takes longer than a price call may wait, done in steps: at most one step in a turn of the event loop, whoever's it is, and pauses in between
+ * once there are many.
  */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
-  #scheduled = false;
+  /** A turn is set or being taken. */
+  #taken = false;
+  /** Until when steps would have to wait for everything else to have had its share. */
+  #owed_until_ms = 0;
   #tasks = 0;
   #refused = 0;
 
@@ -41,27 +48,38 @@ export class Turns {
   async run<T>(work: Generator<void, T>, holds: () => boolean): Promise<T | undefined> {
     for (;;) {
       await this.#turn();
-      if (!holds()) return undefined;
-      const step = work.next();
-      if (step.done === true) return step.value;
+      const began_ms = performance.now();
+      try {
+        if (!holds()) return undefined;
+        const step = work.next();
+        if (step.done === true) return step.value;
+      } finally {
+        this.#end(began_ms);
+      }
     }
   }
 
   #turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      this.#schedule();
+      this.#set();
     });
   }
 
+  #end(began_ms: number): void {
+    const step_ms = performance.now() - began_ms;
+    this.#owed_until_ms = Math.max(this.#owed_until_ms, began_ms) + (1 + OTHERS_RATIO) * step_ms;
+    this.#taken = false;
+    this.#set();
+  }
+
   /** An immediate that an immediate sets belongs to the next turn of the loop: input and output come first. */
-  #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#waiting.shift()?.();
-      this.#schedule();
-    });
+  #set(): void {
+    if (this.#taken || this.#waiting.length === 0) return;
+    this.#taken = true;
+    const owed_ms = this.#owed_until_ms - performance.now();
+    const begin = (): void => this.#waiting.shift()?.();
+    if (owed_ms > OWED_MAX_MS) setTimeout(begin, owed_ms);
+    else setImmediate(begin);
   }
 }
