@@ -114,6 +114,18 @@ test("partitions answer what a single store answers", async () => {
   expect((await client.pages("/courses?limit=4")).flatMap(ids)).toHaveLength(30);
 });
 
+test("beyond so many calls at once the next is turned away, and what runs is answered", async () => {
+  const responses = await Promise.all(Array.from({ length: 180 }, (_, i) => client.get(["/courses", "/categories", "/courses/c1"][i % 3]!)));
+  const by = (status: number): Response[] => responses.filter((response) => response.status === status);
+  expect([by(200).length, by(503).length]).toEqual([128, 52]);
+  expect(by(503)[0]!.headers.get("retry-after")).toBe("1");
+  expect(problemSchema.parse(await by(503)[0]!.json())).toMatchObject({ code: "overloaded" });
+  const metrics = await (await client.get("/metrics")).text();
+  expect(metrics).toMatch(/tidemark_catalogue_shed_total 52\n/);
+  expect(metrics).toMatch(/tidemark_catalogue_running 0\n/);
+  expect((await client.get("/courses")).status).toBe(200);
+});
+
 describe("hostile requests", () => {
   const text = fc.oneof(fc.constantFrom("c1", "c2", "design", "t1", "__proto__", "constructor", "", "-1", "0", "500", "1e9", "NaN", "price", "-price", "recommendation", "100~c1", "~", "~c1", "\u0000", "🜁"), fc.string({ unit: "binary", maxLength: 80 }));
   const query = fc.array(fc.tuple(fc.oneof(fc.constantFrom("limit", "after", "category", "teacher_id", "sort", "with", "__proto__"), text), text), { maxLength: 6 }).map((pairs) => pairs.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&"));

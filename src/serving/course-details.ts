@@ -15,6 +15,7 @@ import { type FeatureSource, mustFeatures, PerStore } from "./feature-source.ts"
 import type { PriceService } from "./price-service.ts";
 import { minuteOf, type PricingContext, pricingInputs } from "./pricing-inputs.ts";
 import { ProblemError } from "./problem.ts";
+import type { Turns } from "./turns.ts";
 
 const PRICE = courseFeatureIndex("price_tokens");
 
@@ -22,6 +23,7 @@ export interface CourseDetailsDeps extends PricingContext {
   readonly features: FeatureSource;
   readonly prices: PriceService;
   readonly clock: Clock;
+  readonly turns: Turns;
 }
 
 /** GET /courses/{id}: everything that is known of one course, as of its minute, and the decision that a price call gets. */
@@ -33,7 +35,11 @@ export class CourseDetails {
     this.#deps = deps;
   }
 
-  answer(context: Context): Response {
+  answer(context: Context): Promise<Response> {
+    return this.#deps.turns.once(() => this.#answer(context));
+  }
+
+  #answer(context: Context): Response {
     const { features, prices, clock, models, policy } = this.#deps;
     const course_id = context.req.param("id") ?? "";
     const { lookup, sheets } = this.#readers.of(mustFeatures(features));

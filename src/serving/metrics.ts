@@ -59,8 +59,8 @@ export class ServingMetrics {
     this.#counter("tidemark_decisions_retries_total", "Publications of decisions that failed and were tried again", () => decisions.retries);
     this.#gauge("tidemark_decisions_pending", "Decisions not acknowledged yet", "sum", () => decisions.pending);
     this.#watchEvents(events);
-    this.#gauge("tidemark_lists_running", "Lists of courses and categories that are being put together", "sum", () => catalogue.lists);
-    this.#counter("tidemark_lists_shed_total", "Calls for lists turned away because too many were under way", () => catalogue.refused);
+    this.#gauge("tidemark_catalogue_running", "Calls for courses and categories under way", "sum", () => catalogue.running);
+    this.#counter("tidemark_catalogue_shed_total", "Calls for courses and categories turned away because too many were under way", () => catalogue.refused);
     this.#gauge("tidemark_course_index_courses", "Courses in the index that filters and orders go by; 0 while nobody asked for one", "sum", () => catalogue.indexed);
     this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures);
     this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps);

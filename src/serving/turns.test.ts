@@ -92,18 +92,37 @@ test("what a step throws reaches whoever waits, and the others go on", async () 
   expect(await other).toBe("done");
 });
 
+test("a task of one step takes its turn among the others", async () => {
+  const turns = new Turns();
+  const log: string[] = [];
+  const long = turns.run(steps(3, (step) => void log.push(`long ${step}`)), always);
+  const short = turns.once(() => {
+    log.push("short");
+    return 7;
+  });
+  expect(turns.tasks).toBe(1);
+  expect([await short, await long]).toEqual([7, "done"]);
+  expect(log).toEqual(["long 0", "short", "long 1", "long 2"]);
+  await expect(
+    turns.once(() => {
+      throw new Error("broken");
+    }),
+  ).rejects.toThrow("broken");
+  expect(turns.tasks).toBe(0);
+});
+
 test("tasks beyond the limit are turned away at once, and room comes back with each that ends", async () => {
   const turns = new Turns();
   const ends: (() => void)[] = [];
   const task = (): Promise<void> => turns.admit(() => new Promise((resolve) => ends.push(resolve)));
-  const tasks = Array.from({ length: 64 }, task);
-  expect(turns.tasks).toBe(64);
+  const tasks = Array.from({ length: 128 }, task);
+  expect(turns.tasks).toBe(128);
   await expect(task()).rejects.toMatchObject({ code: "overloaded", status: 503, headers: { "retry-after": "1" } });
   expect(turns.refused).toBe(1);
   ends[0]!();
   await tasks[0];
   const late = task();
-  expect(turns.tasks).toBe(64);
+  expect(turns.tasks).toBe(128);
   await expect(turns.admit(() => Promise.reject(new Error("no")))).rejects.toMatchObject({ code: "overloaded" });
   for (const end of ends) end();
   await Promise.all([...tasks, late]);

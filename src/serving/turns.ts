@@ -1,10 +1,10 @@
 import { ProblemError } from "./problem.ts";
 
 /** Beyond it nobody would wait for the answer. */
-const TASKS_MAX = 64;
-/** After a step, so many times as long belongs to everything else: lists take a quarter of a process at most, however many are asked for. */
+const TASKS_MAX = 128;
+/** After a step, so many times as long belongs to everything else: tasks take a quarter of a process at most, however many are asked for. */
 const OTHERS_RATIO = 3;
-/** What may be owed to everything else before steps pause: short lists never do. */
+/** What may be owed to everything else before steps pause: short tasks never do. */
 const OWED_MAX_MS = 2;
 
 /**
@@ -34,7 +34,7 @@ export class Turns {
   async admit<T>(task: () => Promise<T>): Promise<T> {
     if (this.#tasks >= TASKS_MAX) {
       this.#refused++;
-      throw new ProblemError("overloaded", "Too many lists are being put together. Repeat the request in a second.", { headers: { "retry-after": "1" } });
+      throw new ProblemError("overloaded", "Too much of this is asked for at once. Repeat the request in a second.", { headers: { "retry-after": "1" } });
     }
     this.#tasks++;
     try {
@@ -47,15 +47,24 @@ export class Turns {
   /** Runs the steps of `work` to its end, as long as `holds`, which is asked before each; undefined when it does not hold any more. */
   async run<T>(work: Generator<void, T>, holds: () => boolean): Promise<T | undefined> {
     for (;;) {
-      await this.#turn();
-      const began_ms = performance.now();
-      try {
-        if (!holds()) return undefined;
-        const step = work.next();
-        if (step.done === true) return step.value;
-      } finally {
-        this.#end(began_ms);
-      }
+      const step = await this.#step(() => (holds() ? work.next() : undefined));
+      if (step === undefined) return undefined;
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** A task of one step. Throws ProblemError `overloaded`, and what the step throws. */
+  once<T>(step: () => T): Promise<T> {
+    return this.admit(() => this.#step(step));
+  }
+
+  async #step<T>(work: () => T): Promise<T> {
+    await this.#turn();
+    const began_ms = performance.now();
+    try {
+      return work();
+    } finally {
+      this.#end(began_ms);
     }
   }
 
