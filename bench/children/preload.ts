@@ -69,6 +69,7 @@ for (const block of template.idBlocks()) put((batch) => batch.putIdBlock(block))
 const learnerRecords = records("learner");
 const pairs = records("learner_course");
 const courseRecords = records("course");
+const priceRecords = records("price_history");
 const teacherRecords = records("teacher");
 const teacherNames = template.names("teacher");
 const slots = new Float64Array(recordWidths.course);
@@ -84,6 +85,7 @@ for (let copy = 0; copy < scale; copy++) {
     put((batch) => batch.put("learner_course", `${learner(of)}/${course(about)}`, bytes));
   }
   for (const [id, bytes] of teacherRecords) put((batch) => batch.put("teacher", teacher(id), bytes));
+  for (const [id, bytes] of priceRecords) put((batch) => batch.put("price_history", course(id), bytes));
   teacherNames.forEach((name, i) => put((batch) => batch.putName("teacher", i + copy * teacherNames.length, teacher(name))));
   for (const [id, bytes] of courseRecords) {
     decodeRecord(bytes, header, slots);

@@ -42,8 +42,8 @@ export const predictBodySchema = z
   .refine(oneCourse, oneCourseError);
 export type PredictBody = z.infer<typeof predictBodySchema>;
 
-const interval = z.object({ low: z.number(), high: z.number() });
-export type Interval = z.infer<typeof interval>;
+export const intervalSchema = z.object({ low: z.number(), high: z.number() });
+export type Interval = z.infer<typeof intervalSchema>;
 
 export const waterfallStepSchema = z.object({
   step: z.enum(["base", "strategy", "model", "guardrail", "rounding"]),
@@ -65,7 +65,7 @@ export const elasticityAnswerSchema = z.object({
 export type ElasticityAnswer = z.infer<typeof elasticityAnswerSchema>;
 
 /** Whose views the expected volume comes from: the course's own, its category's average course, or the caller's enrollments. */
-const volumeSourceSchema = z.enum(["course", "category", "caller"]);
+export const volumeSourceSchema = z.enum(["course", "category", "caller"]);
 export type VolumeSource = z.infer<typeof volumeSourceSchema>;
 
 export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "not_converged"] as const;
@@ -87,7 +87,7 @@ export const optimizeAnswerSchema = z.object({
     optimized_enrollments: z.number(),
     volume: volumeSourceSchema,
     /** 95 % interval of the optimised revenue. */
-    interval,
+    interval: intervalSchema,
   }),
   elasticity: elasticityAnswerSchema,
   recommendation: z.object({
@@ -113,10 +113,10 @@ export const predictAnswerSchema = z.object({
     z.object({
       price: z.int(),
       enrollments: z.number(),
-      interval80: interval,
-      interval95: interval,
+      interval80: intervalSchema,
+      interval95: intervalSchema,
       revenue: z.number(),
-      revenue_interval: interval,
+      revenue_interval: intervalSchema,
     }),
   ),
   volume: volumeSourceSchema,
@@ -140,6 +140,8 @@ export const entityIdSchemas = {
   teacher: idSchema,
   learner_course: z.string().regex(learnerCourse, "must be <learner_id>/<course_id>"),
   platform: z.string().regex(/^\d{4}-\d{2}-\d{2}$/, "must be a UTC day, such as 2026-01-31"),
+  /** That of the course. */
+  price_history: idSchema,
 } as const;
 
 const featureDefinitionSchema = z.object({

@@ -25,6 +25,7 @@ export const problemCodes = {
   events_rejected: 422,
   too_many_events: 429,
   broker_unavailable: 503,
+  overloaded: 503,
   features_unavailable: 503,
   draining: 503,
   internal: 500,

@@ -6,6 +6,7 @@ import { decayedRate } from "./decayed-rate.ts";
 import { DEMAND_CELLS, DEMAND_CELL_WIDTH, DEMAND_HALF_LIFE_MS, DEMAND_READING_LENGTH_MAX, ENROLLED, EXPOSED, LISTED, demandCells, readDemandCells } from "./demand-cells.ts";
 import { distinct, mix32 } from "./distinct.ts";
 import { stateDefinitions } from "./feature-set.ts";
+import { PRICES_KEPT, priceHistory, readPriceHistory } from "./price-history.ts";
 import { PART, TRIAL, WHOLE, ratio, ratioPart, ratioShare, ratioWhole, shrunkShare } from "./ratio.ts";
 import { count, extremes, highest, last, lastTime, lastValue, lowest, maximum, mean, meanValue, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
 import { decodeSlots, encodeSlots } from "./sparse-slots.ts";
@@ -61,6 +62,8 @@ function demand(record: Float64Array, now_ms: number): readonly number[] {
   return [...out.subarray(0, readDemandCells(record, OFFSET, now_ms, out))];
 }
 
+const history = (record: Float64Array): readonly number[] => [record[OFFSET]!, ...readPriceHistory(record, OFFSET).flatMap(({ time_ms, price }) => [time_ms, price])];
+
 const contract: readonly Contract[] = [
   { name: "count", aggregator: count, exact: true, read: readings(total), naive: naive.naiveCount },
   { name: "sum", aggregator: sum, exact: true, read: readings(total), naive: naive.naiveSum },
@@ -80,6 +83,7 @@ const contract: readonly Contract[] = [
   tiles("hour tiles", hourTiles),
   tiles("day tiles", dayTiles),
   tiles("a short ring", ring),
+  { name: "price history", aggregator: priceHistory, exact: true, read: history, naive: naive.naiveHistory(PRICES_KEPT) },
   { name: "demand cells", aggregator: demandCells, exact: false, channel_max: 2, read: demand, naive: naive.naiveDemand(PRICE, DEMAND_CELLS, DEMAND_CELL_WIDTH, DEMAND_HALF_LIFE_MS) },
 ];
 
@@ -286,6 +290,42 @@ describe("demand cells", () => {
     expect(cells).toHaveLength(6);
     expect(cells[0]).toBeCloseTo(Math.log(0.001), 12);
     expect(cells[3]).toBeCloseTo(Math.log(1_000_000), 12);
+  });
+});
+
+describe("a price history", () => {
+  // Few times, so that there are equal ones, and more prices than are kept.
+  const prices = fc.noBias(fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000_000_000 }), time_ms: fc.integer({ min: 0, max: 25 }), channel: fc.constant(0) }), { maxLength: 90, size: "max" }));
+  const expected = naive.naiveHistory(PRICES_KEPT);
+
+  test("keeps the latest by time, then arrival, in whatever order and however many they come", () => {
+    let full = 0;
+    fc.assert(
+      fc.property(prices, (items) => {
+        if (items.length > PRICES_KEPT) full++;
+        expect(history(state(priceHistory, items))).toEqual(expected(items, 0, 0));
+      }),
+    );
+    expect(full).toBeGreaterThan(20);
+  });
+
+  test("merges into the latest of both, those of the second part after equal ones of the first", () => {
+    fc.assert(
+      fc.property(prices, prices, prices, (a, b, c) => {
+        const [x, y, z] = [state(priceHistory, a), state(priceHistory, b), state(priceHistory, c)];
+        const whole = merged(priceHistory, merged(priceHistory, x, y), z);
+        expect(history(whole)).toEqual(expected([...a, ...b, ...c], 0, 0));
+        expect(merged(priceHistory, x, merged(priceHistory, y, z))).toEqual(whole);
+      }),
+    );
+  });
+
+  test("refuses times before 1970", () => {
+    const record = new Float64Array(priceHistory.width);
+    expect(priceHistory.update(record, 0, 5, -1, 0)).toBe(false);
+    expect(readPriceHistory(record, 0)).toEqual([]);
+    expect(priceHistory.update(record, 0, 5, 0, 0)).toBe(true);
+    expect(readPriceHistory(record, 0)).toEqual([{ time_ms: 0, price: 5 }]);
   });
 });
 

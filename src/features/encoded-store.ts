@@ -17,6 +17,7 @@ export const databaseNames = [
   "events.meta",
   "events.names",
   "events.platform",
+  "events.price_history",
   "events.profile",
   "events.teacher",
 ] as const;
@@ -29,6 +30,7 @@ const recordDatabases: Readonly<Record<EntityName, DatabaseName>> = {
   teacher: "events.teacher",
   learner_course: "events.learner_course",
   platform: "events.platform",
+  price_history: "events.price_history",
 };
 
 function cursorDatabase(stream: string): DatabaseName {
@@ -153,8 +155,8 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     return known;
   }
 
-  ids(entity: EntityName, prefix = ""): Iterable<string> {
-    return this.#keysOf(recordDatabases[entity], prefix);
+  ids(entity: EntityName, prefix = "", after = ""): Iterable<string> {
+    return this.#keysOf(recordDatabases[entity], prefix, after);
   }
 
   profile(course_id: string): CourseProfile | undefined {
@@ -208,10 +210,10 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     }
   }
 
-  *#keysOf(database: DatabaseName, prefix: string): Iterable<string> {
-    for (const key of this.keys(database, prefix)) {
+  *#keysOf(database: DatabaseName, prefix: string, after = ""): Iterable<string> {
+    for (const key of this.keys(database, after > prefix ? after : prefix)) {
       if (!key.startsWith(prefix)) return;
-      yield key;
+      if (key !== after) yield key;
     }
   }
 

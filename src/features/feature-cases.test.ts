@@ -125,6 +125,19 @@ test("the average of the category leaves the course itself out, through repricin
   expect(read("category", "data", 6)).toMatchObject({ courses: 2, list_price_sum_tokens: 80, average_price_tokens: 40 });
 });
 
+test("list prices are told by when they were set, however late that is known", () => {
+  fold(0, course("C1", "data", 100));
+  expect(read("price_history", "C1", 0)["repricings"]).toBeNaN();
+  fold(3, reprice("C1", 80));
+  expect(read("price_history", "C1", 4)).toEqual({ repricings: 1, last_price_tokens: 80, previous_price_tokens: 0, repriced_at_ms: at(3), days_since_repriced: 1 });
+  fold(1, reprice("C1", 120));
+  expect(read("price_history", "C1", 4)).toEqual({ repricings: 2, last_price_tokens: 80, previous_price_tokens: 120, repriced_at_ms: at(3), days_since_repriced: 1 });
+  // Of the same time, the one that comes later; and a base price that is described again is none that was set.
+  fold(3, reprice("C1", 70), course("C1", "data", 50));
+  expect(read("price_history", "C1", 3)).toEqual({ repricings: 3, last_price_tokens: 70, previous_price_tokens: 80, repriced_at_ms: at(3), days_since_repriced: 0 });
+  expect(read("course", "C1", 3)["price_tokens"]).toBe(70);
+});
+
 test("a competitor's price for the course counts before one for its category", () => {
   fold(0, course("C1", "data", 100), course("C2", "data", 50), { type: "market.competitor_price", category: "data", price: 80 });
   expect(read("course", "C1", 0)).toMatchObject({ competitor_price_tokens: 80, price_over_competitor: 1.25 });

@@ -23,6 +23,7 @@ describe("the catalogue", () => {
       teacher: "courses quality_given quality_from_outcomes revenue_tokens min_price_tokens max_price_tokens",
       learner_course: "price_paid_tokens completed_at_ms minutes rating affordability",
       platform: "actives enrollments tokens_sold tokens_spent tokens_outstanding revenue_tokens churned conversion",
+      price_history: "repricings last_price_tokens",
     };
     for (const [entity, names] of Object.entries(named)) for (const name of names.split(" ")) expect(described(entity, name), `${entity}.${name}`).toBeDefined();
   });

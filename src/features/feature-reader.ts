@@ -3,7 +3,7 @@ import { must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryFeatures, categoryListPrices } from "./category-features.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
-import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, difficultyLevels, qualityTiers } from "./course-features.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseTeacher, difficultyLevels, qualityTiers } from "./course-features.ts";
 import { courseFeatureIndex } from "./course-view.ts";
 import { Evaluator } from "./evaluator.ts";
 import { layoutIdentity, offsetOf, recordWidths } from "./feature-set.ts";
@@ -31,6 +31,7 @@ export interface CourseView {
   readonly course_id: string;
   /** Empty when the course was never upserted. */
   readonly category: string;
+  readonly teacher_id: string;
   /** EVENTS sequence of the record's last change; 0 for a cold start. */
   readonly sequence: number;
   readonly updated_at_ms: number;
@@ -62,6 +63,7 @@ export interface ColdCourse {
 }
 
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
+const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 const PRICE = courseFeatureIndex("price_tokens");
 /** Far more than there are; a bound all the same. */
 const CATEGORIES_KEPT_MAX = 4_096;
@@ -110,17 +112,19 @@ export class FeatureReader {
     return { category, sequence, updated_at_ms, courses, average_price_tokens: courses > 0 ? sum / courses : 0, competitor_price_tokens, values };
   }
 
-  /** undefined when nobody has seen the course, or no price of it is known. Without `category`, the current one is read. */
-  course(course_id: string, now_ms: number, category?: CategorySnapshot): CourseView | undefined {
+  /** undefined when nobody has seen the course, or no price of it is known. The category's side is of its snapshot where there is one, else of its record. */
+  course(course_id: string, now_ms: number, snapshots?: (category: string) => CategorySnapshot | undefined): CourseView | undefined {
     const stored = this.#store.get("course", course_id);
     if (stored === undefined) return undefined;
     decodeRecord(stored, this.#header, this.#course);
     const { sequence, updated_at_ms } = this.#header;
     const ordinal = this.#course[CATEGORY_SLOT]! - 1;
     const name = ordinal < 0 ? "" : must(this.#store.name("category", ordinal), "course of a category without a name");
-    const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, category));
+    const teacher = this.#course[TEACHER_SLOT]! - 1;
+    const teacher_id = teacher < 0 ? "" : must(this.#store.name("teacher", teacher), "course of a teacher without a name");
+    const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, snapshots?.(name)));
     if (features[PRICE] === 0) return undefined;
-    return { course_id, category: name, sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
+    return { course_id, category: name, teacher_id, sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
   }
 
   /** The view of a course that nobody has seen, as if it had just joined its category at its base price. */
@@ -134,7 +138,7 @@ export class FeatureReader {
     this.#course[offsetOf(courseDifficulty) + 1] = difficultyLevels[course.difficulty_level ?? UNKNOWN_DIFFICULTY];
     this.#course[offsetOf(courseQuality) + 1] = qualityTiers[course.quality_tier ?? UNKNOWN_QUALITY];
     const features = this.#courses.features(this.#course, now_ms, this.#courses.category(this.#category, now_ms));
-    return { course_id: "", category: category.category, sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
+    return { course_id: "", category: category.category, teacher_id: "", sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
   }
 
   learner(learner_id: string, now_ms: number): LearnerView | undefined {
@@ -158,11 +162,10 @@ export class FeatureReader {
   }
 
   /**
-   * Features of a course's category: of the given snapshot, if it is of that category, else of the current record. They
-   * are kept as long as record and time are the same, since many courses share them.
+   * Features of a course's category: of the given snapshot, else of the current record. They are kept as long as record
+   * and time are the same, since many courses share them.
    */
-  #categoryFeatures(name: string, now_ms: number, given: CategorySnapshot | undefined): Float64Array {
-    const snapshot = given?.category === name ? given : undefined;
+  #categoryFeatures(name: string, now_ms: number, snapshot: CategorySnapshot | undefined): Float64Array {
     const stored = snapshot === undefined ? must(this.#store.get("category", name), `category ${name} has no record`) : undefined;
     const sequence = stored === undefined ? snapshot!.sequence : recordSequence(stored);
     const kept = this.#kept.get(name);

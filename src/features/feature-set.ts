@@ -10,6 +10,7 @@ import { LATE_LISTED_MAX } from "./late-ledger.ts";
 import { learnerCourseFeatures, learnerCourseStates } from "./learner-course-features.ts";
 import { learnerFeatures, learnerStates } from "./learner-features.ts";
 import { platformFeatures, platformStates } from "./platform-features.ts";
+import { priceHistoryFeatures, priceHistoryStates } from "./price-history-features.ts";
 import { RECORD_FORMAT } from "./record.ts";
 import { type EntityName, entityNames } from "./store.ts";
 import { teacherFeatures, teacherStates } from "./teacher-features.ts";
@@ -47,6 +48,7 @@ export const stateDefinitions: PerEntity<readonly StateDefinition[]> = {
   teacher: teacherStates,
   learner_course: learnerCourseStates,
   platform: platformStates,
+  price_history: priceHistoryStates,
 };
 export const featureDefinitions: PerEntity<readonly FeatureDefinition[]> = {
   course: [...courseFeatures, ...courseDetails],
@@ -55,6 +57,7 @@ export const featureDefinitions: PerEntity<readonly FeatureDefinition[]> = {
   teacher: teacherFeatures,
   learner_course: learnerCourseFeatures,
   platform: platformFeatures,
+  price_history: priceHistoryFeatures,
 };
 
 const offsets = new Map<StateDefinition, number>();

@@ -10,7 +10,7 @@ import { FeatureWriter, type CacheLimits, defaultCacheLimits } from "./feature-w
 import { MemoryStore } from "./memory-store.ts";
 import type { EntityName, StoreBatch } from "./store.ts";
 import { STREAM_END_MS, randomStream } from "./testing/random-events.ts";
-import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naiveQuality } from "./testing/naive-features.ts";
+import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naivePriceHistory, naiveQuality } from "./testing/naive-features.ts";
 import { naiveLearner, naiveLearnerCourse } from "./testing/naive-learners.ts";
 import { naiveDays, naivePlatform, naiveTeacher, naiveTeacherOf } from "./testing/naive-platform.ts";
 
@@ -150,6 +150,7 @@ describe("the fold", () => {
           const taught = teacher === undefined ? undefined : naiveTeacher(events, teacher, now_ms);
           const quality = { teacher_quality_score: taught?.["quality_given"] ?? 0.5, teacher_quality_from_outcomes: taught?.["quality_from_outcomes"] ?? naiveQuality(0, 0, 0, []) };
           if (known) expectEntity("course", id, { ...expected, ...quality });
+          expectEntity("price_history", id, naivePriceHistory(events, id, now_ms));
           expectClose(view?.cells, known ? naiveCells(events, id, now_ms).flat() : undefined, `${id} cells`);
           expect(view?.category).toBe(known ? (naiveCategoryOf(events, id) ?? "") : undefined);
         }
@@ -252,7 +253,7 @@ describe("the fold", () => {
         const writer = new FeatureWriter(partial, { entities: ["course", "category"] });
         for (const event of events) writer.apply(event);
         writer.commit({ stream_created: "s", sequence: events.at(-1)?.sequence ?? 0, message_hash: "" });
-        const kept = (store: MemoryStore): string[] => dump(store).filter((entry) => !/^events\.(learner|learner_course|teacher|platform|late) /.test(entry));
+        const kept = (store: MemoryStore): string[] => dump(store).filter((entry) => !/^events\.(learner|learner_course|teacher|platform|price_history|late) /.test(entry));
         const whole = fold(events, none, defaultCacheLimits);
         expect(kept(partial)).toEqual(kept(whole));
         expect([...partial.lateCounts()]).toEqual([...whole.lateCounts()].filter(([state]) => /^(course|category)\./.test(state)));

@@ -44,8 +44,8 @@ export interface FoldOptions {
 /** Decoded records that stay in memory between batches. */
 export type CacheLimits = PerEntity<number>;
 
-/** At most about 22 MB of courses, 2 MB of categories, 145 MB of learners, 4 MB of teachers, 25 MB of learner × course. */
-export const defaultCacheLimits: CacheLimits = { course: 4_096, category: 1_024, learner: 65_536, teacher: 2_048, learner_course: 65_536, platform: 64 };
+/** At most about 22 MB of courses, 2 MB of categories, 145 MB of learners, 4 MB of teachers, 25 MB of learner × course, 3 MB of price histories. */
+export const defaultCacheLimits: CacheLimits = { course: 4_096, category: 1_024, learner: 65_536, teacher: 2_048, learner_course: 65_536, platform: 64, price_history: 4_096 };
 
 /** What routes an event: the ids that it may carry. */
 interface EventKeys {
@@ -188,6 +188,7 @@ export class FeatureWriter {
     else if (plan.category.length > 0 && keys.category !== undefined) this.#foldInto("category", keys.category, plan, stream);
     else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) this.#foldInto("teacher", keys.teacher_id, plan, stream);
 
+    if (plan.price_history.length > 0 && keys.course_id !== undefined) this.#foldInto("price_history", keys.course_id, plan, stream);
     if (keys.learner_id !== undefined) this.#foldLearner(plan, stream, keys, keys.learner_id);
     if (plan.platform.length > 0) this.#foldPlatform(plan, stream);
   }
@@ -213,6 +214,7 @@ export class FeatureWriter {
     } else if (plan.teacher.length > 0 && keys.teacher_id !== undefined) {
       if (whole_groups || owns(keys.teacher_id)) this.#foldInto("teacher", keys.teacher_id, plan, stream);
     }
+    if (plan.price_history.length > 0 && course_id !== undefined && course_owned) this.#foldInto("price_history", course_id, plan, stream);
     if (learner_id !== undefined && learner_owned) this.#foldLearner(plan, stream, keys, learner_id);
     if (plan.platform.length > 0 && owns(course_id ?? learner_id ?? keys.category ?? keys.teacher_id)) this.#foldPlatform(plan, stream);
   }

@@ -22,6 +22,12 @@ function fold(events: readonly StreamEvent[], partition?: Partition): MemoryStor
   return store;
 }
 
+function two(ids: Iterable<string>): string[] {
+  const page: string[] = [];
+  for (const id of ids) if (page.push(id) === 2) break;
+  return page;
+}
+
 const shared = new Set<EntityName>(["category", "teacher", "platform"]);
 const records = (store: FeatureStoreReader, entity: EntityName): [string, string][] => [...store.ids(entity)].map((id) => [id, Buffer.from(store.get(entity, id)!).toString("hex")]);
 
@@ -38,7 +44,12 @@ describe("partitions", () => {
         const now_ms = STREAM_END_MS;
         const [one, many] = [new EntityReader(whole), new EntityReader(together)];
         for (const entity of entityNames) {
-          expect([...together.ids(entity)], entity).toEqual([...whole.ids(entity)]);
+          const ids = [...whole.ids(entity)];
+          expect([...together.ids(entity)], entity).toEqual(ids);
+          // Page by page, as a list is read.
+          const paged: string[] = [];
+          for (let page = two(together.ids(entity)); page.length > 0; page = two(together.ids(entity, "", page.at(-1)))) paged.push(...page);
+          expect(paged, entity).toEqual(ids);
           for (const id of whole.ids(entity)) {
             const expected = one.read(entity, id, now_ms)!;
             const actual = many.read(entity, id, now_ms)!;

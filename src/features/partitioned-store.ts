@@ -14,6 +14,23 @@ function routingId(entity: EntityName, id: string): string {
   return entity === "learner_course" ? id.slice(0, id.indexOf("/")) : id;
 }
 
+/** Ascending ids of several lists that ascend, each once; no list is read further than it is asked for. */
+function* mergedIds(lists: readonly Iterable<string>[]): Iterable<string> {
+  const iterators = lists.map((list) => list[Symbol.iterator]());
+  const heads = iterators.map((iterator) => iterator.next());
+  try {
+    for (;;) {
+      let least: string | undefined;
+      for (const head of heads) if (head.done !== true && (least === undefined || head.value < least)) least = head.value;
+      if (least === undefined) return;
+      yield least;
+      for (const [i, head] of heads.entries()) if (head.done !== true && head.value === least) heads[i] = iterators[i]!.next();
+    }
+  } finally {
+    for (const iterator of iterators) iterator.return?.();
+  }
+}
+
 /**
  * The stores of all partitions read as one. What a single owner holds is read there, byte for byte; of categories, teachers and days the shares
  * are merged at each reading. It is as far as the partition that is furthest behind.
@@ -59,9 +76,8 @@ export class PartitionedStore implements FeatureStoreReader {
     return this.#stores.map((store) => store.names(kind)).reduce((most, names) => (names.length > most.length ? names : most));
   }
 
-  ids(entity: EntityName, prefix = ""): Iterable<string> {
-    const owned = this.#stores.flatMap((store, index) => [...store.ids(entity, prefix)].filter((id) => SHARED.has(entity) || ownerOf(routingId(entity, id), this.#stores.length) === index));
-    return [...new Set(owned)].sort();
+  ids(entity: EntityName, prefix = "", after = ""): Iterable<string> {
+    return mergedIds(this.#stores.map((store, index) => (SHARED.has(entity) ? store.ids(entity, prefix, after) : this.#owned(store.ids(entity, prefix, after), entity, index))));
   }
 
   profile(course_id: string): CourseProfile | undefined {
@@ -109,6 +125,11 @@ export class PartitionedStore implements FeatureStoreReader {
 
   async close(): Promise<void> {
     await Promise.all(this.#stores.map((store) => store.close()));
+  }
+
+  /** A course lies in every partition that folds the catalogue. */
+  *#owned(ids: Iterable<string>, entity: EntityName, index: number): Iterable<string> {
+    for (const id of ids) if (ownerOf(routingId(entity, id), this.#stores.length) === index) yield id;
   }
 
   #owner(entity: EntityName, id: string): FeatureStoreReader {

@@ -208,6 +208,22 @@ describe.each(stores)("a feature store ($name)", ({ open }) => {
     expect([...store.ids("learner_course", "")]).toHaveLength(8);
   });
 
+  test("goes on with the ids after one, whether there is such a record or not", () => {
+    const store = open();
+    store.commit((batch) => {
+      for (const id of ["L1/C1", "L1/C2", "L1/C3", "L2/C1"]) batch.put("learner_course", id, bytes(1));
+    });
+    const after = (prefix: string, id: string): string[] => [...store.ids("learner_course", prefix, id)];
+    expect(after("", "L1/C2")).toEqual(["L1/C3", "L2/C1"]);
+    expect(after("L1/", "L1/C1")).toEqual(["L1/C2", "L1/C3"]);
+    expect(after("L1/", "L1/C11")).toEqual(["L1/C2", "L1/C3"]);
+    expect(after("L2/", "L1/C3")).toEqual(["L2/C1"]);
+    expect(after("L1/", "L2/C1")).toEqual([]);
+    expect(after("", "L2/C1")).toEqual([]);
+    const [first] = store.ids("learner_course", "", "L1/C1");
+    expect(first).toBe("L1/C2");
+  });
+
   test("refuses the cursor of a stream that is not folded", () => {
     const store = open();
     expect(() => store.cursor("OTHER")).toThrow(/OTHER/);

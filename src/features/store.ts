@@ -2,9 +2,9 @@ import type { ModelPromoted } from "../contracts/control.ts";
 
 /**
  * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
- * platform's by UTC day, `YYYY-MM-DD`.
+ * platform's by UTC day, `YYYY-MM-DD`, the list prices of a course by course_id: beside the course's own record, which every view writes.
  */
-export const entityNames = ["course", "category", "learner", "teacher", "learner_course", "platform"] as const;
+export const entityNames = ["course", "category", "learner", "teacher", "learner_course", "platform", "price_history"] as const;
 export type EntityName = (typeof entityNames)[number];
 
 /** Names that course records hold as ordinals, numbered from 0 in order of first appearance in the fold. */
@@ -88,8 +88,8 @@ export interface FeatureStoreReader {
   name(kind: NameKind, ordinal: number): string | undefined;
   /** All names of a kind; the index is the ordinal. */
   names(kind: NameKind): readonly string[];
-  /** Ids of the entity's records, in key order: all, or those that start with `prefix`. */
-  ids(entity: EntityName, prefix?: string): Iterable<string>;
+  /** Ids of the entity's records, in key order: all, or those that start with `prefix`, and of these those that come after `after`. To be read in one turn. */
+  ids(entity: EntityName, prefix?: string, after?: string): Iterable<string>;
   profile(course_id: string): CourseProfile | undefined;
   /** The blocks of event ids that are kept, in order of their numbers. */
   idBlocks(): Iterable<IdBlock>;

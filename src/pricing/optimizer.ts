@@ -56,6 +56,11 @@ function fillGrid(current: number, supported: PriceRange, policy: Policy): numbe
   return size;
 }
 
+/** The prices that `optimise` chooses from, ascending. */
+export function priceGrid(current: number, supported: PriceRange, policy: Policy): number[] {
+  return Array.from(grid.subarray(0, fillGrid(current, supported, policy)));
+}
+
 /** Posterior mean conversion at every grid price. */
 function fillConversion(nodes: DemandNodes, current: number, size: number): void {
   for (let k = 0; k < size; k++) {

@@ -1,9 +1,12 @@
+import type { ElasticityEstimate } from "../contracts/artifact.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import { logit } from "../lib/linear-algebra.ts";
 import { feature, featureAt, type PricingInputs } from "./inputs.ts";
 
-/** Prior of a course that no model covers: elasticity, its sd, the level's sd on the logit scale, and over-dispersion. */
-const NO_MODEL = { elasticity: -1.5, elasticity_sd: 0.6, level_sd: 0.8, dispersion: 1.5, conversion: 0.08 } as const;
+/** What is believed of any elasticity before there is a model. */
+export const unmodelledElasticity: ElasticityEstimate = { value: -1.5, se: 0.6, sales: 0, identified: false, source: "prior" };
+/** Of a course that no model covers: the level's sd on the logit scale, over-dispersion, and conversion where even the category has none. */
+const NO_MODEL = { level_sd: 0.8, dispersion: 1.5, conversion: 0.08 } as const;
 /** Demand always falls with price: the slope in use corresponds to an elasticity of at most this. */
 export const ELASTICITY_MAX = -0.05;
 const CONVERSION_MIN = 1e-6;
@@ -42,8 +45,8 @@ export function demandPrior(inputs: PricingInputs, model: CompiledModel | null):
   const mean = categoryConversion(inputs);
   // b = −ε/(1 − s̄) at the mean conversion, which for the delta method is a constant factor: sd(b) = se(ε)/(1 − s̄).
   const scale = 1 / (1 - mean);
-  const elasticity = model === null ? undefined : model.elasticityPrior(inputs.category, inputs.course_id);
-  const value = Math.min(ELASTICITY_MAX, elasticity?.value ?? NO_MODEL.elasticity);
+  const elasticity = model === null ? unmodelledElasticity : model.elasticityPrior(inputs.category, inputs.course_id);
+  const value = Math.min(ELASTICITY_MAX, elasticity.value);
   const predicted = model === null ? mean : model.conversionRate(inputs.features, Math.log(current_price));
   const conversion = Number.isFinite(predicted) ? Math.min(1 - CONVERSION_MIN, Math.max(CONVERSION_MIN, predicted)) : mean;
   return {
@@ -53,10 +56,10 @@ export function demandPrior(inputs: PricingInputs, model: CompiledModel | null):
     level: logit(conversion),
     level_sd: model === null ? NO_MODEL.level_sd : model.levelSd,
     slope: -value * scale,
-    slope_sd: (elasticity?.se ?? NO_MODEL.elasticity_sd) * scale,
+    slope_sd: elasticity.se * scale,
     slope_min: -ELASTICITY_MAX * scale,
     dispersion: model === null ? NO_MODEL.dispersion : Math.max(1, model.dispersion(inputs.category)),
-    source: elasticity?.source ?? "prior",
+    source: elasticity.source,
     modelled: model !== null,
   };
 }

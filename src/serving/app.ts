@@ -4,6 +4,7 @@ import { optimizeBodySchema, predictBodySchema } from "../contracts/api.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { readBody } from "./body.ts";
+import type { Catalogue } from "./catalogue.ts";
 import type { EventIntake } from "./event-intake.ts";
 import { postEvents } from "./event-route.ts";
 import { featureDefinitionsText } from "./feature-service.ts";
@@ -20,6 +21,7 @@ export interface AppDeps {
   readonly prices: PriceService;
   readonly models: ModelHolder;
   readonly features: FeatureService;
+  readonly catalogue: Catalogue;
   readonly health: HealthReport;
   readonly events: EventIntake;
   readonly metrics: ServingMetrics;
@@ -28,8 +30,8 @@ export interface AppDeps {
   readonly logger: Logger;
 }
 
-/** The one path that holds names, so that other methods on it are told which one it answers to. */
-const ENTITY_PATH = /^\/features\/[^/]+\/./;
+/** Paths that hold names, so that other methods on them are told which one they answer to. */
+const NAMED_PATH = /^\/(?:features\/[^/]+\/.|courses\/[^/]+$)/;
 
 type Handler = (context: Context) => Promise<Response> | Response;
 
@@ -38,7 +40,7 @@ type Handler = (context: Context) => Promise<Response> | Response;
  * the framework's composition, which a price call feels.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { prices, models, features, health, events, metrics } = deps;
+  const { prices, models, features, catalogue, health, events, metrics } = deps;
   const app = new Hono();
   const allowed = new Map<string, string>();
 
@@ -68,6 +70,9 @@ export function createApp(deps: AppDeps): Hono {
   });
   route("GET", "/features", () => new Response(featureDefinitionsText, jsonInit));
   route("GET", "/features/:entity/:id{.+}", (context) => new Response(features.entity(context.req.param("entity") ?? "", context.req.param("id") ?? ""), jsonInit));
+  route("GET", "/categories", (context) => catalogue.categories(context));
+  route("GET", "/courses", (context) => catalogue.courses(context));
+  route("GET", "/courses/:id", (context) => catalogue.course(context));
   route("GET", "/health", () => new Response(JSON.stringify(health.health()), jsonInit));
   route("GET", "/livez", () => new Response(JSON.stringify({ status: "ok" }), jsonInit));
   route("GET", "/readyz", () => new Response(JSON.stringify(health.ready()), jsonInit));
@@ -80,7 +85,7 @@ export function createApp(deps: AppDeps): Hono {
   const observeUnmatched = metrics.route("unmatched");
   app.notFound((context) => {
     const { path } = context.req;
-    const allow = allowed.get(path) ?? (ENTITY_PATH.test(path) ? "GET, HEAD" : undefined);
+    const allow = allowed.get(path) ?? (NAMED_PATH.test(path) ? "GET, HEAD" : undefined);
     const problem =
       allow === undefined
         ? new ProblemError("not_found", "There is no such endpoint. GET / lists what there is.")

@@ -86,15 +86,23 @@ function parseJson(text: string): unknown {
   }
 }
 
-function invalidField(error: z.ZodError): ProblemError {
+/** The problem that names the first field at fault; `whole` names what is checked where it is no field of it. */
+function invalidField(error: z.ZodError, whole: string): ProblemError {
   const issue = error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? "body" : issue.path.map(String).join(".");
+  const field = issue === undefined || issue.path.length === 0 ? whole : issue.path.map(String).join(".");
   return new ProblemError("invalid_field", `${field}: ${issue?.message ?? "invalid"}`, { field });
 }
 
 /** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
 export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {
   const result = schema.safeParse(parseJson(await readText(context)));
-  if (!result.success) throw invalidField(result.error);
+  if (!result.success) throw invalidField(result.error, "body");
+  return result.data;
+}
+
+/** Validates the query parameters; of one that is given twice, the first. Unknown ones are ignored, like fields of bodies. Throws the ProblemError that names what is wrong. */
+export function readQuery<Schema extends z.ZodType>(context: Context, schema: Schema): z.output<Schema> {
+  const result = schema.safeParse(context.req.query());
+  if (!result.success) throw invalidField(result.error, "query");
   return result.data;
 }

@@ -26,14 +26,11 @@ export class CourseLookup {
     this.#categories = new CategoryCache(reader);
   }
 
-  /**
-   * The course's view as of `read_at_ms`, or a cold start's. Throws the ProblemError for a course or category that
-   * nobody knows. `category` is where the course was last found, when the caller knows: it saves a read.
-   */
-  find(reference: CourseReference, now_ms: number, read_at_ms: number, category?: string): FoundCourse {
+  /** The course's view as of `read_at_ms`, or a cold start's. Throws the ProblemError for a course or category that nobody knows. */
+  find(reference: CourseReference, now_ms: number, read_at_ms: number): FoundCourse {
     const { course_id, course_features } = reference;
     if (course_id !== undefined) {
-      const known = this.#known(course_id, now_ms, read_at_ms, category);
+      const known = this.known(course_id, now_ms, read_at_ms);
       if (known !== undefined) return known;
       if (course_features === undefined) {
         throw new ProblemError("unknown_course", `No event of course ${course_id} has arrived. Send course_features to price it from its category.`, { field: "course_id" });
@@ -48,15 +45,9 @@ export class CourseLookup {
     return { course_id: course_id ?? null, course_features, view };
   }
 
-  #known(course_id: string, now_ms: number, read_at_ms: number, category: string | undefined): FoundCourse | undefined {
-    let snapshot = category === undefined ? undefined : this.#categories.get(category, now_ms);
-    let view = this.reader.course(course_id, read_at_ms, snapshot);
-    if (view === undefined) return undefined;
-    if (view.category !== (snapshot?.category ?? "")) {
-      // The category was not known, or the course moved: read again with the snapshot that other courses share.
-      snapshot = this.#categories.get(view.category, now_ms);
-      if (snapshot !== undefined) view = this.reader.course(course_id, read_at_ms, snapshot) ?? view;
-    }
-    return { course_id, course_features: null, view };
+  /** undefined when nobody knows the course. */
+  known(course_id: string, now_ms: number, read_at_ms: number): FoundCourse | undefined {
+    const view = this.reader.course(course_id, read_at_ms, (category) => this.#categories.get(category, now_ms));
+    return view === undefined ? undefined : { course_id, course_features: null, view };
   }
 }

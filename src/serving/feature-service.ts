@@ -4,8 +4,8 @@ import { featureCatalogue } from "../features/feature-catalogue.ts";
 import { entityNames } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import { formatTime } from "../lib/time.ts";
-import { mustFeatures } from "./feature-source.ts";
-import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
+import { mustFeatures, PerStore } from "./feature-source.ts";
+import type { FeatureSource } from "./feature-source.ts";
 import { ProblemError } from "./problem.ts";
 
 /** The body of GET /features, FeaturesAnswer: the same for the life of the process. */
@@ -15,8 +15,7 @@ export const featureDefinitionsText = JSON.stringify({ features: featureCatalogu
 export class FeatureService {
   readonly #features: FeatureSource;
   readonly #clock: Clock;
-  #open: OpenFeatures | undefined;
-  #reader: EntityReader | undefined;
+  readonly #readers = new PerStore(({ store }) => new EntityReader(store));
 
   constructor(features: FeatureSource, clock: Clock) {
     this.#features = features;
@@ -27,7 +26,7 @@ export class FeatureService {
   entity(name: string, id: string): string {
     const entity = entityNames.find((known) => known === name);
     if (entity === undefined) throw new ProblemError("not_found", `There is no entity of that name, only ${entityNames.join(", ")}.`, { field: "entity" });
-    const reader = this.#readerOf(mustFeatures(this.#features));
+    const reader = this.#readers.of(mustFeatures(this.#features));
     const { error } = entityIdSchemas[entity].safeParse(id);
     if (error !== undefined) throw new ProblemError("not_found", `The id of a ${entity} ${error.issues[0]?.message ?? "is another"}.`, { field: "id" });
     const now_ms = this.#clock.now_ms();
@@ -42,13 +41,5 @@ export class FeatureService {
       features: Object.fromEntries(entityFeatureNames[entity].map((feature, i) => [feature, found.values[i]!])),
     };
     return JSON.stringify(answer);
-  }
-
-  #readerOf(open: OpenFeatures): EntityReader {
-    if (this.#reader === undefined || this.#open !== open) {
-      this.#open = open;
-      this.#reader = new EntityReader(open.store);
-    }
-    return this.#reader;
   }
 }

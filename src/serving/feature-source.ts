@@ -27,6 +27,21 @@ export function mustFeatures(source: FeatureSource): OpenFeatures {
   return source.current;
 }
 
+/** What is made of one open store, and holds for no other. */
+export class PerStore<Value> {
+  readonly #make: (open: OpenFeatures) => Value;
+  #made: { readonly open: OpenFeatures; readonly value: Value } | undefined;
+
+  constructor(make: (open: OpenFeatures) => Value) {
+    this.#make = make;
+  }
+
+  of(open: OpenFeatures): Value {
+    if (this.#made?.open !== open) this.#made = { open, value: this.#make(open) };
+    return this.#made.value;
+  }
+}
+
 /**
  * Opens the LMDB directory that ingest writes, read-only, and watches it: `check` (every second) opens it once it
  * appears, lets go of it when the directory was removed, and goes over to the store that took its place.

@@ -34,17 +34,20 @@ describe("GET /features", () => {
 describe("GET /features/{entity}/{id}", () => {
   test("gives the current values of every entity, with their age", async () => {
     engine.clock.time_ms = START_MS + 2 * DAY_MS + 1_000;
-    engine.enroll("c1", 90, formatTime(START_MS + 2 * DAY_MS));
-    const paths = { course: "c1", category: "programming", learner: "l1", teacher: "t1", learner_course: "l1/c1", platform: formatTime(START_MS + 2 * DAY_MS).slice(0, 10) };
+    const day = formatTime(START_MS + 2 * DAY_MS);
+    engine.fold({ id: "r", type: "course.repriced", time: day, course_id: "c1", price: 100 });
+    engine.enroll("c1", 90, day);
+    const paths = { course: "c1", category: "programming", learner: "l1", teacher: "t1", learner_course: "l1/c1", platform: day.slice(0, 10), price_history: "c1" };
     for (const name of entityNames) {
       const answer = await entity(`/features/${name}/${paths[name]}`);
-      expect(answer).toMatchObject({ entity: name, id: paths[name], sequence: engine.sequence, updated_at: formatTime(START_MS + 2 * DAY_MS), age_ms: 1_000 });
+      expect(answer).toMatchObject({ entity: name, id: paths[name], sequence: name === "price_history" ? engine.sequence - 1 : engine.sequence, updated_at: day, age_ms: 1_000 });
       expect(Object.keys(answer.features)).toEqual(entityFeatureNames[name]);
     }
     expect((await entity("/features/learner/l1")).features).toMatchObject({ enrolled: 6, discount_uptake: 1 / 6, courses_tried: 1, lowest_price_paid_tokens: 90 });
     expect((await entity("/features/teacher/t1")).features).toMatchObject({ enrollments: 6, revenue_tokens: 590, quality_given: 0.5 });
     expect((await entity("/features/learner_course/l1%2Fc1")).features).toMatchObject({ price_paid_tokens: 90, enrollments: 6 });
     expect((await entity("/features/course/c1")).features).toMatchObject({ price_tokens: 100, revenue_7d_tokens: 90, category_price_loo_tokens: 80, price_over_category: 1.25 });
+    expect((await entity("/features/price_history/c1")).features).toEqual({ repricings: 1, last_price_tokens: 100, previous_price_tokens: 0, repriced_at_ms: START_MS + 2 * DAY_MS, days_since_repriced: 1 / 86_400 });
   });
 
   test("reads a course that has no price and no category", async () => {

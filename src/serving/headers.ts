@@ -9,6 +9,8 @@ const SAFE = {
 } as const;
 
 export const jsonHeaders = Object.freeze({ "content-type": "application/json", ...SAFE });
+/** For answers with an ETag: kept by whoever asked, and asked about again before each use. */
+export const revalidatedJsonHeaders = Object.freeze({ ...jsonHeaders, "cache-control": "private, no-cache" });
 export const problemHeaders = Object.freeze({ "content-type": "application/problem+json", ...SAFE });
 export const htmlHeaders = Object.freeze({
   "content-type": "text/html; charset=utf-8",

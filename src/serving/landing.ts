@@ -6,6 +6,8 @@ const endpoints = [
   { method: "POST", path: "/predict_enrollments", answers: "enrollments and revenue at up to 100 prices, with intervals" },
   { method: "POST", path: "/events", answers: "a verdict on each of up to 1,000 events, once those that are valid are stored" },
   { method: "GET", path: "/model_info", answers: "the model in service and the candidates it beat" },
+  { method: "GET", path: "/categories", answers: "every category: elasticity with its interval, prices, competitor's price, enrollments, revenue, conversion, trend" },
+  { method: "GET", path: "/courses", answers: "courses page by page, filtered and sorted; /courses/{id}: features, price history, demand curve, recommendation" },
   { method: "GET", path: "/features", answers: "every feature: unit, meaning, events, window; /features/{entity}/{id} gives the values now" },
   { method: "GET", path: "/health", answers: "what runs, what it knows and how fresh it is" },
   { method: "GET", path: "/readyz", answers: "200 while prices can be answered" },

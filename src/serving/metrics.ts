@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Catalogue } from "./catalogue.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
 import type { EventIntake } from "./event-intake.ts";
@@ -16,6 +17,7 @@ export interface MetricSources {
   readonly models: ModelHolder;
   readonly decisions: DecisionLog;
   readonly events: EventIntake;
+  readonly catalogue: Catalogue;
   readonly degradation: Degradation;
   readonly policy_version: string;
 }
@@ -45,7 +47,7 @@ export class ServingMetrics {
 
   /** Registers the figures that others count. In a cluster counters and queues add up, states take the worst. */
   watch(sources: MetricSources): void {
-    const { prices, models, decisions, events, degradation, policy_version } = sources;
+    const { prices, models, decisions, events, catalogue, degradation, policy_version } = sources;
     collectDefaultMetrics({ register: this.registry });
     this.#counter("tidemark_price_cache_hits_total", "Prices answered from the cache", () => prices.hits);
     this.#counter("tidemark_price_cache_misses_total", "Prices computed", () => prices.misses);
@@ -57,6 +59,9 @@ export class ServingMetrics {
     this.#counter("tidemark_decisions_retries_total", "Publications of decisions that failed and were tried again", () => decisions.retries);
     this.#gauge("tidemark_decisions_pending", "Decisions not acknowledged yet", "sum", () => decisions.pending);
     this.#watchEvents(events);
+    this.#gauge("tidemark_catalogue_running", "Calls for courses and categories under way", "sum", () => catalogue.running);
+    this.#counter("tidemark_catalogue_shed_total", "Calls for courses and categories turned away because too many were under way", () => catalogue.refused);
+    this.#gauge("tidemark_course_index_courses", "Courses in the index that filters and orders go by; 0 while nobody asked for one", "sum", () => catalogue.indexed);
     this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures);
     this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps);
     this.#gauge("tidemark_event_lag_events", "Events of the stream that the feature store has not folded", "max", () => degradation.lag_events ?? 0);

@@ -1,23 +1,19 @@
-import type { DegradedReason, OptimizeBody, PredictBody } from "../contracts/api.ts";
-import type { Policy } from "../contracts/policy.ts";
+import type { DegradedReason, ElasticityAnswer, OptimizeBody, PredictBody } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { courseFeatureIndex, courseFeatureNames } from "../features/course-view.ts";
+import { courseFeatureNames } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
-import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import { decide } from "../pricing/decision.ts";
 import { predictEnrollments } from "../pricing/forecast.ts";
-import type { PricingInputs } from "../pricing/price-course.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { CourseLookup } from "./course-lookup.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import type { Degradation } from "./degradation.ts";
 import { mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import type { ServedModel } from "./model-holder.ts";
+import { minuteOf, type PricingContext, pricingInputs } from "./pricing-inputs.ts";
 
-const PRICE = courseFeatureIndex("price_tokens");
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
 /**
@@ -28,14 +24,17 @@ const VIEWS_MS = 5_000;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
 
-export interface PriceServiceDeps {
+export interface PriceServiceDeps extends PricingContext {
   readonly features: FeatureSource;
-  readonly models: { readonly current: ServedModel | undefined };
-  readonly degradation: Degradation;
   readonly decisions: DecisionLog;
-  /** In force for the life of the process, so it is no part of a cached answer's validity. */
-  readonly policy: Policy;
   readonly clock: Clock;
+}
+
+/** A decision as POST /optimize_price answers it, all but the age of its features. */
+export interface PriceDecision {
+  readonly json: string;
+  readonly optimal_price: number;
+  readonly elasticity: ElasticityAnswer;
 }
 
 /** An answer and what must still hold for it to be the answer: together, every input of the price. */
@@ -47,13 +46,14 @@ interface CachedAnswer {
   /** The course's features as priced, and until when later views alone change nothing. */
   readonly features: Float64Array;
   readonly views_until_ms: number;
-  readonly category: string;
   readonly model: ServedModel | undefined;
   /** End of the course's minute: the features' time, and with it the category's side, hold until then. */
   readonly until_ms: number;
   readonly reasons: readonly DegradedReason[];
   /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
   readonly head: string;
+  readonly optimal_price: number;
+  readonly elasticity: ElasticityAnswer;
   readonly updated_at_ms: number;
   readonly degraded: boolean;
 }
@@ -127,31 +127,43 @@ export class PriceService {
 
   /** The body of POST /optimize_price. Throws ProblemError. */
   optimize(body: OptimizeBody): string {
-    const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
     const now_ms = this.#deps.clock.now_ms();
+    const { head, updated_at_ms } = this.#answer(body, now_ms);
+    return withFreshness(head, now_ms, updated_at_ms);
+  }
+
+  /** The decision that `optimize` answers for a known course. Throws ProblemError. */
+  decision(course_id: string): PriceDecision {
+    const { head, optimal_price, elasticity } = this.#answer({ course_id }, this.#deps.clock.now_ms());
+    return { json: `${head}}`, optimal_price, elasticity };
+  }
+
+  /** Shared where it may be, else priced and recorded. */
+  #answer(body: OptimizeBody, now_ms: number): CachedAnswer {
+    const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
     const sequence = body.course_id === undefined ? undefined : lookup.reader.courseSequence(body.course_id);
     const cache = sequence === undefined ? this.#cold : this.#known;
     const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
     const cached = cache.get(key);
     const kept = cached !== undefined && this.#holds(cached, now_ms) ? cached : undefined;
     const views_may_lack = kept !== undefined && now_ms < kept.views_until_ms;
-    if (kept !== undefined && (kept.sequence === (sequence ?? 0) || (views_may_lack && kept.seen_sequence === sequence))) return this.#hit(kept, now_ms);
-    const found = lookup.find(body, now_ms, minuteOf(key, now_ms), cached?.category);
+    if (kept !== undefined && (kept.sequence === (sequence ?? 0) || (views_may_lack && kept.seen_sequence === sequence))) return this.#hit(kept);
+    const found = lookup.find(body, now_ms, minuteOf(key, now_ms));
     if (views_may_lack && onlyViewsDiffer(kept.features, found.view.features)) {
       kept.seen_sequence = found.view.sequence;
-      return this.#hit(kept, now_ms);
+      return this.#hit(kept);
     }
     this.#misses++;
     const answer = this.#price(body, found, now_ms);
     cache.set(key, answer);
     if (answer.degraded) this.#degraded_answers++;
-    return withFreshness(answer.head, now_ms, answer.updated_at_ms);
+    return answer;
   }
 
-  #hit(cached: CachedAnswer, now_ms: number): string {
+  #hit(cached: CachedAnswer): CachedAnswer {
     this.#hits++;
     if (cached.degraded) this.#degraded_answers++;
-    return withFreshness(cached.head, now_ms, cached.updated_at_ms);
+    return cached;
   }
 
   /** The body of POST /predict_enrollments. Throws ProblemError. */
@@ -161,7 +173,7 @@ export class PriceService {
     const now_ms = clock.now_ms();
     const found = lookup.find(body, now_ms, minuteOf(body.course_id ?? "", now_ms));
     const model = models.current?.model ?? null;
-    const answer = predictEnrollments(this.#inputs({}, found), model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
+    const answer = predictEnrollments(pricingInputs(this.#deps, found), model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
     if (answer.degraded !== undefined) this.#degraded_answers++;
     return withFreshness(JSON.stringify(answer).slice(0, -1), now_ms, found.view.updated_at_ms);
   }
@@ -174,7 +186,7 @@ export class PriceService {
   #price(body: OptimizeBody, found: FoundCourse, now_ms: number): CachedAnswer {
     const { models, policy, decisions, degradation, features } = this.#deps;
     const model = models.current;
-    const inputs = this.#inputs(body, found);
+    const inputs = pricingInputs(this.#deps, found, body);
     const decision = decide(inputs, model?.model ?? null, policy);
     const cursor_sequence = features.current?.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
     decisions.record(decision, { decided_at_ms: now_ms, cursor_sequence });
@@ -183,33 +195,14 @@ export class PriceService {
       seen_sequence: found.view.sequence,
       features: found.view.features,
       views_until_ms: now_ms + VIEWS_MS,
-      category: found.view.category,
       model,
       until_ms: inputs.now_ms + MINUTE_MS,
       reasons: degradation.reasons,
       head: decision.answer_json.slice(0, -1),
+      optimal_price: decision.answer.optimal_price,
+      elasticity: decision.answer.elasticity,
       updated_at_ms: found.view.updated_at_ms,
       degraded: decision.answer.degraded !== undefined,
-    };
-  }
-
-  #inputs(body: Pick<OptimizeBody, "current_price" | "current_enrollments" | "objective">, { view, course_id, course_features }: FoundCourse): PricingInputs {
-    const { models, policy, degradation } = this.#deps;
-    return {
-      course_id,
-      course_features,
-      now_ms: view.now_ms,
-      features: view.features,
-      cells: view.cells,
-      category: view.category,
-      updated_at_ms: view.updated_at_ms,
-      current_price: body.current_price ?? Math.max(1, Math.round(view.features[PRICE]!)),
-      current_enrollments: body.current_enrollments ?? null,
-      objective: body.objective ?? policy.objective,
-      model_digest: models.current?.model.digest ?? null,
-      policy_version: policy.version,
-      record_sequence: view.sequence,
-      degraded: [...degradation.reasons],
     };
   }
 
@@ -223,13 +216,4 @@ export class PriceService {
     }
     return this.#lookup;
   }
-}
-
-/**
- * Start of the minute that holds `now_ms` on the clock of a cache key: calls within one share their decision. Every key
- * has a phase of its own, or all courses would be priced again in the same instant.
- */
-function minuteOf(key: string, now_ms: number): number {
-  const phase_ms = hash32(key) % MINUTE_MS;
-  return Math.floor((now_ms - phase_ms) / MINUTE_MS) * MINUTE_MS + phase_ms;
 }

@@ -16,6 +16,7 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   events_rejected: "No event was accepted",
   too_many_events: "Too many events are on their way",
   broker_unavailable: "The broker is not available",
+  overloaded: "Too much is asked for at once",
   features_unavailable: "The feature store is not available",
   draining: "This process is stopping",
   internal: "Something went wrong in the engine",

@@ -5,6 +5,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
 import { BrokerLink } from "./broker-link.ts";
+import { createCatalogue } from "./catalogue.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
@@ -52,8 +53,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const prices = new PriceService({ features, models, degradation, decisions, policy, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
-  metrics.watch({ prices, models, decisions, events, degradation, policy_version: policy.version });
-  const server = new HttpServer(createApp({ prices, models, features: new FeatureService(features, clock), health, events, metrics, metricsText, logger }), clock);
+  const catalogue = createCatalogue({ features, prices, models, degradation, policy, clock });
+  metrics.watch({ prices, models, decisions, events, catalogue, degradation, policy_version: policy.version });
+  const server = new HttpServer(createApp({ prices, models, features: new FeatureService(features, clock), catalogue, health, events, metrics, metricsText, logger }), clock);
   metrics.watchServer(server);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);

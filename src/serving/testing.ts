@@ -17,6 +17,7 @@ import { artifactDigest, encodeArtifact } from "../models/compiled.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
+import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
@@ -172,6 +173,7 @@ export class TestEngine {
   readonly health: HealthReport;
   readonly prices: PriceService;
   readonly events: EventIntake;
+  readonly catalogue: Catalogue;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -191,9 +193,10 @@ export class TestEngine {
     this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
     const { metrics } = this;
     this.events = new EventIntake({ broker, clock, logger });
-    const { events } = this;
-    metrics.watch({ prices: this.prices, models, decisions, events, degradation, policy_version: defaultPolicy.version });
-    this.app = createApp({ prices: this.prices, models, features: new FeatureService(features, clock), health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    this.catalogue = createCatalogue({ features, prices: this.prices, models, degradation, policy: defaultPolicy, clock });
+    const { events, catalogue } = this;
+    metrics.watch({ prices: this.prices, models, decisions, events, catalogue, degradation, policy_version: defaultPolicy.version });
+    this.app = createApp({ prices: this.prices, models, features: new FeatureService(features, clock), catalogue, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
   }
 
   get sequence(): number {

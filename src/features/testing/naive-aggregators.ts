@@ -30,6 +30,11 @@ export const naiveLast: Naive = (items) => {
   return [items.findLast(({ time_ms }) => time_ms === latest_ms)?.value ?? 0, latest_ms];
 };
 
+/** How many, then time and value of the latest, oldest first. */
+export const naiveHistory =
+  (kept: number): Naive =>
+  (items) => [items.length, ...items.toSorted((a, b) => a.time_ms - b.time_ms).slice(-kept).flatMap(({ time_ms, value }) => [time_ms, value])];
+
 /** In two passes. */
 export const naiveMoments: Naive = (items) => {
   const mean = naiveMean(items, 0, 0)[0]!;

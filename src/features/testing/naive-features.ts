@@ -192,3 +192,23 @@ export function naiveCells(events: readonly StreamEvent[], course_id: string, no
   }
   return [...cells].sort(([a], [b]) => a - b).map(([, cell]) => [cell.x / cell.weight, cell.exposures, cell.enrollments]);
 }
+
+/** The prices that were set, by event time, then order of arrival. */
+export function naivePrices(events: readonly StreamEvent[], course_id: string): { time_ms: number; price: number }[] {
+  const set = ofType(ofCourse(events, course_id), "course.repriced").map(({ event, event_time_ms }) => ({ time_ms: event_time_ms, price: event.price }));
+  return set.toSorted((a, b) => a.time_ms - b.time_ms);
+}
+
+/** undefined until a price was set. */
+export function naivePriceHistory(events: readonly StreamEvent[], course_id: string, now_ms: number): Record<string, number> | undefined {
+  const prices = naivePrices(events, course_id);
+  const [previous, last] = [prices.at(-2), prices.at(-1)];
+  if (last === undefined) return undefined;
+  return {
+    repricings: prices.length,
+    last_price_tokens: last.price,
+    previous_price_tokens: previous?.price ?? 0,
+    repriced_at_ms: last.time_ms,
+    days_since_repriced: Math.min(3_650, Math.max(0, now_ms - last.time_ms) / DAY_MS),
+  };
+}
