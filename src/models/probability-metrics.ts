@@ -7,6 +7,19 @@ export interface InfluencedFigure {
   readonly influence: Float64Array;
 }
 
+/** Positions from the lowest value to the highest. */
+function ascending(values: ArrayLike<number>): Int32Array {
+  return Int32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
+}
+
+/** Where the run of equal values that begins at `from` of an order ends. */
+function runEnd(order: Int32Array, values: ArrayLike<number>, from: number): number {
+  const value = values[order[from]!];
+  let to = from + 1;
+  while (to < order.length && value === values[order[to]!]) to++;
+  return to;
+}
+
 /** Standard error of a figure (or of a difference of two on the same rows, by the difference of their influences), clustered. */
 export function clusteredError(influence: ArrayLike<number>, clusters?: Int32Array): number {
   if (clusters === undefined) {
@@ -29,7 +42,7 @@ export function clusteredError(influence: ArrayLike<number>, clusters?: Int32Arr
 export function areaUnderCurve(scores: ArrayLike<number>, y: ArrayLike<number>): InfluencedFigure | undefined {
   const n = scores.length;
   assert(y.length === n, "every score has its label");
-  const order = Int32Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
+  const order = ascending(scores);
   let positives = 0;
   for (let i = 0; i < n; i++) positives += y[i]!;
   const negatives = n - positives;
@@ -40,9 +53,9 @@ export function areaUnderCurve(scores: ArrayLike<number>, y: ArrayLike<number>):
   let belowNegative = 0;
   let value = 0;
   for (let from = 0; from < n; ) {
-    let to = from;
+    const to = runEnd(order, scores, from);
     let tiedPositive = 0;
-    for (; to < n && scores[order[to]!]! === scores[order[from]!]!; to++) tiedPositive += y[order[to]!]!;
+    for (let at = from; at < to; at++) tiedPositive += y[order[at]!]!;
     const tiedNegative = to - from - tiedPositive;
     for (let at = from; at < to; at++) {
       const row = order[at]!;
@@ -60,20 +73,20 @@ export function areaUnderCurve(scores: ArrayLike<number>, y: ArrayLike<number>):
 export function calibrationError(probability: ArrayLike<number>, y: ArrayLike<number>, bins = 10): number {
   const n = probability.length;
   assert(y.length === n && n > 0, "every probability has its label, and there is one");
-  const order = Int32Array.from({ length: n }, (_, i) => i).sort((a, b) => probability[a]! - probability[b]!);
+  const order = ascending(probability);
   let error = 0;
   let difference = 0;
-  let closed = 0;
-  for (let at = 0; at < n; at++) {
-    const row = order[at]!;
-    difference += probability[row]! - y[row]!;
-    const tied = at + 1 < n && probability[order[at + 1]!]! === probability[row]!;
-    if (tied || at + 1 < ((closed + 1) * n) / bins) continue;
+  let due = n / bins;
+  for (let from = 0; from < n; ) {
+    const to = runEnd(order, probability, from);
+    for (let at = from; at < to; at++) difference += probability[order[at]!]! - y[order[at]!]!;
+    from = to;
+    if (to < due) continue;
     error += Math.abs(difference) / n;
     difference = 0;
-    while (closed < bins && at + 1 >= ((closed + 1) * n) / bins) closed++;
+    while (due <= to) due += n / bins;
   }
-  return error;
+  return error + Math.abs(difference) / n;
 }
 
 const PROBABILITY_MIN = 1e-6;
@@ -150,17 +163,16 @@ export function f1At(scores: ArrayLike<number>, y: ArrayLike<number>, threshold:
 
 /** The threshold with the highest F1; the lowest of them where several are. */
 export function bestThreshold(scores: ArrayLike<number>, y: ArrayLike<number>): number {
-  const order = Int32Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => scores[b]! - scores[a]!);
+  const order = ascending(scores);
   let happened = 0;
   for (let i = 0; i < y.length; i++) happened += y[i]!;
-  let found = 0;
+  let found = happened;
   let best = { f1: -1, threshold: 0.5 };
-  for (let at = 0; at < order.length; at++) {
-    const own = scores[order[at]!]!;
-    found += y[order[at]!]!;
-    if (at + 1 < order.length && scores[order[at + 1]!]! === own) continue;
-    const f1 = (2 * found) / (at + 1 + happened);
-    if (f1 >= best.f1) best = { f1, threshold: own };
+  for (let from = 0; from < order.length; ) {
+    const f1 = (2 * found) / (order.length - from + happened);
+    if (f1 > best.f1) best = { f1, threshold: scores[order[from]!]! };
+    const to = runEnd(order, scores, from);
+    for (; from < to; from++) found -= y[order[from]!]!;
   }
   return best.threshold;
 }
@@ -180,13 +192,12 @@ export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 function ranks(values: ArrayLike<number>): Float64Array {
-  const order = Int32Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
+  const order = ascending(values);
   const found = new Float64Array(values.length);
   for (let from = 0; from < order.length; ) {
-    let to = from;
-    while (to < order.length && values[order[to]!]! === values[order[from]!]!) to++;
-    for (let at = from; at < to; at++) found[order[at]!] = (from + 1 + to) / 2;
-    from = to;
+    const to = runEnd(order, values, from);
+    const rank = (from + 1 + to) / 2;
+    for (; from < to; from++) found[order[from]!] = rank;
   }
   return found;
 }

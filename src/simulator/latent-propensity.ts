@@ -1,7 +1,7 @@
 import { assert } from "../lib/assert.ts";
 import { Prng } from "../lib/prng.ts";
 import { DAY_MS } from "../lib/time.ts";
-import type { FactSink } from "./build-event.ts";
+import type { FactSink, FactType } from "./build-event.ts";
 import { courseLogSensitivity } from "./demand.ts";
 import { HistoryRun } from "./history-run.ts";
 import { attention } from "./sampler.ts";
@@ -10,8 +10,9 @@ import { type ObservedStudy, StudyLog } from "./study-log.ts";
 import { StudyOutlook } from "./study-outlook.ts";
 import type { World, WorldParameters } from "./world.ts";
 
-/** Windows (at, at + days] of what the scores are probabilities of. */
+/** Windows (at + gap, at + gap + days] of what the scores are probabilities of. */
 export interface LatentHorizons {
+  readonly gap_days: number;
   readonly enrollment_days: number;
   readonly churn_days: number;
   readonly completion_days: number;
@@ -26,9 +27,9 @@ export interface LatentPropensity {
   readonly at_ms: number;
   /** An enrollment at least. */
   readonly enrollment: Float64Array;
-  /** No session, assignment, forum post or rating. */
+  /** No view, enrollment, purchase of tokens, session, assignment, forum post or rating. */
   readonly churn: Float64Array;
-  /** Of the latest enrollment, where it is under way. Exact but for a hazard of leaving that is held at today's. */
+  /** Of the latest enrollment under way, given that it does not end within the gap. Exact but for a hazard of leaving that is held at today's. */
   readonly completion: Float64Array;
   /** An enrollment dearer than any before, or of a higher tier; of those who enrolled before. */
   readonly upsell: Float64Array;
@@ -36,6 +37,8 @@ export interface LatentPropensity {
   readonly left: Uint8Array;
   readonly replicates: number;
 }
+
+const isActivity: ReadonlySet<FactType> = new Set<FactType>(["exposure.viewed", "enrollment.created", "token.purchased", "activity.session", "activity.assignment", "activity.forum", "activity.rating"]);
 
 interface Moment {
   readonly at_ms: number;
@@ -77,7 +80,7 @@ function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedSt
   const enrolled = new Float64Array(n);
   const active = new Float64Array(n);
   const upsold = new Float64Array(n);
-  const days = Math.max(horizons.enrollment_days, horizons.churn_days, horizons.upsell_days);
+  const days = Math.ceil(horizons.gap_days + Math.max(horizons.enrollment_days, horizons.churn_days, horizons.upsell_days));
   assert(at_ms + days * DAY_MS <= world.config.end_ms, "windows must end within the history");
   for (let replicate = 0; replicate < replicates; replicate++) {
     const seen = { enrolled: new Uint8Array(n), active: new Uint8Array(n), upsold: new Uint8Array(n) };
@@ -92,7 +95,7 @@ function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedSt
     at_ms,
     enrollment: enrolled,
     churn: active.map((share) => 1 - share),
-    completion: completions(world, run, studies, moment, horizons.completion_days),
+    completion: completions(world, run, studies, moment, horizons),
     upsell: upsold.map((share, i) => (moment.tier_max[i]! < 0 ? Number.NaN : share)),
     left: churned.slice(),
     replicates,
@@ -108,12 +111,14 @@ interface Seen {
 /** One future: marks what each learner does in it. */
 function goOn(world: World, run: HistoryRun, moment: Moment, horizons: LatentHorizons, days: number, replicate: number, seen: Seen): void {
   const { at_ms, price_max, tier_max, outlooks } = moment;
-  const within = (then_ms: number, horizon_days: number): boolean => then_ms > at_ms && then_ms <= at_ms + horizon_days * DAY_MS;
+  const start_ms = at_ms + horizons.gap_days * DAY_MS;
+  const within = (then_ms: number, horizon_days: number): boolean => then_ms > start_ms && then_ms <= start_ms + horizon_days * DAY_MS;
   const sink: FactSink = (type, then_ms, learner, course, value) => {
     if (type === "enrollment.created") {
       if (within(then_ms, horizons.enrollment_days)) seen.enrolled[learner] = 1;
       if (within(then_ms, horizons.upsell_days) && (value > price_max[learner]! || world.courses.tier[course]! > tier_max[learner]!)) seen.upsold[learner] = 1;
-    } else if (type.startsWith("activity.") && within(then_ms, horizons.churn_days)) seen.active[learner] = 1;
+    }
+    if (isActivity.has(type) && within(then_ms, horizons.churn_days)) seen.active[learner] = 1;
   };
   const fork = run.fork(`latent:${at_ms}:${replicate}`, sink);
   const random = new Prng(`${world.config.seed}:${world.config.population}:outlook:${at_ms}:${replicate}`);
@@ -122,7 +127,7 @@ function goOn(world: World, run: HistoryRun, moment: Moment, horizons: LatentHor
 }
 
 /** Of each learner's latest enrollment that is under way at the moment. */
-function completions(world: World, run: HistoryRun, studies: readonly ObservedStudy[], { at_ms, outlooks }: Moment, days: number): Float64Array {
+function completions(world: World, run: HistoryRun, studies: readonly ObservedStudy[], { at_ms, outlooks }: Moment, { gap_days, completion_days }: LatentHorizons): Float64Array {
   const latest = new Map<number, ObservedStudy>();
   for (const study of studies) if (study.status === "open") latest.set(study.learner, study);
   const lively = new Map(outlooks.map((outlook) => [outlook.study, outlook]));
@@ -130,7 +135,7 @@ function completions(world: World, run: HistoryRun, studies: readonly ObservedSt
   for (const [learner, study] of latest) {
     const hazard = run.state.churnHazard(world, learner, at_ms);
     const weeks = (then_days: number): number => Math.ceil((at_ms + then_days * DAY_MS - world.start_ms) / WEEK_MS) - Math.ceil((at_ms - world.start_ms) / WEEK_MS);
-    probability[learner] = lively.get(study)?.completion(days, (then_days) => (1 - hazard) ** weeks(then_days)) ?? 0;
+    probability[learner] = lively.get(study)?.completion(gap_days, completion_days, (then_days) => (1 - hazard) ** weeks(then_days)) ?? 0;
   }
   return probability;
 }

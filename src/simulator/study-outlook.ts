@@ -6,7 +6,7 @@ import type { WorldParameters } from "./world.ts";
 
 const ACTIVITIES_MEAN = ACTIVITIES.session + ACTIVITIES.assignment + ACTIVITIES.forum;
 /** Durations that stand for all: the middles of slices of the log-normal, to four standard deviations on both sides. */
-const SLICES = 80;
+const SLICES = 240;
 const SLICE_Z = 8 / SLICES;
 const duration = (slice: number, within = 0.5): number => DURATION_MEDIAN_DAYS * Math.exp(DURATION_LOG_SD * (-4 + SLICE_Z * (slice + within)));
 const durations = Float64Array.from({ length: SLICES }, (_, slice) => duration(slice));
@@ -74,18 +74,28 @@ export class StudyOutlook {
     return fate === "drops" ? (1 - completes) * DROPPED_SHARE * share(1 - Math.max(0, this.#studied) / days) : (1 - completes) * (1 - DROPPED_SHARE);
   }
 
-  /** Probability that it is completed within (at_ms, at_ms + days], each day k of them weighed by `staying(k)`, the probability that its learner is still there. */
-  completion(days: number, staying: (days: number) => number): number {
+  /**
+   * Probability that it is completed within (gap, gap + days] after at_ms, given that it does not end before; each moment weighed by `staying`, the probability that
+   * its learner is still there.
+   */
+  completion(gap_days: number, days: number, staying: (days: number) => number): number {
     if (this.study.status !== "open") return 0;
     const cumulative = this.#cumulative;
-    let sum = 0;
+    const studied = Math.max(0, this.#studied);
+    const total = cumulative[cumulative.length - 1]!;
+    // Of what comes evenly until a time on the study's clock: what comes within the gap.
+    const soon = (until: number): number => (until > studied ? share((this.#studied + gap_days - studied) / (until - studied)) : 1);
+    let completed = 0;
+    let ended = cumulative[0]! * soon(REFUND_DAYS);
     for (let slice = 0; slice < SLICES; slice++) {
       const at = 1 + slice * fates.length;
+      const completes = cumulative[at]! - cumulative[at - 1]!;
       const left = durations[slice]! - this.#studied;
-      if (left > 0 && left <= days) sum += (cumulative[at]! - cumulative[at - 1]!) * staying(left);
+      if (left <= gap_days) ended += completes;
+      else if (left <= gap_days + days) completed += completes * staying(left);
+      ended += (cumulative[at + 1]! - cumulative[at]!) * soon(durations[slice]!);
     }
-    const total = cumulative[cumulative.length - 1]!;
-    return total > 0 ? sum / total : 0;
+    return total > ended ? completed / (total - ended) : 0;
   }
 
   /** Draws a fate and what will be heard of it, after `at_ms`. */
