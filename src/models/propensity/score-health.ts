@@ -2,7 +2,8 @@ import type { Breach, DimensionHealth } from "../../contracts/propensity-health.
 import type { BinaryDimension } from "../../contracts/propensity.ts";
 import { formatTime } from "../../lib/time.ts";
 import { countByBin, quantileEdges, stabilityIndex } from "../histogram.ts";
-import { areaUnderCurve, calibrationError, calibrationSlope, clusteredError } from "../probability-metrics.ts";
+import { calibrationError } from "./binary-metrics.ts";
+import { areaWithError, clusteredError, slopeWithError } from "./metric-errors.ts";
 
 /** Where live figures of a champion are taken to have gone wrong. An error bar that may explain a breach is none. */
 export interface HealthLimits {
@@ -83,12 +84,12 @@ export function dimensionHealth({ dimension, matured, trained, auc_trained }: Sc
   const positives = y.reduce((sum, own) => sum + own, 0);
   const rolling = matured.map((own) => {
     const judged = enough(own.y, limits);
-    return { at: formatTime(own.at_ms), rows: own.y.length, auc: judged ? (areaUnderCurve(own.scores, own.y)?.value ?? null) : null, ece: judged ? calibrationError(own.scores, own.y) : null };
+    return { at: formatTime(own.at_ms), rows: own.y.length, auc: judged ? (areaWithError(own.scores, own.y)?.value ?? null) : null, ece: judged ? calibrationError(own.scores, own.y) : null };
   });
   const none = { dimension, rows, positives, auc: null, auc_se: null, auc_trained, ece: null, slope: null, slope_se: null, score_psi: null, rolling };
   if (!enough(y, limits)) return { health: none, breaches: [] };
-  const area = areaUnderCurve(scores, y);
-  const slope = calibrationSlope(scores, y);
+  const area = areaWithError(scores, y);
+  const slope = slopeWithError(scores, y);
   const health: DimensionHealth = {
     ...none,
     auc: area?.value ?? null,
