@@ -171,8 +171,11 @@ describe("latent scores", () => {
     expect(latentPropensity(world, moments.slice(0, 1), horizons, 2)).toEqual(latentPropensity(world, moments.slice(0, 1), horizons, 2));
   });
 
-  test("are not asked of windows beyond the history", () => {
-    expect(() => latentPropensity(world, [world.config.end_ms - 7 * DAY_MS], horizons, 1)).toThrow(/within the history/);
+  test("are not there for windows beyond the history", () => {
+    const [late] = latentPropensity(world, [world.config.end_ms - 35 * DAY_MS], horizons, 2);
+    expect(late!.enrollment.every((p) => p >= 0)).toBe(true);
+    for (const dimension of ["churn", "upsell"] as const) expect(late![dimension].every(Number.isNaN)).toBe(true);
+    expect(() => latentPropensity(world, [world.start_ms + 1], horizons, 1)).toThrow(/days of the history/);
   });
 });
 

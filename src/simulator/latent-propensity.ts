@@ -21,7 +21,8 @@ export interface LatentHorizons {
 
 /**
  * True probabilities of what learners do next, given everything that there is to know at a moment: level, taste, purse, balance, who has left, hazard of leaving, studies
- * under way, and the prices and shocks to come. By learner; NaN where a learner is not asked about.
+ * under way, and the prices and shocks to come. By learner; NaN where a
+ * learner is not asked about, or the window reaches beyond the history.
  */
 export interface LatentPropensity {
   readonly at_ms: number;
@@ -80,8 +81,9 @@ function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedSt
   const enrolled = new Float64Array(n);
   const active = new Float64Array(n);
   const upsold = new Float64Array(n);
-  const days = Math.ceil(horizons.gap_days + Math.max(horizons.enrollment_days, horizons.churn_days, horizons.upsell_days));
-  assert(at_ms + days * DAY_MS <= world.config.end_ms, "windows must end within the history");
+  const until_end = (world.config.end_ms - at_ms) / DAY_MS;
+  const whole = (horizon_days: number): boolean => horizons.gap_days + horizon_days <= until_end;
+  const days = Math.ceil(horizons.gap_days + Math.max(...[horizons.enrollment_days, horizons.churn_days, horizons.upsell_days].filter(whole), 0));
   for (let replicate = 0; replicate < replicates; replicate++) {
     const seen = { enrolled: new Uint8Array(n), active: new Uint8Array(n), upsold: new Uint8Array(n) };
     goOn(world, run, moment, horizons, days, replicate, seen);
@@ -91,12 +93,13 @@ function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedSt
       upsold[i]! += seen.upsold[i]! / replicates;
     }
   }
+  const unasked = new Float64Array(n).fill(Number.NaN);
   return {
     at_ms,
-    enrollment: enrolled,
-    churn: active.map((share) => 1 - share),
+    enrollment: whole(horizons.enrollment_days) ? enrolled : unasked,
+    churn: whole(horizons.churn_days) ? active.map((share) => 1 - share) : unasked,
     completion: completions(world, run, studies, moment, horizons),
-    upsell: upsold.map((share, i) => (moment.tier_max[i]! < 0 ? Number.NaN : share)),
+    upsell: whole(horizons.upsell_days) ? upsold.map((share, i) => (moment.tier_max[i]! < 0 ? Number.NaN : share)) : unasked,
     left: churned.slice(),
     replicates,
   };
