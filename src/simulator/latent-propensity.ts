@@ -21,8 +21,7 @@ export interface LatentHorizons {
 
 /**
  * True probabilities of what learners do next, given everything that there is to know at a moment: level, taste, purse, balance, who has left, hazard of leaving, studies
- * under way, and the prices and shocks to come. By learner; NaN where a
- * learner is not asked about, or the window reaches beyond the history.
+ * under way, and the prices and shocks to come. By learner; NaN where a learner is not asked about, or the window reaches beyond the history.
  */
 export interface LatentPropensity {
   readonly at_ms: number;
@@ -51,9 +50,9 @@ interface Moment {
 /**
  * The latent scores at each of `at_ms` (ascending, whole days of the history). Enrollment, churn and upsell by Monte Carlo: the very simulation goes on from its
  * state at that moment `replicates` times with other draws, for all learners at once; the standard error of a probability p is √(p(1 − p)/replicates). Completion
- * is integrated.
+ * is integrated. Replicates have numbers, from `first` on: others are other draws.
  */
-export function latentPropensity(world: World, at_ms: readonly number[], horizons: LatentHorizons, replicates: number): LatentPropensity[] {
+export function latentPropensity(world: World, at_ms: readonly number[], horizons: LatentHorizons, replicates: number, first = 0): LatentPropensity[] {
   const log = new StudyLog(world);
   const run = new HistoryRun(world, world.calibration, log.observe);
   let day = 0;
@@ -61,11 +60,11 @@ export function latentPropensity(world: World, at_ms: readonly number[], horizon
     const until = (moment_ms - world.start_ms) / DAY_MS;
     assert(Number.isInteger(until) && until >= day && until <= run.days, "moments must ascend and lie between days of the history");
     for (; day < until; day++) run.runDay();
-    return scoreMoment(world, run, log.studies, moment_ms, horizons, replicates);
+    return scoreMoment(world, run, log.studies, moment_ms, horizons, { from: first, count: replicates });
   });
 }
 
-function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedStudy[], at_ms: number, horizons: LatentHorizons, replicates: number): LatentPropensity {
+function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedStudy[], at_ms: number, horizons: LatentHorizons, replicates: { readonly from: number; readonly count: number }): LatentPropensity {
   const n = world.learners.count;
   const { churned } = run.state;
   const moment: Moment = {
@@ -84,13 +83,13 @@ function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedSt
   const until_end = (world.config.end_ms - at_ms) / DAY_MS;
   const whole = (horizon_days: number): boolean => horizons.gap_days + horizon_days <= until_end;
   const days = Math.ceil(horizons.gap_days + Math.max(...[horizons.enrollment_days, horizons.churn_days, horizons.upsell_days].filter(whole), 0));
-  for (let replicate = 0; replicate < replicates; replicate++) {
+  for (let replicate = replicates.from; replicate < replicates.from + replicates.count; replicate++) {
     const seen = { enrolled: new Uint8Array(n), active: new Uint8Array(n), upsold: new Uint8Array(n) };
     goOn(world, run, moment, horizons, days, replicate, seen);
     for (let i = 0; i < n; i++) {
-      enrolled[i]! += seen.enrolled[i]! / replicates;
-      active[i]! += seen.active[i]! / replicates;
-      upsold[i]! += seen.upsold[i]! / replicates;
+      enrolled[i]! += seen.enrolled[i]! / replicates.count;
+      active[i]! += seen.active[i]! / replicates.count;
+      upsold[i]! += seen.upsold[i]! / replicates.count;
     }
   }
   const unasked = new Float64Array(n).fill(Number.NaN);
@@ -101,7 +100,7 @@ function scoreMoment(world: World, run: HistoryRun, studies: readonly ObservedSt
     completion: completions(world, run, studies, moment, horizons),
     upsell: whole(horizons.upsell_days) ? upsold.map((share, i) => (moment.tier_max[i]! < 0 ? Number.NaN : share)) : unasked,
     left: churned.slice(),
-    replicates,
+    replicates: replicates.count,
   };
 }
 
