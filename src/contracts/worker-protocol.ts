@@ -131,24 +131,26 @@ export const propensityLearnerNames = ["logistic", "boosting", "random_forest"] 
 export type PropensityLearnerName = (typeof propensityLearnerNames)[number];
 
 /** Label windows of one dimension, as far as they were observed: [0, train_rows) train, the rest stop early and choose penalties. */
-export interface WindowLabels {
-  /** Rows of the inputs. */
-  readonly row: Int32Array<SharedArrayBuffer>;
+export interface LearningWindows {
+  /** Row-major, rows × columns. */
+  readonly values: Float64Array<SharedArrayBuffer>;
+  readonly columns: number;
   /** 1: it happened, in the last of the observed steps. */
   readonly y: Uint8Array<SharedArrayBuffer>;
   readonly steps: Uint8Array<SharedArrayBuffer>;
   /** 1 where a window is asked about as a whole. */
   readonly steps_max: number;
   readonly train_rows: number;
+  readonly rows: number;
+  /** Which learner at which cut-off: equal for windows of several dimensions with equal values. */
+  readonly row: Int32Array<SharedArrayBuffer>;
 }
 
 export interface PropensityFitTask {
   readonly kind: "propensity_fit";
   readonly learner: PropensityLearnerName;
-  readonly inputs: SharedMatrix;
-  /** The same rows in bins. */
+  readonly data: LearningWindows;
   readonly binned: BinnedMatrix;
-  readonly labels: WindowLabels;
   readonly seed: number;
 }
 
@@ -165,16 +167,15 @@ export interface PropensityFitResult extends FittedMargin {
   readonly seconds: number;
 }
 
-/** All dimensions at once, over one trunk. A learner is a training or a validation row in all of them. */
+/** All dimensions at once, over one trunk. */
 export interface NetworkTask {
   readonly kind: "propensity_network";
-  readonly inputs: SharedMatrix;
-  readonly labels: Readonly<Record<BinaryDimension, WindowLabels>>;
+  readonly windows: Readonly<Partial<Record<BinaryDimension, LearningWindows>>>;
   readonly seed: number;
 }
 
 export interface NetworkResult {
-  readonly heads: Readonly<Record<BinaryDimension, FittedMargin<NetworkModel>>>;
+  readonly heads: Readonly<Partial<Record<BinaryDimension, FittedMargin<NetworkModel>>>>;
   readonly epochs: number;
   readonly backend: TensorBackend;
   readonly seconds: number;

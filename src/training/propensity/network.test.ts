@@ -6,9 +6,8 @@ import { compileMargin } from "../../models/propensity/margin.ts";
 import { loadTensors } from "../backend.ts";
 import { networkDefaults, trainNetwork } from "./network.ts";
 import { churnOffsets, syntheticWindows, trueMargins } from "./testing.ts";
-import { hazardRows } from "./window-rows.ts";
 
-const task = (seed: number, rows = 6_000): NetworkTask => ({ kind: "propensity_network", ...syntheticWindows("network", rows, Math.round(0.75 * rows)), seed });
+const task = (seed: number, rows = 6_000): NetworkTask => ({ kind: "propensity_network", windows: syntheticWindows("network", rows, Math.round(0.75 * rows)), seed });
 
 describe.each<TensorBackend>(["wasm", "cpu"])("the network on %s", (backend) => {
   test("comes close to the truth in every dimension, over one trunk, and leaves no tensor", async () => {
@@ -19,8 +18,8 @@ describe.each<TensorBackend>(["wasm", "cpu"])("the network on %s", (backend) => 
     expect(tf.memory().numTensors).toBe(before);
     expect(epochs).toBeGreaterThan(1);
     for (const dimension of binaryDimensions) {
-      const { model, offsets, importance } = heads[dimension];
-      const data = hazardRows(given.inputs, given.labels[dimension]);
+      const { model, offsets, importance } = heads[dimension]!;
+      const data = given.windows[dimension]!;
       const margin = compileMargin(model, data.columns);
       const truth = dimension === "churn" ? churnOffsets : [0];
       let [found, best, none] = [0, 0, 0];
@@ -34,7 +33,7 @@ describe.each<TensorBackend>(["wasm", "cpu"])("the network on %s", (backend) => 
       // Of what there is to know it knows most.
       expect((none - found) / (none - best)).toBeGreaterThan(0.55);
       expect(importance.reduce((sum, own) => sum + own, 0)).toBeCloseTo(1, 9);
-      expect(model.layers).toEqual(heads.enrollment.model.layers);
+      expect(model.layers).toEqual(heads.enrollment!.model.layers);
     }
   });
 
@@ -43,6 +42,6 @@ describe.each<TensorBackend>(["wasm", "cpu"])("the network on %s", (backend) => 
     const options = { ...networkDefaults, epochs_max: 1, units: [4] };
     const first = await trainNetwork(tf, task(1, 1_500), options);
     expect(await trainNetwork(tf, task(1, 1_500), options)).toEqual(first);
-    expect((await trainNetwork(tf, task(2, 1_500), options)).heads.upsell.model).not.toEqual(first.heads.upsell.model);
+    expect((await trainNetwork(tf, task(2, 1_500), options)).heads.upsell!.model).not.toEqual(first.heads.upsell!.model);
   });
 });

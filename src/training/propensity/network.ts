@@ -1,13 +1,13 @@
 import type * as tensorflow from "@tensorflow/tfjs";
 import { binaryDimensions, type BinaryDimension, type NetworkModel } from "../../contracts/propensity.ts";
 import type { FittedMargin, NetworkTask } from "../../contracts/worker-protocol.ts";
+import { must } from "../../lib/assert.ts";
 import { Prng } from "../../lib/prng.ts";
 import { centreOffsets, lifeTable } from "../../models/propensity/hazard.ts";
 import { importanceOf } from "../../models/propensity/importance.ts";
 import { compileMargin } from "../../models/propensity/margin.ts";
 import { standardise } from "../../models/propensity/standardise.ts";
 import type { TensorLibrary } from "../backend.ts";
-import { hazardRows } from "./window-rows.ts";
 
 export interface NetworkOptions {
   /** Units of the trunk's layers. Small: five scores of a learner have microseconds. */
@@ -28,12 +28,15 @@ const ROWS_AT_A_TIME = 8_192;
 
 /** Windows of all dimensions by row: a column for each step of each dimension. */
 interface Targets {
+  readonly dimensions: readonly BinaryDimension[];
+  /** Those that train first. */
   readonly rows: number;
   readonly train_rows: number;
-  /** Rows of the inputs, those that train first. */
-  readonly row: Int32Array;
+  /** rows × inputs. */
+  readonly values: Float64Array;
+  readonly inputs: number;
   readonly columns: number;
-  /** By column: the dimension, as an index. */
+  /** By column: which of the dimensions. */
   readonly dimension: Int32Array;
   /** rows × columns: 1/number of the dimension's training windows where the step was observed at risk, else 0; and the same where it happened. */
   readonly risk: Float32Array;
@@ -42,43 +45,35 @@ interface Targets {
   readonly start: Float32Array;
 }
 
-/** A row of the inputs stands once, whatever number of dimensions asks about it. */
-function targetsOf({ inputs, labels }: NetworkTask): Targets {
-  const first: number[] = [];
+/** A learner at a cut-off stands once, whatever number of dimensions asks about it. One that trains any dimension stops none. */
+function targetsOf({ windows }: NetworkTask): Targets {
+  const asked = binaryDimensions.flatMap((name) => (windows[name] === undefined ? [] : [{ name, data: windows[name] }]));
+  const places = new Map<number, number>();
+  for (const { data } of asked) for (let i = 0; i < data.train_rows; i++) if (!places.has(data.row[i]!)) places.set(data.row[i]!, places.size);
+  const train_rows = places.size;
+  for (const { data } of asked) for (let i = data.train_rows; i < data.rows; i++) if (!places.has(data.row[i]!)) places.set(data.row[i]!, places.size);
+  const inputs = must(asked[0], "a network needs a dimension").data.columns;
+  const columns = asked.reduce((sum, { data }) => sum + data.steps_max, 0);
+  const values = new Float64Array(places.size * inputs);
+  const risk = new Float32Array(places.size * columns);
+  const event = new Float32Array(places.size * columns);
   const dimension: number[] = [];
   const start: number[] = [];
-  const training = new Uint8Array(inputs.rows);
-  const used = new Uint8Array(inputs.rows);
-  for (const [d, name] of binaryDimensions.entries()) {
-    const own = labels[name];
-    first.push(dimension.length);
-    for (let k = 0; k < own.steps_max; k++) dimension.push(d);
-    start.push(...lifeTable({ ...own, values: inputs.values, columns: inputs.columns, rows: own.row.length }));
-    own.row.forEach((row, i) => {
-      used[row] = 1;
-      if (i < own.train_rows) training[row] = 1;
-    });
+  for (const [d, { data }] of asked.entries()) {
+    const first = dimension.length;
+    for (let k = 0; k < data.steps_max; k++) dimension.push(d);
+    start.push(...lifeTable(data));
+    const weight = 1 / Math.max(1, data.train_rows);
+    for (let i = 0; i < data.rows; i++) {
+      const place = places.get(data.row[i]!)!;
+      if (i >= data.train_rows && place < train_rows) continue;
+      values.set(data.values.subarray(i * inputs, (i + 1) * inputs), place * inputs);
+      const to = place * columns + first;
+      risk.fill(weight, to, to + data.steps[i]!);
+      if (data.y[i] === 1) event[to + data.steps[i]! - 1] = weight;
+    }
   }
-  const all = Int32Array.from({ length: inputs.rows }, (_, row) => row).filter((row) => used[row] === 1);
-  const train = all.filter((row) => training[row] === 1);
-  const row = new Int32Array(all.length);
-  row.set(train);
-  row.set(all.filter((own) => training[own] === 0), train.length);
-  const at = new Int32Array(inputs.rows);
-  row.forEach((own, i) => (at[own] = i));
-  const columns = dimension.length;
-  const risk = new Float32Array(row.length * columns);
-  const event = new Float32Array(row.length * columns);
-  for (const [d, name] of binaryDimensions.entries()) {
-    const { row: rows, y, steps, train_rows } = labels[name];
-    const weight = 1 / Math.max(1, train_rows);
-    rows.forEach((own, i) => {
-      const to = at[own]! * columns + first[d]!;
-      risk.fill(weight, to, to + steps[i]!);
-      if (y[i] === 1) event[to + steps[i]! - 1] = weight;
-    });
-  }
-  return { rows: row.length, train_rows: train.length, row, columns, dimension: Int32Array.from(dimension), risk, event, start: Float32Array.from(start) };
+  return { dimensions: asked.map(({ name }) => name), rows: places.size, train_rows, values, inputs, columns, dimension: Int32Array.from(dimension), risk, event, start: Float32Array.from(start) };
 }
 
 /** The network's variables, and its loss. */
@@ -93,24 +88,24 @@ class Network {
   /** dimensions × columns: which margin a column asks about. */
   readonly #asks: tensorflow.Tensor2D;
 
-  constructor(tf: TensorLibrary, columns: number, targets: Targets, options: NetworkOptions, random: Prng) {
+  constructor(tf: TensorLibrary, targets: Targets, options: NetworkOptions, random: Prng) {
     this.#tf = tf;
     this.#options = options;
     /** He's initialisation (2015): the variance of a ReLU layer's outputs is that of its inputs. */
     const normals = (inputs: number, units: number, gain: number): tensorflow.Variable =>
       tf.tidy(() => tf.variable(tf.tensor2d(Float32Array.from({ length: inputs * units }, () => gain * Math.sqrt(2 / inputs) * random.normal()), [inputs, units])));
-    let inputs = columns;
+    let { inputs } = targets;
     for (const units of options.units) {
       this.#weights.push(normals(inputs, units, 1));
       this.#biases.push(tf.tidy(() => tf.variable(tf.zeros([units]))));
       inputs = units;
     }
     // Starts near the base rates.
-    this.#head = normals(inputs, binaryDimensions.length, 0.1);
+    this.#head = normals(inputs, targets.dimensions.length, 0.1);
     this.#offsets = tf.tidy(() => tf.variable(tf.tensor1d(targets.start)));
-    const asks = new Float32Array(binaryDimensions.length * targets.columns);
+    const asks = new Float32Array(targets.dimensions.length * targets.columns);
     targets.dimension.forEach((dimension, column) => (asks[dimension * targets.columns + column] = 1));
-    this.#asks = tf.tensor2d(asks, [binaryDimensions.length, targets.columns]);
+    this.#asks = tf.tensor2d(asks, [targets.dimensions.length, targets.columns]);
   }
 
   get #variables(): tensorflow.Variable[] {
@@ -159,12 +154,12 @@ function headOf(dimension: number, numbers: readonly Float32Array[], targets: Ta
   const offsets = Float64Array.from(numbers[2 * depth + 1]!.filter((_, column) => targets.dimension[column] === dimension));
   const bias = centreOffsets(offsets);
   const layers = options.units.map((units, i) => ({ units, weights: decimals(numbers[i]!), bias: decimals(numbers[depth + i]!) }));
-  const weights = decimals(head.filter((_, at) => at % binaryDimensions.length === dimension));
+  const weights = decimals(head.filter((_, at) => at % targets.dimensions.length === dimension));
   return { model: { kind: "network", mean: [...mean], scale: [...scale], layers, head: { weights, bias } }, offsets };
 }
 
 export interface TrainedNetwork {
-  readonly heads: Record<BinaryDimension, FittedMargin<NetworkModel>>;
+  readonly heads: Partial<Record<BinaryDimension, FittedMargin<NetworkModel>>>;
   readonly epochs: number;
 }
 
@@ -175,12 +170,10 @@ export interface TrainedNetwork {
  */
 export async function trainNetwork(tf: TensorLibrary, task: NetworkTask, options: NetworkOptions = networkDefaults): Promise<TrainedNetwork> {
   const targets = targetsOf(task);
-  const { columns } = task.inputs;
+  const columns = targets.inputs;
   const random = new Prng(`network ${task.seed}`);
-  const ordered = new Float64Array(targets.rows * columns);
-  targets.row.forEach((row, i) => ordered.set(task.inputs.values.subarray(row * columns, (row + 1) * columns), i * columns));
-  const { x, mean, scale } = standardise(ordered, columns, targets.rows, targets.train_rows);
-  const network = new Network(tf, columns, targets, options, random);
+  const { x, mean, scale } = standardise(targets.values, columns, targets.rows, targets.train_rows);
+  const network = new Network(tf, targets, options, random);
   const optimizer = tf.train.adam(options.learning_rate);
   const gather = (values: ArrayLike<number>, width: number, rows: Int32Array): tensorflow.Tensor2D => {
     const own = new Float32Array(rows.length * width);
@@ -219,12 +212,11 @@ export async function trainNetwork(tf: TensorLibrary, task: NetworkTask, options
     network.dispose();
     optimizer.dispose();
   }
-  const heads = Object.fromEntries(
-    binaryDimensions.map((dimension, d): [BinaryDimension, FittedMargin<NetworkModel>] => {
-      const { model, offsets } = headOf(d, best.numbers, targets, options, mean, scale);
-      const importance = importanceOf(compileMargin(model, columns), hazardRows(task.inputs, task.labels[dimension]), offsets, task.seed);
-      return [dimension, { model, offsets: [...offsets], importance }];
-    }),
-  ) as TrainedNetwork["heads"];
+  const heads: TrainedNetwork["heads"] = {};
+  for (const [d, dimension] of targets.dimensions.entries()) {
+    const { model, offsets } = headOf(d, best.numbers, targets, options, mean, scale);
+    const importance = importanceOf(compileMargin(model, columns), must(task.windows[dimension], "the network asked about it"), offsets, task.seed);
+    heads[dimension] = { model, offsets: [...offsets], importance };
+  }
   return { heads, epochs: epoch };
 }

@@ -1,5 +1,5 @@
 import type { BinaryDimension } from "../../contracts/propensity.ts";
-import type { SharedMatrix, WindowLabels } from "../../contracts/worker-protocol.ts";
+import type { LearningWindows } from "../../contracts/worker-protocol.ts";
 import { Prng } from "../../lib/prng.ts";
 import { logistic } from "../../models/propensity/hazard.ts";
 import { shareableBytes, shareableDoubles, shareableInts } from "../shared-memory.ts";
@@ -13,30 +13,25 @@ export const trueMargins: Readonly<Record<BinaryDimension, (x: Float64Array) => 
 };
 export const churnOffsets: readonly number[] = [-0.5, -1, -1.4];
 
-export interface SyntheticWindows {
-  readonly inputs: SharedMatrix;
-  readonly labels: Readonly<Record<BinaryDimension, WindowLabels>>;
-}
-
-/** Rows of which the first `train_rows` train; completion asks about every other row, churn is watched in steps, some of them cut short. */
-export function syntheticWindows(seed: string, rows: number, train_rows: number, columns = 5): SyntheticWindows {
+/** Windows of every dimension over the same rows, of which the first `train_rows` train; completion asks about every other row, churn is watched in steps, some cut short. */
+export function syntheticWindows(seed: string, rows: number, train_rows: number, columns = 5): Readonly<Record<BinaryDimension, LearningWindows>> {
   const random = new Prng(seed);
-  const values = shareableDoubles(rows * columns);
-  for (let i = 0; i < values.length; i++) values[i] = random.normal();
-  const windows = (dimension: BinaryDimension, offsets: readonly number[], every: number): WindowLabels => {
+  const inputs = Float64Array.from({ length: rows * columns }, () => random.normal());
+  const windows = (dimension: BinaryDimension, offsets: readonly number[], every: number): LearningWindows => {
     const count = Math.ceil(rows / every);
-    const [row, y, steps] = [shareableInts(count), shareableBytes(count), shareableBytes(count)];
+    const [row, y, steps, values] = [shareableInts(count), shareableBytes(count), shareableBytes(count), shareableDoubles(count * columns)];
     for (let i = 0; i < count; i++) {
       row[i] = i * every;
-      const margin = trueMargins[dimension](values.subarray(row[i]! * columns, (row[i]! + 1) * columns));
+      const x = inputs.subarray(row[i]! * columns, (row[i]! + 1) * columns);
+      values.set(x, i * columns);
+      const margin = trueMargins[dimension](x);
       const watched = offsets.length > 1 && random.uniform() < 0.3 ? 1 + random.integer(offsets.length) : offsets.length;
       while (steps[i]! < watched && y[i] === 0) {
         y[i] = random.uniform() < logistic(margin + offsets[steps[i]!]!) ? 1 : 0;
         steps[i]!++;
       }
     }
-    return { row, y, steps, steps_max: offsets.length, train_rows: Math.ceil(train_rows / every) };
+    return { values, columns, y, steps, steps_max: offsets.length, train_rows: Math.ceil(train_rows / every), rows: count, row };
   };
-  const labels = { enrollment: windows("enrollment", [0], 1), churn: windows("churn", churnOffsets, 1), completion: windows("completion", [0], 2), upsell: windows("upsell", [0], 1) };
-  return { inputs: { rows, columns, values }, labels };
+  return { enrollment: windows("enrollment", [0], 1), churn: windows("churn", churnOffsets, 1), completion: windows("completion", [0], 2), upsell: windows("upsell", [0], 1) };
 }

@@ -1,6 +1,6 @@
 import type { NetworkResult, NetworkTask, PropensityFitResult, PropensityFitTask, PropensityLearnerName, SensitivityResult, SensitivityTask } from "../../contracts/worker-protocol.ts";
 import { assert } from "../../lib/assert.ts";
-import type { HazardFit, HazardRows } from "../../models/propensity/hazard.ts";
+import type { HazardFit } from "../../models/propensity/hazard.ts";
 import { fitHazardBoosting, hazardBoostingDefaults } from "../../models/propensity/hazard-boosting.ts";
 import { fitHazardForest, hazardForestDefaults } from "../../models/propensity/hazard-forest.ts";
 import { importanceOf } from "../../models/propensity/importance.ts";
@@ -9,19 +9,17 @@ import { compileMargin, type InputModel } from "../../models/propensity/margin.t
 import { estimateSensitivity } from "../../models/propensity/price-sensitivity.ts";
 import type { Tensors } from "../backend.ts";
 import { trainNetwork } from "./network.ts";
-import { binsOf, hazardRows } from "./window-rows.ts";
 
-const learners: Readonly<Record<PropensityLearnerName, (data: HazardRows, task: PropensityFitTask) => HazardFit<InputModel>>> = {
-  logistic: (data) => fitLogistic(data),
-  boosting: (data, { binned, labels, seed }) => fitHazardBoosting(data, binsOf(binned, labels), { ...hazardBoostingDefaults, seed }),
-  random_forest: (data, { binned, labels, seed }) => fitHazardForest(data, binsOf(binned, labels), { ...hazardForestDefaults, seed }),
+const learners: Readonly<Record<PropensityLearnerName, (task: PropensityFitTask) => HazardFit<InputModel>>> = {
+  logistic: ({ data }) => fitLogistic(data),
+  boosting: ({ data, binned, seed }) => fitHazardBoosting(data, binned, { ...hazardBoostingDefaults, seed }),
+  random_forest: ({ data, binned, seed }) => fitHazardForest(data, binned, { ...hazardForestDefaults, seed }),
 };
 
 export function fitPropensity(task: PropensityFitTask): PropensityFitResult {
   const started_ms = performance.now();
-  const data = hazardRows(task.inputs, task.labels);
-  const { model, offsets } = learners[task.learner](data, task);
-  const importance = importanceOf(compileMargin(model, data.columns), data, offsets, task.seed);
+  const { model, offsets } = learners[task.learner](task);
+  const importance = importanceOf(compileMargin(model, task.data.columns), task.data, offsets, task.seed);
   return { model, offsets: [...offsets], importance, backend: "typed-arrays", seconds: (performance.now() - started_ms) / 1000 };
 }
 
