@@ -19,7 +19,7 @@ export const checkLimits = {
   "leakage.shuffled_labels": { what: "skill on labels that were shuffled, in standard errors above 0", warn: 2.5, fail: 3 },
   "leakage.single_feature": { what: "share of the validation deviance that one feature alone explains", warn: 0.5, fail: 0.8 },
   "leakage.future": { what: "cut-offs whose features were changed by what became known after them", warn: 0, fail: 0 },
-  "leakage.shuffled_auc": { what: "distance of the AUC from 0.5 on labels that were shuffled, if it is beyond three standard errors", warn: 0.01, fail: 0.02 },
+  "leakage.shuffled_auc": { what: "distance of the AUC from 0.5 on labels that were shuffled, if it is beyond four standard errors", warn: 0.01, fail: 0.02 },
   "leakage.single_input_auc": { what: "AUC that one input alone has on the validation rows", warn: 0.9, fail: 0.95 },
   "drift.features": { what: "share of the features whose distribution moved between the training weeks and those held out", warn: 0.25, fail: 0.75 },
   "drift.conversion": { what: "factor between the conversion held out and that of the training weeks", warn: 2, fail: 20 },

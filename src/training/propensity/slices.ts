@@ -18,10 +18,21 @@ function quarterOf(time_ms: number): string {
   return `${date.getUTCFullYear()} Q${1 + Math.floor(date.getUTCMonth() / 3)}`;
 }
 
+function enrolledBefore(count: number): string {
+  if (count === 0) return "none";
+  return count < 3 ? "1 or 2" : "3 or more";
+}
+
+function activeBefore(days: number): string {
+  if (days <= 7) return "last 7 days";
+  if (days <= 30) return "8 to 30 days ago";
+  return days < 365 ? "more than 30 days ago" : "none in a year";
+}
+
 /** What rows are parted by: the value that a learner's features give. */
 const parts: readonly { readonly by: string; valueOf(features: Float64Array): string }[] = [
-  { by: "enrollments before", valueOf: (features) => (features[ENROLLED]! === 0 ? "none" : features[ENROLLED]! < 3 ? "1 or 2" : "3 or more") },
-  { by: "latest activity", valueOf: (features) => (features[ACTIVE]! <= 7 ? "last 7 days" : features[ACTIVE]! <= 30 ? "8 to 30 days ago" : features[ACTIVE]! < 365 ? "more than 30 days ago" : "none in a year") },
+  { by: "enrollments before", valueOf: (features) => enrolledBefore(features[ENROLLED]!) },
+  { by: "latest activity", valueOf: (features) => activeBefore(features[ACTIVE]!) },
   { by: "cohort by registration", valueOf: (features) => quarterOf(features[REGISTERED]!) },
 ];
 
