@@ -1,8 +1,8 @@
 import type { BinaryDimension } from "../../contracts/propensity.ts";
 import { type LearnerOutcome, learnerOutcomeNames } from "../../features/learner-outcomes.ts";
 import { learnerFeatureNames } from "../../features/learner-replay.ts";
-import { must } from "../../lib/assert.ts";
 import { DAY_MS } from "../../lib/time.ts";
+import { learnerPosition } from "../../models/propensity/learner-vector.ts";
 import { shareableBytes, shareableInts } from "../shared-memory.ts";
 import { CHURN_STEP_DAYS, CHURN_STEPS, propensityDefinitions, windowMs } from "./definitions.ts";
 
@@ -34,7 +34,6 @@ const OUTCOMES = learnerOutcomeNames.length;
 const FEATURES = learnerFeatureNames.length;
 const STEP_MS = CHURN_STEP_DAYS * DAY_MS;
 const outcome = (name: LearnerOutcome): number => learnerOutcomeNames.indexOf(name);
-const feature = (name: string): number => must(learnerFeatureNames.includes(name) ? learnerFeatureNames.indexOf(name) : undefined, `no learner feature ${name}`);
 
 /** Where a dimension's answer lies, and who is asked. */
 interface Question {
@@ -43,7 +42,7 @@ interface Question {
 }
 
 const everybody = (): boolean => true;
-const ENROLLED = feature("enrolled");
+const ENROLLED = learnerPosition("enrolled");
 const IN_PROGRESS = outcome("in_progress");
 const questions: Readonly<Record<BinaryDimension, Question>> = {
   enrollment: { after: outcome("first_enrollment_after_ms"), asks: everybody },
