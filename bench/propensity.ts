@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BoostingModel } from "../src/contracts/artifact.ts";
 import { type BinaryDimension, binaryDimensions, type Dimension, dimensions, type PropensityTrees } from "../src/contracts/propensity.ts";
-import { must } from "../src/lib/assert.ts";
 import type { Sensitivity } from "../src/models/propensity/price-sensitivity.ts";
 import { defaultPlatform, type PlatformConfig } from "../src/simulator/config.ts";
 import { type Calibration, createWorld } from "../src/simulator/world.ts";
@@ -63,7 +62,7 @@ interface Size {
 }
 
 const full: Size = { config: defaultPlatform, populations: 4, replicates: 200 };
-const quickSize: Size = { config: { ...defaultPlatform, learners: 800, courses: 300, teachers: 60, enrollments: 4_000 }, populations: 2, replicates: 40 };
+const quickSize: Size = { config: { ...defaultPlatform, learners: 700, courses: 250, teachers: 60, enrollments: 3_500 }, populations: 1, replicates: 40 };
 
 /** Runs jobs in so many processes, in their order. */
 async function inProcesses<Job, Result extends object>(script: string, jobs: readonly Job[]): Promise<Result[]> {
@@ -95,28 +94,29 @@ async function measure({ config, populations, replicates }: Size, chunk: number)
   }
 }
 
-/** Means over populations; of errors, that of the mean, populations being independent. */
+/** Means over populations; of errors, that of the mean, populations being independent. null where a population has no figure. */
 function over(all: readonly Figures[]): Figures {
-  const names = Object.keys(must(all[0], "a population")).filter((name) => all.every((own) => Number.isFinite(own[name])));
+  const names = [...new Set(all.flatMap((own) => Object.keys(own)))];
   return Object.fromEntries(
     names.map((name) => {
-      const values = all.map((own) => must(own[name], name));
-      if (name.endsWith("_error")) return [name, Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) / values.length];
-      return [name, values.reduce((sum, value) => sum + value, 0) / values.length];
+      const values = all.map((own) => own[name] ?? Number.NaN);
+      const squared = name.endsWith("_error");
+      const sum = values.reduce((total, value) => total + (squared ? value * value : value), 0);
+      const mean = (squared ? Math.sqrt(sum) : sum) / values.length;
+      return [name, Number.isFinite(mean) ? Math.round(mean * 1e5) / 1e5 : null];
     }),
   );
 }
 
-const rounded = (figures: Figures): Figures => Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Math.round(value * 1e5) / 1e5]));
-const list = (figures: Figures, names: readonly string[]): string => names.flatMap((name) => (figures[name] === undefined ? [] : [`${name} ${figures[name].toFixed(3)}`])).join(", ");
+const list = (figures: Figures, names: readonly string[]): string => names.flatMap((name) => (typeof figures[name] === "number" ? [`${name} ${figures[name].toFixed(3)}`] : [])).join(", ");
 
 /** The propensity models that training ships, on the synthetic platform, against what its features could tell at best and what nobody can know. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const size = quick ? quickSize : full;
   const { scores, ceilings } = await measure(size, quick ? CEILING_POPULATIONS / PROCESSES : 2);
-  const binary = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, rounded(over(scores.map((own) => own.binary[dimension])))])) as Record<BinaryDimension, Figures>;
-  const price_sensitivity = rounded(over(scores.map((own) => own.price_sensitivity)));
-  const shuffled_auc = scores.reduce((sum, own) => sum + own.shuffled_auc, 0) / scores.length;
+  const binary = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, over(scores.map((own) => own.binary[dimension]))])) as Record<BinaryDimension, Figures>;
+  const price_sensitivity = over(scores.map((own) => own.price_sensitivity));
+  const shuffled_auc = scores.reduce((worst, own) => (Math.abs(own.shuffled_auc - 0.5) > Math.abs(worst - 0.5) ? own.shuffled_auc : worst), 0.5);
   const judged: Judged = { binary, price_sensitivity, shuffled_auc };
   const failures = quick ? [] : missedGates(judged);
   const metrics: Record<string, Metric> = { ...binary, price_sensitivity, shuffled_auc, populations: scores.length, train_s: scores.reduce((sum, own) => sum + own.train_s, 0) / scores.length, rows: scores[0]!.rows };
@@ -127,7 +127,8 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
       `${scores.length} populations of ${size.config.learners} learners on one catalogue, each trained on by itself and judged on later cut-offs, means over populations; _error: standard error, clustered by learner`,
       `observable_auc: boosting on ${CEILING_POPULATIONS} other populations of the same platform, all cut-offs (${ceilings.join(", ")} rows or views by dimension); latent_auc: the simulation gone on from its state ${size.replicates} times (completion integrated), for the chance left in so many extrapolated`,
       ...binaryDimensions.map((dimension) => `${dimension}: ${scores.map(({ champions }) => champions[dimension]).join(", ")}; targets of the product description AUC 0.80, precision_70 0.75, f1 0.75${dimension === "churn" ? ", recall_high 0.70" : ""}; here ${list(binary[dimension], ["auc", "precision_70", "f1", "recall_high"])}; a model that knew the truth ${list(binary[dimension], ["latent_auc", "latent_precision_70", "latent_f1", "latent_recall_high"])}`),
-      "price_sensitivity: rank correlation with the true sensitivity over the courses that a learner sees; spearman_ceiling: the same estimator on all other populations; spearman_inputs: boosting fitted to the truth itself, what the inputs hold of it",
+      "price_sensitivity: rank correlation with the true sensitivity over the courses that a learner sees; spearman_ceiling: the same estimator on all other populations; spearman_inputs: boosting fitted to the truth itself, what the inputs hold of it; null: not identified from so few views",
+      "shuffled_auc: of the candidate and population that are farthest from one half, enrollment labels dealt anew within each cut-off, in training and in judging",
       ...(quick ? [`quick: small platforms, whose gates mean little, are not judged; ${missedGates(judged).length} would be missed`] : []),
     ],
     ...(failures.length > 0 ? { failure: failures.join("; ") } : {}),

@@ -4,8 +4,8 @@ import { cpus } from "node:os";
 
 /** A figure, or the reason why it could not be taken. */
 export type Metric = number | string | Unavailable | Figures | readonly Figures[];
-/** Several that belong together. */
-export type Figures = Readonly<Record<string, number>>;
+/** Several that belong together; null: a note says why it could not be taken. */
+export type Figures = Readonly<Record<string, number | null>>;
 interface Unavailable {
   readonly unavailable: string;
 }
@@ -33,7 +33,8 @@ function isUnavailable(value: Metric): value is Unavailable {
   return typeof value === "object" && "unavailable" in value && typeof value.unavailable === "string";
 }
 
-function display(value: Metric): string {
+function display(value: Metric | null): string {
+  if (value === null) return "not taken";
   if (isTable(value)) return value.map((row) => `\n    ${display(row)}`).join("");
   if (isUnavailable(value)) return `not taken: ${value.unavailable}`;
   if (typeof value === "object") return Object.entries(value).map(([key, cell]) => `${key} ${display(cell)}`).join(", ");

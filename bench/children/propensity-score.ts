@@ -1,5 +1,4 @@
 /** One population: trained on by itself as training ships it, judged against the truth and the ceilings. */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BinaryDimension, binaryDimensions, type Dimension, dimensions } from "../../src/contracts/propensity.ts";
@@ -21,6 +20,7 @@ import { createWorld } from "../../src/simulator/world.ts";
 import { blocksOf } from "../../src/training/propensity/cut-offs.ts";
 import type { PropensityDataset } from "../../src/training/propensity/dataset.ts";
 import { GAP_DAYS, propensityDefinitions, windowMs } from "../../src/training/propensity/definitions.ts";
+import { createTrainingPool } from "../../src/training/pool.ts";
 import { shareableBytes } from "../../src/training/shared-memory.ts";
 import { answer } from "../child.ts";
 import type { Ceiling, ScoreJob, ScoreResult } from "../propensity.ts";
@@ -162,20 +162,25 @@ function shuffled(): PropensityDataset {
   return { ...dataset, labels: { ...dataset.labels, enrollment: { row, y: dealt } } };
 }
 
-const { scorer, train_s } = await trainShipped(dataset);
+/** Of areas that ought to be one half. */
+const farthest = (areas: readonly number[]): number => areas.reduce((worst, own) => (Math.abs(own - 0.5) > Math.abs(worst - 0.5) ? own : worst), 0.5);
+const fromInputs: ReadonlySet<string> = new Set(["logistic", "boosting", "forest", "network"]);
+
+const pool = await createTrainingPool({ threads: 2, deadline_ms: 600_000 });
+const { scorer, digest, seconds } = await trainShipped(dataset, pool);
+const dealt = shuffled();
+const blind = await trainShipped(dealt, pool, ["enrollment"]);
+await pool.close();
 const judged = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, judging(dataset, dimension, "test")])) as Record<BinaryDimension, Judging>;
 const latent = latentHalves(judged);
 const binary = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, figuresOf(scorer, dimension, judged[dimension], judging(dataset, dimension, "validation"), latent)])) as Record<BinaryDimension, Figures>;
-const dealt = shuffled();
-const blind = await trainShipped(dealt);
-const { row, y } = judging(dealt, "enrollment", "test");
 const result: ScoreResult = {
   binary,
   price_sensitivity: sensitivityFigures(scorer),
-  shuffled_auc: must(areaWithError(Float64Array.from(row, (own) => blind.scorer.scoreOne(featuresOf(own), "enrollment")), y), "both labels").value,
+  shuffled_auc: farthest(blind.contests.flatMap(({ all, windows: { test } }) => all.filter(({ served }) => fromInputs.has(served.model.kind)).map(({ test_scores }) => areaWithError(test_scores, test.y)?.value ?? 0.5))),
   champions: Object.fromEntries(dimensions.map((dimension) => [dimension, scorer.model(dimension)])) as Record<Dimension, string>,
-  train_s,
+  train_s: seconds,
   rows: dataset.features.rows,
-  hash: createHash("sha256").update(JSON.stringify(scorer.artifact.binary)).digest("hex").slice(0, 16),
+  hash: digest,
 };
 answer(result);
