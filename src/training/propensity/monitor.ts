@@ -1,15 +1,13 @@
 import type { PropensityHealth } from "../../contracts/propensity-health.ts";
-import { PROPENSITY_FAMILY } from "../../contracts/propensity.ts";
 import type { Broker } from "../../ingest/nats.ts";
 import type { StreamSource } from "../../ingest/read-stream.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { formatTime } from "../../lib/time.ts";
-import { compilePropensity } from "../../models/propensity/compiled-scorer.ts";
-import { ModelRegistry } from "../registry.ts";
 import { fixRange } from "../stream-range.ts";
 import { replayPropensityDataset } from "./dataset.ts";
+import { propensityRegistry } from "./evaluation-stage.ts";
 import { HealthMetrics } from "./health-metrics.ts";
 import { readHealth, writeHealth } from "./health-store.ts";
 import { healthOf } from "./health.ts";
@@ -50,7 +48,7 @@ export class PropensityMonitor {
    */
   async check(signal?: AbortSignal): Promise<HealthCheck | undefined> {
     const { broker, events = broker, clock, logger } = this.#options;
-    const { model } = await new ModelRegistry(broker, PROPENSITY_FAMILY, compilePropensity).champion(logger);
+    const { model } = await propensityRegistry(broker).champion(logger);
     if (model === undefined) return undefined;
     try {
       const dataset = await replayPropensityDataset(events, await fixRange(events), () => undefined, signal);
