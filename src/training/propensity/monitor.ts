@@ -17,6 +17,7 @@ export interface MonitorOptions {
   readonly events?: StreamSource | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: HealthMetrics;
 }
 
 /** What a check found. */
@@ -35,11 +36,12 @@ export function recordHealth(found: ReturnType<typeof healthOf>, before: Propens
 
 /** Watches the champion of propensity on labels as they mature. */
 export class PropensityMonitor {
-  readonly metrics = new HealthMetrics();
+  readonly metrics: HealthMetrics;
   readonly #options: MonitorOptions;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
+    this.metrics = options.metrics ?? new HealthMetrics();
   }
 
   /**
