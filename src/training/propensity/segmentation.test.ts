@@ -3,7 +3,12 @@ import { expect, test } from "vitest";
 import { dimensions } from "../../contracts/propensity.ts";
 import { segmentRowSchema } from "../../contracts/training-analysis.ts";
 import { lifetimeTokens } from "../../models/propensity/lifetime-value.ts";
-import { type ScoredLearners, segmentation } from "./segmentation.ts";
+import { generateHistory } from "../../simulator/history.ts";
+import { smallPlatform } from "../../simulator/test-platform.ts";
+import { createWorld } from "../../simulator/world.ts";
+import { DAY_MS } from "../../lib/time.ts";
+import { championOf, datasetOf } from "./health-testing.ts";
+import { type ScoredLearners, segmentation, segmentsOf } from "./segmentation.ts";
 
 function learners(rows: readonly { enrollment: number; churn: number; price: number; enrolled?: number }[]): ScoredLearners {
   return {
@@ -45,4 +50,31 @@ test("every learner is in one segment and one risk level, and nothing is lost", 
       expect(found.reduce((sum, row) => sum + row.spent_tokens, 0)).toBe(rows.reduce((sum, { price }) => sum + 2 * price, 0));
     }),
   );
+});
+
+test("of a dataset: everybody at the last cut-off whose windows have passed, with what came of them by its own labels", () => {
+  const config = smallPlatform({ learners: 300, enrollments: 1_500, weeks: 40, late_share: 0 });
+  const dataset = datasetOf([...generateHistory(createWorld(config))], config.end_ms - 40 * 7 * DAY_MS, config.end_ms);
+  const { champion } = championOf(dataset, config.end_ms - 70 * DAY_MS);
+  const last = dataset.at_ms.findLastIndex((at) => at + 61 * DAY_MS <= config.end_ms);
+  const rows = [...dataset.period.keys()].filter((row) => dataset.period[row] === last);
+  const found = segmentsOf(dataset, champion);
+  expect(found.reduce((sum, { learners: own }) => sum + own, 0)).toBe(rows.length);
+  const happened = (share: (row: (typeof found)[number]) => number | null): number => Math.round(found.reduce((sum, row) => sum + row.learners * (share(row) ?? 0), 0));
+  const labelled = (dimension: "enrollment" | "churn", y: number): number => {
+    const labels = dataset.labels[dimension];
+    return [...labels.row.keys()].filter((i) => dataset.period[labels.row[i]!] === last && labels.y[i] === y).length;
+  };
+  expect(happened(({ enrolled_share }) => enrolled_share)).toBe(labelled("enrollment", 1));
+  expect(happened(({ churned_share }) => churned_share)).toBe(labelled("churn", 0));
+  expect(labelled("enrollment", 1)).toBeGreaterThan(0);
+  // The hotter, the more of them enrolled.
+  const shares = found.flatMap(({ learners: own, enrolled_share }) => (own >= 10 && enrolled_share !== null ? [enrolled_share] : []));
+  expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+});
+
+test("of a history without such a cut-off: none", () => {
+  const config = smallPlatform({ learners: 200, enrollments: 900, weeks: 20, late_share: 0 });
+  const dataset = datasetOf([...generateHistory(createWorld(config))], config.end_ms - 20 * 7 * DAY_MS, config.end_ms);
+  expect(segmentsOf({ ...dataset, range: { ...dataset.range, to_ms: dataset.at_ms[0]! + 60 * DAY_MS } }, { score: () => undefined })).toEqual([]);
 });

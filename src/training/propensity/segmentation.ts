@@ -1,8 +1,12 @@
 import type { Analysis } from "../../contracts/training-analysis.ts";
-import { type Dimension, dimensions } from "../../contracts/propensity.ts";
+import { type BinaryDimension, type Dimension, dimensions } from "../../contracts/propensity.ts";
 import { riskLevels, type Segment, segments } from "../../contracts/segments.ts";
-import { lifetimeTokens } from "../../models/propensity/lifetime-value.ts";
+import { learnerPosition } from "../../models/propensity/learner-vector.ts";
+import { expectedPrice, lifetimeTokens } from "../../models/propensity/lifetime-value.ts";
+import type { PropensityScorer } from "../../models/propensity/scorer.ts";
 import { riskLevelOf, segmentOf } from "../../pricing/learners/segments.ts";
+import type { PropensityDataset } from "./dataset.ts";
+import { propensityDefinitions, windowMs } from "./definitions.ts";
 
 /** Scores of learners at one cut-off, and what is known of them. */
 export interface ScoredLearners {
@@ -46,5 +50,42 @@ export function segmentation(learners: ScoredLearners): Analysis["segments"] {
       spent_tokens: own.reduce((sum, row) => sum + spent_tokens[row]!, 0),
       lifetime_tokens: own.reduce((sum, row) => sum + lifetime[row]!, 0),
     };
+  });
+}
+
+const SPENT = learnerPosition("spent_tokens");
+
+/** Labels of a period's rows, in their order, which start at `from`; of churn, whether nothing happened. */
+function labelsOf({ labels }: PropensityDataset, dimension: BinaryDimension, from: number, rows: number): Uint8Array {
+  const { row, y } = labels[dimension];
+  const found = new Uint8Array(rows);
+  for (let i = 0; i < row.length; i++) {
+    const at = row[i]! - from;
+    if (at >= 0 && at < rows) found[at] = dimension === "churn" ? 1 - y[i]! : y[i]!;
+  }
+  return found;
+}
+
+/** The segments of everybody at the last cut-off whose windows have passed, as a model scores them; none where the history has no such cut-off. */
+export function segmentsOf(dataset: PropensityDataset, model: Pick<PropensityScorer, "score">): Analysis["segments"] {
+  const { at_ms, period, range, features: { values, columns } } = dataset;
+  const { enrollment, churn } = propensityDefinitions;
+  const whole = at_ms.findLastIndex((at) => at + Math.max(windowMs(enrollment), windowMs(churn)) <= range.to_ms);
+  const from = period.indexOf(whole);
+  if (from < 0) return [];
+  const rows = period.lastIndexOf(whole) + 1 - from;
+  const learners = { scores: new Float64Array(rows * dimensions.length), price_tokens: new Float64Array(rows), spent_tokens: new Float64Array(rows) };
+  for (let i = 0; i < rows; i++) {
+    const features = values.subarray((from + i) * columns, (from + i + 1) * columns);
+    model.score(features, learners.scores.subarray(i * dimensions.length, (i + 1) * dimensions.length));
+    learners.price_tokens[i] = expectedPrice(features);
+    learners.spent_tokens[i] = features[SPENT]!;
+  }
+  return segmentation({
+    ...learners,
+    enrolled: labelsOf(dataset, "enrollment", from, rows),
+    churned: labelsOf(dataset, "churn", from, rows),
+    enrollment_days: enrollment.horizon_days,
+    churn_days: churn.horizon_days,
   });
 }
