@@ -327,7 +327,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
       ["--dataset <name>", "a point-in-time dataset instead: elasticity (courses) or propensity (learners)"],
       ["--every-days <days>", "of a dataset: between cut-offs (default: 7 for courses, 30 for learners)"],
       ["--gap-days <days>", "of a dataset: from a cut-off to its window (default: 0 for courses, 1 for learners)"],
-      ["--horizon-days <days>", "of a dataset: length of the window that labels come from (default: 7 for courses, 30 for learners)"],
+      ["--horizon-days <days>", "of a dataset: length of the window that labels come from (default: 7 for courses, 60 for learners)"],
       ["--partitions <count>", "of a dataset: shares that are built apart; more take less memory at a time (default: one a core)"],
       ["--format <format>", "csv, parquet or sqlite (default: csv); of a dataset also columns: a directory of typed column files"],
       ["--out <path>", "the file, or with --all the directory; it appears once it is whole"],

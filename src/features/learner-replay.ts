@@ -79,7 +79,8 @@ export class LearnerReplay {
     while (this.#period < at_ms.length && stream.known_at_ms >= at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
     const { event, event_time_ms } = stream;
-    if ("learner_id" in event && this.#owns(event.learner_id)) {
+    // What was scanned has every field, most of them undefined.
+    if ("learner_id" in event && event.learner_id !== undefined && this.#owns(event.learner_id)) {
       const tier = event.type === "enrollment.created" ? this.#tier(event.course_id) : UNKNOWN_TIER;
       this.#histories.apply(stream, tier);
       this.#outcomes.observe(event, event_time_ms, tier);
