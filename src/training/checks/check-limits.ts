@@ -24,6 +24,7 @@ export const checkLimits = {
   "drift.features": { what: "share of the features whose distribution moved between the training weeks and those held out", warn: 0.25, fail: 0.75 },
   "drift.conversion": { what: "factor between the conversion held out and that of the training weeks", warn: 2, fail: 20 },
   "drift.base_rate": { what: "factor between the share held out to whom it happened and that of the training rows, of any dimension", warn: 2, fail: 20 },
+  "drift.calibration": { what: "calibration error of a champion on the rows held out, of any dimension", warn: 0.02, fail: null },
   "quality.refused": { what: "share of the messages that are dead letters", warn: 0.01, fail: 0.2 },
   "quality.duplicates": { what: "share of the events that came a second time", warn: 0.05, fail: null },
   "quality.missing": { what: "share of the feature values that are not finite numbers", warn: 0, fail: 0.01 },
