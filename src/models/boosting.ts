@@ -101,7 +101,7 @@ const losses: Record<BoostingOptions["loss"], Loss> = {
 };
 
 /** Applies the last tree to the predictions of `count` of `rows`. */
-function applyLastTree(forest: GrowingForest, { bins, stride }: BinnedMatrix, rows: Int32Array, count: number, prediction: Float64Array, link: Link): void {
+export function applyLastTree(forest: GrowingForest, { bins, stride }: BinnedMatrix, rows: Int32Array, count: number, prediction: Float64Array, link: Link): void {
   const root = forest.roots[forest.roots.length - 1]!;
   // Typed copies: plain arrays of doubles are slower to index.
   const feature = Int32Array.from(forest.feature.slice(root));
@@ -125,7 +125,7 @@ function applyLastTree(forest: GrowingForest, { bins, stride }: BinnedMatrix, ro
 }
 
 /** Draws a tree's columns. */
-function drawColumns(random: Prng, share: number, active: Uint8Array): void {
+export function drawColumns(random: Prng, share: number, active: Uint8Array): void {
   if (share >= 1) return;
   const columns = Array.from(active, (_, column) => column);
   const kept = Math.max(1, Math.round(share * columns.length));
@@ -196,7 +196,7 @@ export function fitBoosting(data: CountRows, options: BoostingOptions, team: Tre
 }
 
 /** Nodes of the first `trees` trees: each tree's nodes follow the one before. */
-function nodesOf(forest: GrowingForest, trees: number): number {
+export function nodesOf(forest: GrowingForest, trees: number): number {
   return forest.roots[trees] ?? forest.feature.length;
 }
 

@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import type { z } from "zod";
 import { ARTIFACT_FORMAT, artifactSchema, type Artifact } from "../contracts/artifact.ts";
+import type { PropensityArtifact } from "../contracts/propensity.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { exp } from "../lib/exp-log.ts";
 import { courseElasticity, ownElasticity } from "./elasticity-lookup.ts";
@@ -85,11 +87,8 @@ export function artifactDigest(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/**
- * Checks and compiles an artifact. Throws TidemarkError: `corrupt_artifact` when the bytes are not those that were
- * promoted or are no artifact, `incompatible_artifact` when this version's features or tree walk cannot serve it.
- */
-export function compileArtifact(bytes: Uint8Array, expectedDigest: string): CompiledModel {
+/** What an artifact's bytes say, whichever family's it is. Throws TidemarkError as `compileArtifact` does. */
+export function decodeArtifact<Schema extends z.ZodType>(bytes: Uint8Array, expectedDigest: string, format: number, schema: Schema): { readonly artifact: z.output<Schema>; readonly digest: string } {
   const digest = artifactDigest(bytes);
   if (digest !== expectedDigest) throw new TidemarkError("corrupt_artifact", `artifact has digest ${digest}, ${expectedDigest} was promoted`);
   let json: unknown;
@@ -98,18 +97,30 @@ export function compileArtifact(bytes: Uint8Array, expectedDigest: string): Comp
   } catch (error) {
     throw new TidemarkError("corrupt_artifact", `artifact ${digest} is not JSON: ${errorMessage(error)}`, { cause: error });
   }
-  const format = (json as { format?: unknown } | null)?.format;
-  if (format !== ARTIFACT_FORMAT) throw new TidemarkError("incompatible_artifact", `artifact ${digest} has format ${String(format)}, this version reads ${ARTIFACT_FORMAT}`);
-  const parsed = artifactSchema.safeParse(json);
+  const found = (json as { format?: unknown } | null)?.format;
+  if (found !== format) throw new TidemarkError("incompatible_artifact", `artifact ${digest} has format ${String(found)}, this version reads ${format}`);
+  const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new TidemarkError("corrupt_artifact", `artifact ${digest}: ${issue?.path.join(".")}: ${issue?.message}`);
   }
-  const artifact = parsed.data;
-  const names = artifact.feature_names;
-  if (names.length !== elasticityFeatureNames.length || names.some((name, i) => name !== elasticityFeatureNames[i])) {
-    throw new TidemarkError("incompatible_artifact", `artifact ${digest} reads the features ${names.join(", ")}, this version builds ${elasticityFeatureNames.join(", ")}`);
+  return { artifact: parsed.data, digest };
+}
+
+/** Throws TidemarkError `incompatible_artifact` unless an artifact's models read what this version builds. */
+export function checkInputs(digest: string, names: readonly string[], built: readonly string[]): void {
+  if (names.length !== built.length || names.some((name, i) => name !== built[i])) {
+    throw new TidemarkError("incompatible_artifact", `artifact ${digest} reads the features ${names.join(", ")}, this version builds ${built.join(", ")}`);
   }
+}
+
+/**
+ * Checks and compiles an artifact. Throws TidemarkError: `corrupt_artifact` when the bytes are not those that were
+ * promoted or are no artifact, `incompatible_artifact` when this version's features or tree walk cannot serve it.
+ */
+export function compileArtifact(bytes: Uint8Array, expectedDigest: string): CompiledModel {
+  const { artifact, digest } = decodeArtifact(bytes, expectedDigest, ARTIFACT_FORMAT, artifactSchema);
+  checkInputs(digest, artifact.feature_names, elasticityFeatureNames);
   return new CompiledArtifact(artifact, digest);
 }
 
@@ -120,6 +131,6 @@ function sorted(value: unknown): unknown {
 }
 
 /** Canonical JSON (keys sorted, no spaces): equal artifacts give equal bytes. */
-export function encodeArtifact(artifact: Artifact): Uint8Array {
+export function encodeArtifact(artifact: Artifact | PropensityArtifact): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(sorted(artifact)));
 }

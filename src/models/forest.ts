@@ -23,6 +23,8 @@ export const forestDefaults: Omit<ForestOptions, "decreasing_columns" | "seed"> 
 export interface ForestFit {
   readonly model: ForestModel;
   readonly gain: Float64Array;
+  /** Weight of the training rows that passed each node, as often as each was drawn. */
+  readonly cover: readonly number[];
 }
 
 /**
@@ -43,13 +45,14 @@ export function fitForest(data: CountRows, options: ForestOptions, from = 0, to:
   const tree = new ForestTree(matrix, y, exposure, rows, Math.max(counted, 0.5) / exposed, options);
   const model: ForestModel = { kind: "forest", roots: [], feature: [], threshold: [], left: [], right: [], value: [] };
   for (let i = from; i < to; i++) tree.grow(new Prng(`forest ${options.seed} ${i}`), model);
-  return { model, gain: tree.gain };
+  return { model, gain: tree.gain, cover: tree.cover };
 }
 
 /** One forest of several's trees, in their order. */
 export function mergeForests(parts: readonly ForestFit[]): ForestFit {
   const merged: ForestModel = { kind: "forest", roots: [], feature: [], threshold: [], left: [], right: [], value: [] };
   const gain = new Float64Array(parts[0]?.gain.length ?? 0);
+  const cover: number[] = [];
   for (const part of parts) {
     const first = merged.feature.length;
     const { roots, feature, threshold, left, right, value } = part.model;
@@ -61,8 +64,9 @@ export function mergeForests(parts: readonly ForestFit[]): ForestFit {
       merged.left.push(leaf ? 0 : left[i]! + first);
       merged.right.push(leaf ? 0 : right[i]! + first);
       merged.value.push(value[i]!);
+      cover.push(part.cover[i]!);
     }
     for (let i = 0; i < gain.length; i++) gain[i]! += part.gain[i]!;
   }
-  return { model: merged, gain };
+  return { model: merged, gain, cover };
 }

@@ -1,12 +1,15 @@
-import type { BoostingModel, ForestModel, XgboostModel } from "../contracts/artifact.ts";
+import type { ForestModel } from "../contracts/artifact.ts";
 import { TidemarkError } from "../lib/errors.ts";
 
 export function incompatible(detail: string): never {
   throw new TidemarkError("incompatible_artifact", `the artifact's model cannot be used: ${detail}`);
 }
 
+/** Trees as every artifact has them. */
+type FlatTrees = Readonly<Pick<ForestModel, "roots" | "feature" | "threshold" | "left" | "right" | "value">>;
+
 /** Children must come after their parent: then every walk ends. */
-export function checkTrees(model: BoostingModel | ForestModel | XgboostModel, columns: number): void {
+export function checkTrees(model: FlatTrees, columns: number): void {
   const nodes = model.feature.length;
   for (const array of [model.threshold, model.left, model.right, model.value]) {
     if (array.length !== nodes) incompatible("node arrays differ in length");

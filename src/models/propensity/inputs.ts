@@ -19,7 +19,7 @@ const SPAN = "days_active_since_registration";
 
 export const propensityInputNames: readonly string[] = [...seen.map(({ name, logarithmic: inLogs }) => (inLogs ? `log_${name}` : name)), `log_${SPAN}`];
 
-/** The learner feature that an input is made of, for those who speak to people. */
+/** The name of what an input is made of. */
 export const inputFeature: ReadonlyMap<string, string> = new Map([...seen.map(({ name, logarithmic: inLogs }): [string, string] => [inLogs ? `log_${name}` : name, name]), [`log_${SPAN}`, SPAN]]);
 
 const positions = Int32Array.from(seen, ({ position }) => position);
@@ -32,6 +32,12 @@ function signedLog(x: number): number {
   return x < 0 ? -log(1 - x) : log(1 + x);
 }
 
+/** 0 where either time is unknown. */
+function spanDays(features: ArrayLike<number>): number {
+  const registered_ms = features[REGISTERED]!;
+  return registered_ms > 0 ? Math.max(0, features[LAST_ACTIVITY]! - registered_ms) / DAY_MS : 0;
+}
+
 /** Writes what models see of a learner's vector (learnerFeatureNames order) to row[offset …]; no allocation. */
 export function fillPropensityRow(features: ArrayLike<number>, row: Float64Array, offset: number): void {
   const count = positions.length;
@@ -39,6 +45,10 @@ export function fillPropensityRow(features: ArrayLike<number>, row: Float64Array
     const value = features[positions[i]!]!;
     row[offset + i] = inLogs[i] === 1 ? signedLog(value) : value;
   }
-  const registered_ms = features[REGISTERED]!;
-  row[offset + count] = registered_ms > 0 ? signedLog(Math.max(0, features[LAST_ACTIVITY]! - registered_ms) / DAY_MS) : 0;
+  row[offset + count] = signedLog(spanDays(features));
+}
+
+/** What an input is made of: the learner feature itself, in its own unit. */
+export function rawInput(features: ArrayLike<number>, input: number): number {
+  return input < positions.length ? features[positions[input]!]! : spanDays(features);
 }

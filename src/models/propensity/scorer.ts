@@ -2,9 +2,10 @@ import type { Dimension } from "../../contracts/propensity.ts";
 
 /** One input's part of a score. */
 export interface Contribution {
+  /** The learner feature that it is made of, and that feature's value. */
   readonly input: string;
   readonly value: number;
-  /** Log-odds (of price sensitivity: effect) by which it moves the score from that of the average learner. */
+  /** Log-odds, before calibration (of price sensitivity: −effect), by which it moves the score from that of the average learner. */
   readonly contribution: number;
 }
 

@@ -30,6 +30,8 @@ interface OpenNode {
 export class ForestTree {
   /** Total gain of each column's splits. */
   readonly gain: Float64Array;
+  /** Weight of the draws that passed each node of the model. */
+  readonly cover: number[] = [];
   readonly #data: BinnedMatrix;
   readonly #options: ForestTreeOptions;
   readonly #y: Float64Array;
@@ -114,6 +116,7 @@ export class ForestTree {
 
   #visit(node: OpenNode, random: Prng, model: ForestModel, open: OpenNode[]): void {
     const { at, begin, end, total, low, high } = node;
+    this.cover[at] = packedWeight(total) * this.#units[1]!;
     this.#search(node, random);
     if (this.#column < 0) {
       model.value[at] = this.#value(total, low, high);

@@ -14,12 +14,14 @@ export interface GrowingForest {
   readonly right: number[];
   readonly value: number[];
   readonly gain: number[];
+  /** Rows of the tree's own that passed each node. */
+  readonly cover: number[];
   /** Bins that go left, of nodes that split a categorical column. */
   readonly sets: Map<number, Uint32Array>;
 }
 
 export function emptyForest(): GrowingForest {
-  return { roots: [], feature: [], bin: [], threshold: [], left: [], right: [], value: [], gain: [], sets: new Map() };
+  return { roots: [], feature: [], bin: [], threshold: [], left: [], right: [], value: [], gain: [], cover: [], sets: new Map() };
 }
 
 /** How a tree's values change predictions: `log` multiplies them by e to the value, `identity` adds it. */
@@ -103,7 +105,7 @@ export class TreeGrower {
     const { packed, units, order } = this.#memory;
     const { depth, step_max } = this.#options;
     const total = packGradients(this.#gradient, this.#hessian, order, count, packed, units);
-    forest.roots.push(newLeaf(forest));
+    forest.roots.push(newLeaf(forest, count));
     let level: OpenNode[] = [{ at: forest.feature.length - 1, begin: 0, end: count, slot: 0, sibling: -1, total, low: -step_max, high: step_max }];
     for (let d = 0; d < depth && level.length > 0; d++) level = this.#grow(level, d + 1 < depth, forest, prediction, link);
     for (const node of level) this.#close(node, forest, prediction, link);
@@ -182,8 +184,8 @@ export class TreeGrower {
     const decreasing = nodes[i * NODE.fields + NODE.column]! < decreasing_columns;
     const middle = nodes[i * NODE.fields + NODE.middle]!;
     const { at } = node;
-    forest.left[at] = newLeaf(forest);
-    forest.right[at] = newLeaf(forest);
+    forest.left[at] = newLeaf(forest, middle - node.begin);
+    forest.right[at] = newLeaf(forest, node.end - middle);
     const leftSmaller = middle - node.begin <= node.end - middle;
     const left: OpenNode = { at: forest.left[at]!, begin: node.begin, end: middle, slot: leftSmaller ? slots : node.slot, sibling: -1, total: leftTotal, low: decreasing ? bound : node.low, high: node.high };
     const right: OpenNode = { at: forest.right[at]!, begin: middle, end: node.end, slot: leftSmaller ? node.slot : slots, sibling: -1, total: rightTotal, low: node.low, high: decreasing ? bound : node.high };
@@ -210,7 +212,8 @@ export class TreeGrower {
   }
 }
 
-function newLeaf(forest: GrowingForest): number {
+function newLeaf(forest: GrowingForest, rows: number): number {
+  forest.cover.push(rows);
   forest.bin.push(0);
   forest.threshold.push(0);
   forest.left.push(0);
