@@ -12,6 +12,7 @@ import type { DatasetManifest } from "../training/column-files.ts";
 import { buildDatasetFiles } from "../training/dataset-files.ts";
 import { datasetTableColumns, datasetTableRows } from "../training/dataset-table.ts";
 import { createTrainingPool } from "../training/pool.ts";
+import { GAP_DAYS, HORIZON_DAYS } from "../training/propensity/definitions.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
 import { connectBroker } from "./connect-broker.ts";
@@ -35,10 +36,10 @@ interface Times {
   readonly horizon_days: number;
 }
 
-/** Courses by the week; learners by the month, with a window as long as the description's. */
+/** Courses by the week; learners by the month, with the longest window of what their models are asked. */
 const defaults: Readonly<Record<DatasetName, Times>> = {
   elasticity: { every_days: 7, gap_days: 0, horizon_days: 7 },
-  propensity: { every_days: 30, gap_days: 1, horizon_days: 30 },
+  propensity: { every_days: 30, gap_days: GAP_DAYS, horizon_days: HORIZON_DAYS },
 };
 
 function days(options: CommandContext["options"], flag: string, name: string, fallback: number, least: number): number {

@@ -1,4 +1,5 @@
 import type { ElasticityModel } from "./artifact.ts";
+import type { BinaryDimension, NetworkModel, PropensityModel, SensitivityPropensity } from "./propensity.ts";
 
 /**
  * What crosses the boundary to a training worker: the tasks, their inputs and their outputs. Matrices are shared
@@ -126,7 +127,80 @@ export interface DatasetPart {
   readonly stream_created: string;
 }
 
-export type WorkerTask = FitTask | FoldTask | ProbeTask | DatasetTask;
+export const propensityLearnerNames = ["logistic", "boosting", "random_forest"] as const;
+export type PropensityLearnerName = (typeof propensityLearnerNames)[number];
+
+/** Label windows of one dimension, as far as they were observed: [0, train_rows) train, the rest stop early and choose penalties. */
+export interface LearningWindows {
+  /** Row-major, rows × columns. */
+  readonly values: Float64Array<SharedArrayBuffer>;
+  readonly columns: number;
+  /** 1: it happened, in the last of the observed steps. */
+  readonly y: Uint8Array<SharedArrayBuffer>;
+  readonly steps: Uint8Array<SharedArrayBuffer>;
+  /** 1 where a window is asked about as a whole. */
+  readonly steps_max: number;
+  readonly train_rows: number;
+  readonly rows: number;
+  /** Which learner at which cut-off: equal for windows of several dimensions with equal values. */
+  readonly row: Int32Array<SharedArrayBuffer>;
+}
+
+export interface PropensityFitTask {
+  readonly kind: "propensity_fit";
+  readonly learner: PropensityLearnerName;
+  readonly data: LearningWindows;
+  readonly binned: BinnedMatrix;
+  readonly seed: number;
+}
+
+/** A margin's model, and how each step differs from it; a single step's offset is 0. */
+export interface FittedMargin<Model = PropensityModel> {
+  readonly model: Model;
+  readonly offsets: readonly number[];
+  /** Share of each input in what shuffling it costs on the validation rows; they sum to 1, or to 0 where nothing costs anything. */
+  readonly importance: readonly number[];
+}
+
+export interface PropensityFitResult extends FittedMargin {
+  readonly backend: TensorBackend | "typed-arrays";
+  readonly seconds: number;
+}
+
+/** All dimensions at once, over one trunk. */
+export interface NetworkTask {
+  readonly kind: "propensity_network";
+  readonly windows: Readonly<Partial<Record<BinaryDimension, LearningWindows>>>;
+  readonly seed: number;
+}
+
+export interface NetworkResult {
+  readonly heads: Readonly<Partial<Record<BinaryDimension, FittedMargin<NetworkModel>>>>;
+  readonly epochs: number;
+  readonly backend: TensorBackend;
+  readonly seconds: number;
+}
+
+export interface SensitivityTask {
+  readonly kind: "price_sensitivity";
+  readonly inputs: SharedMatrix;
+  /** By row of the inputs: the learner, from 0 on. */
+  readonly learner: Int32Array<SharedArrayBuffer>;
+  /** By view of a price with a random part. */
+  readonly row: Int32Array<SharedArrayBuffer>;
+  readonly jitter: Float64Array<SharedArrayBuffer>;
+  readonly enrolled: Uint8Array<SharedArrayBuffer>;
+  readonly affordable: Uint8Array<SharedArrayBuffer>;
+  readonly expected: Float64Array<SharedArrayBuffer>;
+  readonly seed: number;
+}
+
+export interface SensitivityResult {
+  readonly sensitivity: Omit<SensitivityPropensity, "definition">;
+  readonly seconds: number;
+}
+
+export type WorkerTask = FitTask | FoldTask | ProbeTask | DatasetTask | PropensityFitTask | NetworkTask | SensitivityTask;
 
 /** How a task ended: its value, or the failure with its stable code, which an exception would lose on the way. */
 export type WorkerOutcome<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } };

@@ -1,12 +1,11 @@
 import { assert } from "../lib/assert.ts";
 import { log } from "../lib/exp-log.ts";
 import { demandCellScale, demandCellWeight } from "./demand-cells.ts";
+import { insertListPrice, type ListPrice, listPriceInForce } from "./price-jitter.ts";
 import type { PriceTrial } from "./price-trial.ts";
 
 /** When a course's list price changed, the price before its random part (NaN: it has none), and what happened at it while it was in force. */
-interface Reprice {
-  readonly time_ms: number;
-  readonly price: number;
+interface Reprice extends ListPrice {
   readonly base: number;
   exposures: number;
   enrollments: number;
@@ -58,10 +57,7 @@ export class CourseLabels {
 
   /** A list price; `base` NaN when it has no random part. */
   reprice(course_id: string, time_ms: number, price: number, base: number): void {
-    const { reprices } = this.#course(course_id);
-    let i = reprices.length;
-    while (i > 0 && reprices[i - 1]!.time_ms > time_ms) i--;
-    reprices.splice(i, 0, { time_ms, price, base, exposures: 0, enrollments: 0, decayed_exposures: 0, decayed_enrollments: 0 });
+    insertListPrice(this.#course(course_id).reprices, { time_ms, price, base, exposures: 0, enrollments: 0, decayed_exposures: 0, decayed_enrollments: 0 });
   }
 
   exposure(course_id: string, time_ms: number, price: number): void {
@@ -110,7 +106,7 @@ export class CourseLabels {
     const horizon_ms = this.#horizon_ms;
     if (!(price > 0)) return;
     const course = this.#course(course_id);
-    const reprice = this.#inForce(course.reprices, time_ms, price);
+    const reprice = listPriceInForce(course.reprices, time_ms, price);
     if (reprice !== undefined) count(reprice, time_ms, kind);
     // Last period that starts before the event; windows of earlier ones may still reach it.
     let period = this.#periodBefore(time_ms);
@@ -139,15 +135,6 @@ export class CourseLabels {
       else high = middle;
     }
     return low - 1;
-  }
-
-  /** The list price in force at a time, when it is the price that was seen. */
-  #inForce(reprices: readonly Reprice[], time_ms: number, price: number): Reprice | undefined {
-    for (let i = reprices.length - 1; i >= 0; i--) {
-      const reprice = reprices[i]!;
-      if (reprice.time_ms <= time_ms) return reprice.price === price ? reprice : undefined;
-    }
-    return undefined;
   }
 
   #course(course_id: string): CourseSums {

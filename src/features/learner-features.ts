@@ -18,7 +18,7 @@ const { state, windowState, stored, derived } = definer;
 /** 64 registers: 13 % for many, exact in nearly every case for the few that a learner tries. */
 const tried = distinct(6);
 
-const balance = state("balance", sum, {
+export const learnerBalance = state("balance", sum, {
   "token.purchased": { value: (e) => e.amount },
   "token.earned": { value: (e) => e.amount },
   "token.refunded": { value: (e) => e.amount },
@@ -63,7 +63,7 @@ const forumPosts = windowState("forum_posts", monthTiles, { "activity.forum": on
 const registered = state("registered", last, { "learner.upserted": { value: (e) => parseTime(e.registered_at) } });
 
 export const learnerStates: readonly StateDefinition[] = [
-  balance,
+  learnerBalance,
   spent,
   earned,
   purchased,
@@ -110,7 +110,7 @@ function spentWithin(days: number): FeatureDefinition {
 const FORUM_HALF_POSTS = 4;
 
 export const learnerFeatures: readonly FeatureDefinition[] = [
-  stored({ name: "balance_tokens", unit: "tokens", description: "tokens purchased, earned and refunded, less spent and expired; below 0 while what it was spent from is still on its way" }, balance, total),
+  stored({ name: "balance_tokens", unit: "tokens", description: "tokens purchased, earned and refunded, less spent and expired; below 0 while what it was spent from is still on its way" }, learnerBalance, total),
   stored({ name: "spent_tokens", unit: "tokens", description: "tokens spent" }, spent, total),
   stored({ name: "earned_tokens", unit: "tokens", description: "tokens earned" }, earned, total),
   stored({ name: "purchased_tokens", unit: "tokens", description: "tokens purchased" }, purchased, total),

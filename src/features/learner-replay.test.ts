@@ -4,7 +4,8 @@ import type { Event, StreamEvent } from "../contracts/events.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { EntityReader } from "./entity-reader.ts";
 import { FeatureWriter } from "./feature-writer.ts";
-import { type LearnerBlock, learnerFeatureNames, learnerOutcomeNames, LearnerReplay } from "./learner-replay.ts";
+import { learnerOutcomeNames } from "./learner-outcomes.ts";
+import { type LearnerBlock, learnerFeatureNames, LearnerReplay } from "./learner-replay.ts";
 import { MemoryStore } from "./memory-store.ts";
 import type { Partition } from "./partition.ts";
 import { DatasetReplay } from "./replay.ts";
@@ -119,7 +120,7 @@ describe("a dataset of learners", () => {
     const rows = replay(events, [day(10), day(20)]);
     expect(rows.map(({ period, id }) => [period, id])).toEqual([[0, "L1"], [1, "L1"], [1, "L2"]]);
     // From after day 11 to day 41.
-    expect(rows[0]!.labels).toEqual({ exposures: 3, enrollments: 2, price_paid_tokens: 11, price_paid_max_tokens: 7, completions: 0, drops: 0, refunds: 0, activities: 1, minutes: 30, tokens_purchased: 0 });
+    expect(rows[0]!.labels).toEqual({ exposures: 3, enrollments: 2, price_paid_tokens: 11, price_paid_max_tokens: 7, completions: 0, drops: 0, refunds: 0, activities: 1, minutes: 30, tokens_purchased: 0, first_activity_after_ms: DAY_MS / 2, first_enrollment_after_ms: DAY_MS, upsold_after_ms: 0, in_progress: 0, completed_after_ms: 0 });
     // From after day 21 to day 51.
     expect(rows[1]!.labels).toMatchObject({ exposures: 2, enrollments: 0, activities: 0 });
     expect(rows[2]!.labels).toMatchObject({ exposures: 0 });

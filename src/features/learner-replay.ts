@@ -1,18 +1,17 @@
 import type { StreamEvent } from "../contracts/events.ts";
-import { assert } from "../lib/assert.ts";
+import { must } from "../lib/assert.ts";
+import { courseQuality } from "./course-features.ts";
 import { Evaluator } from "./evaluator.ts";
 import { publicFeatures } from "./feature-catalogue.ts";
-import { featureDefinitions } from "./feature-set.ts";
+import { featureDefinitions, offsetOf } from "./feature-set.ts";
 import { FeatureWriter } from "./feature-writer.ts";
+import { learnerBalance } from "./learner-features.ts";
+import { LearnerHistories, UNKNOWN_TIER } from "./learner-history.ts";
+import { LearnerOutcomes, NO_ROW } from "./learner-outcomes.ts";
+import { LearnerTrialLog, type LearnerTrials, type View } from "./learner-trials.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { ownerOf, type Partition } from "./partition.ts";
 import type { ReplayOptions } from "./replay.ts";
-
-/** What a learner did in (at + gap, at + gap + horizon], by event time, whenever it became known: sums, and one maximum. */
-export const learnerOutcomeNames = ["exposures", "enrollments", "price_paid_tokens", "price_paid_max_tokens", "completions", "drops", "refunds", "activities", "minutes", "tokens_purchased"] as const;
-type Outcome = (typeof learnerOutcomeNames)[number];
-const OUTCOMES = learnerOutcomeNames.length;
-const MAXIMUM: Outcome = "price_paid_max_tokens";
 
 /** The learner features of a dataset, in column order. */
 export const learnerFeatureNames: readonly string[] = publicFeatures("learner").map(({ name }) => name);
@@ -31,137 +30,107 @@ export interface LearnerBlock {
 export interface LearnerReplayOptions extends ReplayOptions {
   /** Only these learners; all unless given. */
   readonly partition?: Partition | undefined;
+  /** Whether prices with a random part are followed to what became of them, for `trials`. */
+  readonly trials?: boolean | undefined;
   /** Called as each cut-off is passed. */
   onBlock(block: LearnerBlock): void;
 }
 
-/** An outcome of a cut-off that has not been passed yet. */
-interface Early {
-  readonly learner_id: string;
-  readonly outcome: number;
-  readonly value: number;
-}
+const QUALITY_SLOT = offsetOf(courseQuality);
+const BALANCE_SLOT = offsetOf(learnerBalance);
 
 /**
  * The point-in-time dataset of learners, by the rules of DatasetReplay: features of what was known before each cut-off, from the fold that serves;
  * labels of what happened in its window.
  *
- * Memory: a decoded record a learner (2 KB), and 80 bytes a row for the labels, which are not final before the stream ends. Features are handed over.
+ * Memory: a decoded record a learner (2 KB), 100 bytes an enrollment in progress, and 140 bytes a row for the labels, which are not final before the stream ends.
+ * Features are handed over.
  */
 export class LearnerReplay {
   readonly #options: LearnerReplayOptions;
-  readonly #starts_ms: readonly number[];
   readonly #writer: FeatureWriter;
   readonly #evaluator = new Evaluator(featureDefinitions.learner);
-  /** Dense numbers of learners, and for each period the row of each of them. */
-  readonly #numbers = new Map<string, number>();
-  readonly #rows: Int32Array[] = [];
-  readonly #outcomes: Float64Array[] = [];
-  readonly #early = new Map<number, Early[]>();
-  /** Rows of each period whose learner was erased after the cut-off. */
-  readonly #erased: Set<number>[] = [];
+  readonly #histories = new LearnerHistories();
+  readonly #outcomes: LearnerOutcomes;
+  readonly #trials: LearnerTrialLog | undefined;
   #period = 0;
+  #duplicates = 0;
 
   constructor(options: LearnerReplayOptions) {
-    const { at_ms, gap_ms, horizon_ms, partition } = options;
-    assert(at_ms.every((at, i) => i === 0 || at > at_ms[i - 1]!), "cut-offs must ascend");
-    assert(gap_ms >= 0 && horizon_ms > 0, "the gap must not be negative, the horizon must be positive");
+    const { at_ms, gap_ms, horizon_ms, partition, trials = false } = options;
     this.#options = options;
-    this.#starts_ms = at_ms.map((at) => at + gap_ms);
+    this.#outcomes = new LearnerOutcomes(at_ms, gap_ms, horizon_ms);
     this.#writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "learner"], partition });
+    if (trials) this.#trials = new LearnerTrialLog();
+  }
+
+  /** Events that came a second time. */
+  get duplicates(): number {
+    return this.#duplicates;
   }
 
   /** A duplicate counts in neither features nor labels, nor does it reach a cut-off. */
   apply(stream: StreamEvent): void {
-    if (!this.#writer.accept(stream)) return;
+    if (!this.#writer.accept(stream)) {
+      this.#duplicates++;
+      return;
+    }
     const { at_ms } = this.#options;
     while (this.#period < at_ms.length && stream.known_at_ms >= at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
-    this.#observe(stream);
+    const { event, event_time_ms } = stream;
+    if ("learner_id" in event && this.#owns(event.learner_id)) {
+      const tier = event.type === "enrollment.created" ? this.#tier(event.course_id) : UNKNOWN_TIER;
+      this.#histories.apply(stream, tier);
+      this.#outcomes.observe(event, event_time_ms, tier);
+    }
+    if (this.#trials !== undefined) this.#follow(this.#trials, stream);
   }
 
   /** Labels of a period's rows, in their order: rows × learnerOutcomeNames.length. Final once the stream has ended. */
   outcomes(period: number): Float64Array {
-    return this.#outcomes[period] ?? new Float64Array(0);
+    return this.#outcomes.values(period);
   }
 
   /** Rows of a period whose learner was erased since: they are to be kept from everybody. Final once the stream has ended. */
   erased(period: number): ReadonlySet<number> {
-    return this.#erased[period] ?? new Set();
+    return this.#outcomes.erased(period);
   }
 
-  #observe({ event, event_time_ms }: StreamEvent): void {
-    switch (event.type) {
-      case "learner.erased":
-        return this.#erase(event.learner_id);
-      case "exposure.viewed":
-        return this.#count(event.learner_id, event_time_ms, "exposures", 1);
-      case "enrollment.created":
-        this.#count(event.learner_id, event_time_ms, "enrollments", 1);
-        this.#count(event.learner_id, event_time_ms, "price_paid_tokens", event.price);
-        return this.#count(event.learner_id, event_time_ms, MAXIMUM, event.price);
-      case "enrollment.completed":
-        return this.#count(event.learner_id, event_time_ms, "completions", 1);
-      case "enrollment.dropped":
-        return this.#count(event.learner_id, event_time_ms, "drops", 1);
-      case "enrollment.refunded":
-        return this.#count(event.learner_id, event_time_ms, "refunds", 1);
-      case "token.purchased":
-        return this.#count(event.learner_id, event_time_ms, "tokens_purchased", event.amount);
-      case "activity.session":
-        this.#count(event.learner_id, event_time_ms, "minutes", event.minutes ?? 0);
-        return this.#count(event.learner_id, event_time_ms, "activities", 1);
-      case "activity.assignment":
-      case "activity.forum":
-      case "activity.rating":
-        return this.#count(event.learner_id, event_time_ms, "activities", 1);
-      default:
-    }
+  /** Views of randomised prices, erased rows' among them, once the stream has ended at `to_ms`. */
+  trials(to_ms: number): LearnerTrials {
+    return must(this.#trials, "trials were not asked for").finish(to_ms);
   }
 
-  #erase(learner_id: string): void {
-    const number = this.#numbers.get(learner_id);
-    if (number === undefined) return;
-    for (const [period, rows] of this.#rows.entries()) {
-      const row = rows[number] ?? 0;
-      if (row > 0) this.#erased[period]!.add(row - 1);
-    }
-  }
-
-  /** Adds to every period whose window the time lies in. */
-  #count(learner_id: string, time_ms: number, outcome: Outcome, value: number): void {
+  #owns(learner_id: string): boolean {
     const { partition } = this.#options;
-    if (partition !== undefined && ownerOf(learner_id, partition.count) !== partition.index) return;
-    const column = learnerOutcomeNames.indexOf(outcome);
-    const starts = this.#starts_ms;
-    // The last window that begins before it; windows may overlap.
-    let low = 0;
-    let high = starts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (starts[middle]! < time_ms) low = middle + 1;
-      else high = middle;
-    }
-    for (let period = low - 1; period >= 0 && time_ms <= starts[period]! + this.#options.horizon_ms; period--) {
-      if (period < this.#period) this.#add(period, learner_id, column, value);
-      else this.#earlyOf(period).push({ learner_id, outcome: column, value });
+    return partition === undefined || ownerOf(learner_id, partition.count) === partition.index;
+  }
+
+  #tier(course_id: string): number {
+    const slots = this.#writer.live("course").get(course_id)?.slots;
+    return slots !== undefined && slots[QUALITY_SLOT]! > 0 ? slots[QUALITY_SLOT + 1]! : UNKNOWN_TIER;
+  }
+
+  #follow(log: LearnerTrialLog, { event, event_time_ms: time_ms, known_at_ms }: StreamEvent): void {
+    if (event.type === "course.repriced") log.reprice(event, time_ms);
+    else if (event.type === "enrollment.created") {
+      log.enrollment(event, time_ms);
+      if (this.#owns(event.learner_id)) log.enrolled(event, time_ms);
+    } else if (event.type === "exposure.viewed") {
+      if (this.#owns(event.learner_id)) log.view({ event, time_ms, known_at_ms, trial: this.#trial(event.learner_id, time_ms) });
+      log.exposure(event, time_ms);
     }
   }
 
-  #earlyOf(period: number): Early[] {
-    const found = this.#early.get(period) ?? [];
-    this.#early.set(period, found);
-    return found;
+  #trial(learner_id: string, time_ms: number): View["trial"] {
+    const period = this.#outcomes.periodAt(time_ms);
+    const row = period < 0 ? NO_ROW : this.#outcomes.row(period, learner_id);
+    return row === NO_ROW ? undefined : { period, row, balance_tokens: this.#balance(learner_id) };
   }
 
-  #add(period: number, learner_id: string, column: number, value: number): void {
-    const number = this.#numbers.get(learner_id);
-    const row = number === undefined ? 0 : (this.#rows[period]![number] ?? 0);
-    // Who was not known at the cut-off has no row.
-    if (row === 0) return;
-    const outcomes = this.#outcomes[period]!;
-    const at = (row - 1) * OUTCOMES + column;
-    outcomes[at] = learnerOutcomeNames[column] === MAXIMUM ? Math.max(outcomes[at]!, value) : outcomes[at]! + value;
+  #balance(learner_id: string): number {
+    return must(this.#writer.live("learner").get(learner_id), "a learner who has a row has a record").slots[BALANCE_SLOT]!;
   }
 
   #emit(period: number): void {
@@ -169,22 +138,12 @@ export class LearnerReplay {
     const known = [...this.#writer.live("learner")].filter(([, { sequence }]) => sequence > 0).sort(([a], [b]) => (a < b ? -1 : 1));
     const columns = positions.length;
     const features = new Float64Array(known.length * columns);
-    const numbers = known.map(([id, { slots }], row) => {
+    for (const [row, [, { slots }]] of known.entries()) {
       const all = this.#evaluator.evaluate(slots, now_ms);
       for (let column = 0; column < columns; column++) features[row * columns + column] = all[positions[column]!]!;
-      const number = this.#numbers.get(id) ?? this.#numbers.size;
-      this.#numbers.set(id, number);
-      return number;
-    });
-    const rows = new Int32Array(this.#numbers.size);
-    numbers.forEach((number, row) => {
-      rows[number] = row + 1;
-    });
-    this.#rows.push(rows);
-    this.#erased.push(new Set());
-    this.#outcomes.push(new Float64Array(known.length * OUTCOMES));
-    for (const { learner_id, outcome, value } of this.#early.get(period) ?? []) this.#add(period, learner_id, outcome, value);
-    this.#early.delete(period);
-    this.#options.onBlock({ period, ids: known.map(([id]) => id), features });
+    }
+    const ids = known.map(([id]) => id);
+    this.#outcomes.pass(ids, (id) => this.#histories.known(id));
+    this.#options.onBlock({ period, ids, features });
   }
 }

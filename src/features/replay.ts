@@ -1,4 +1,4 @@
-import type { EventOf, StreamEvent } from "../contracts/events.ts";
+import type { StreamEvent } from "../contracts/events.ts";
 import { must } from "../lib/assert.ts";
 import { log } from "../lib/exp-log.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
@@ -10,6 +10,7 @@ import { offsetOf } from "./feature-set.ts";
 import { FeatureWriter } from "./feature-writer.ts";
 import { ownerOf, type Partition } from "./partition.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { jitterBase } from "./price-jitter.ts";
 import type { PriceTrial } from "./price-trial.ts";
 
 export interface CourseRow {
@@ -34,18 +35,6 @@ export interface ReplayOptions {
   readonly at_ms: readonly number[];
   readonly gap_ms: number;
   readonly horizon_ms: number;
-}
-
-/** A draw further out, in standard deviations, was not random: 1 in 16,000 is. */
-const JITTER_SDS_MAX = 4;
-
-/**
- * The price before its random part; NaN when it has none, or one that its own σ and rounding do not explain. One such
- * price, a base in another unit, say, would outweigh everything else that is known of a category's elasticity.
- */
-function jitterBase({ price, jitter }: EventOf<"course.repriced">): number {
-  if (jitter === undefined) return Number.NaN;
-  return Math.abs(log(price / jitter.base)) <= JITTER_SDS_MAX * jitter.sigma + 1 / price ? jitter.base : Number.NaN;
 }
 
 /** All courses that had been upserted at a cut-off. */

@@ -1,8 +1,12 @@
+import type { BinaryDimension } from "../contracts/propensity.ts";
 import type { DatasetName } from "../contracts/worker-protocol.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
-import { learnerFeatureNames, learnerOutcomeNames } from "../features/learner-replay.ts";
+import { learnerOutcomeNames } from "../features/learner-outcomes.ts";
+import { learnerFeatureNames } from "../features/learner-replay.ts";
 import { courseBlockNames } from "../features/replay.ts";
+import { DAY_MS } from "../lib/time.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
+import { propensityDefinitions } from "./propensity/definitions.ts";
 
 /** Texts of a row before its numbers: the entity, and for courses their category. */
 export const textColumns: Readonly<Record<DatasetName, readonly string[]>> = { elasticity: ["course_id", "category"], propensity: ["learner_id"] };
@@ -44,6 +48,11 @@ function elasticityRow(): DerivedColumns {
   };
 }
 
+/** Whether something first happened within the window that the models are asked about; in a shorter window of labels, within that. */
+function within(dimension: BinaryDimension, after_ms: number): boolean {
+  return after_ms > 0 && after_ms <= propensityDefinitions[dimension].horizon_days * DAY_MS;
+}
+
 /**
  * Beside the stored columns: what models are trained on, and the names of the description. Its targets were read off features of the same moment, which gives
  * the answer away; here they are what happened after the cut-off.
@@ -67,9 +76,9 @@ export const derivedColumns: Readonly<Record<DatasetName, readonly DerivedColumn
     same("learning_streak_days", "streak_days"),
     same("forum_participation_score", "forum_participation"),
     same("avg_course_rating_given", "rating_given_mean"),
-    flag("enrolled_next", ["label_enrollments"], (count) => count! > 0),
-    flag("churned", ["label_exposures", "label_enrollments", "label_activities", "label_tokens_purchased"], (...counts) => counts.every((count) => count === 0)),
-    flag("completed_next", ["label_completions"], (count) => count! > 0),
-    flag("upsold", ["label_price_paid_max_tokens", "price_paid_mean_tokens"], (dearest, mean) => mean! > 0 && dearest! > mean!),
+    flag("enrolled_next", ["label_first_enrollment_after_ms"], (after_ms) => within("enrollment", after_ms!)),
+    flag("churned", ["label_first_activity_after_ms"], (after_ms) => !within("churn", after_ms!)),
+    flag("completed_next", ["label_completed_after_ms"], (after_ms) => within("completion", after_ms!)),
+    flag("upsold", ["label_upsold_after_ms"], (after_ms) => within("upsell", after_ms!)),
   ],
 };

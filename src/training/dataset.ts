@@ -2,10 +2,10 @@ import type { CountData } from "../contracts/worker-protocol.ts";
 import type { PriceTrial } from "../features/price-trial.ts";
 import { DatasetReplay, type CourseRow } from "../features/replay.ts";
 import type { StreamSource } from "../ingest/read-stream.ts";
-import { replayEvents } from "../ingest/replay-events.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { DAY_MS } from "../lib/time.ts";
 import { elasticityFeatureNames, fillElasticityRow } from "../models/elasticity-features.ts";
+import { replayRange } from "./replay-range.ts";
 import { shareableDoubles } from "./shared-memory.ts";
 import { splitPeriods, type Split } from "./split.ts";
 import type { StreamRange } from "./stream-range.ts";
@@ -14,7 +14,6 @@ import type { StreamRange } from "./stream-range.ts";
 export const PERIOD_MS = 7 * DAY_MS;
 export const GAP_MS = 0;
 const PERIODS_MAX = 104;
-const ABORT_CHECK_EVENTS = 4_096;
 
 export type OnProgress = (phase: string, done: number, total: number) => void;
 
@@ -74,32 +73,12 @@ export function countData(rows: readonly CourseRow[]): CountData {
  * TidemarkError `too_little_data` when there is nothing to learn from, `stream_changed` when the stream no longer is what the range was fixed on.
  */
 export async function replayDataset(source: StreamSource, range: StreamRange, onProgress: OnProgress, signal?: AbortSignal): Promise<TrainingDataset> {
-  const { first_sequence, last_sequence } = range;
   const at_ms = weeksBefore(range.from_ms, range.to_ms);
   splitPeriods(at_ms.length);
 
   const replay = new DatasetReplay({ at_ms, gap_ms: GAP_MS, horizon_ms: PERIOD_MS });
-  const total = last_sequence - first_sequence + 1;
-  let events = 0;
-  const refused: Record<string, number> = {};
-  const read = await replayEvents(
-    source,
-    { last_sequence },
-    (event) => {
-      replay.apply(event);
-      if (++events % ABORT_CHECK_EVENTS > 0) return;
-      onProgress("replay", event.sequence - first_sequence + 1, total);
-      signal?.throwIfAborted();
-    },
-    ({ reason }) => {
-      refused[reason] = (refused[reason] ?? 0) + 1;
-    },
-  );
-  if (read.stream_created !== range.stream_created || read.first_sequence !== first_sequence || read.last_sequence !== last_sequence) {
-    throw new TidemarkError("stream_changed", `EVENTS held sequences ${first_sequence} to ${last_sequence} when the run began and ${read.first_sequence} to ${read.last_sequence} when it was read: begin another run`);
-  }
-  onProgress("replay", total, total);
-  return assembleDataset(replay.finish(), { trials: replay.trials(range.to_ms), at_ms, range, counts: { events, refused, duplicates: replay.duplicates } });
+  const counts = await replayRange(source, range, (event) => replay.apply(event), onProgress, signal);
+  return assembleDataset(replay.finish(), { trials: replay.trials(range.to_ms), at_ms, range, counts: { ...counts, duplicates: replay.duplicates } });
 }
 
 /** A dataset of weekly course rows. Throws TidemarkError `too_little_data` when a part of the split has nothing in it. */

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { DatasetPart, DatasetTask, FitResult, FitTask, FoldResult, FoldTask, ProbeResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, DatasetTask, FitResult, FitTask, FoldResult, FoldTask, NetworkResult, NetworkTask, ProbeResult, PropensityFitResult, PropensityFitTask, SensitivityResult, SensitivityTask, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { silentLogger, type Logger } from "../lib/log.ts";
 import { gpuInReach, WorkerThreads } from "./worker-threads.ts";
@@ -75,6 +75,21 @@ export class TrainingPool {
   /** Fits a model and predicts what was kept from it. Throws as `fit` does. */
   fold(task: FoldTask, signal?: AbortSignal): Promise<FoldResult> {
     return this.#perform<FoldResult>(task, signal);
+  }
+
+  /** Fits one dimension's candidate. Throws as `fit` does. */
+  fitPropensity(task: PropensityFitTask, signal?: AbortSignal): Promise<PropensityFitResult> {
+    return this.#perform<PropensityFitResult>(task, signal);
+  }
+
+  /** Fits the network of all dimensions. Throws as `fit` does. */
+  fitNetwork(task: NetworkTask, signal?: AbortSignal): Promise<NetworkResult> {
+    return this.#perform<NetworkResult>(task, signal);
+  }
+
+  /** Estimates how learners answer prices. Throws as `fit` does. */
+  fitSensitivity(task: SensitivityTask, signal?: AbortSignal): Promise<SensitivityResult> {
+    return this.#perform<SensitivityResult>(task, signal);
   }
 
   /** Builds a share of a dataset. Throws as `fit` does. */

@@ -34,7 +34,17 @@ export function gpuInReach(environment: Readonly<Record<string, string | undefin
 }
 
 function needsTensors(task: WorkerTask): boolean {
-  return task.kind === "probe" ? task.tensors : "learner" in task && learners[task.learner].tensors;
+  switch (task.kind) {
+    case "probe":
+      return task.tensors;
+    case "fit":
+    case "fold":
+      return learners[task.learner].tensors;
+    case "propensity_network":
+      return true;
+    default:
+      return false;
+  }
 }
 
 /**

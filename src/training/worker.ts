@@ -1,5 +1,5 @@
 import { workerData } from "piscina";
-import type { DatasetPart, FitResult, FitTask, FoldResult, FoldTask, ProbeResult, ProbeTask, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
+import type { DatasetPart, FitResult, FitTask, FoldResult, FoldTask, NetworkResult, ProbeResult, ProbeTask, PropensityFitResult, SensitivityResult, TensorBackend, WorkerOutcome, WorkerTask } from "../contracts/worker-protocol.ts";
 import { assert } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { permutationImportance } from "../models/importance.ts";
@@ -9,6 +9,7 @@ import { importanceShares } from "../models/metrics.ts";
 import { compilePredictor } from "../models/predictor.ts";
 import { buildPart } from "./dataset-part.ts";
 import { loadTensors, type Tensors } from "./backend.ts";
+import { fitNetwork, fitPropensity, fitSensitivity } from "./propensity/worker-tasks.ts";
 import { tensorGram } from "./tensor-gram.ts";
 
 /** What the pool hands every worker at its start. */
@@ -57,9 +58,9 @@ async function probe({ tensors }: ProbeTask): Promise<ProbeResult | null> {
   return { backend, gpu, tried };
 }
 
-type WorkerValue = FitResult | FoldResult | ProbeResult | DatasetPart | null;
+type WorkerValue = FitResult | FoldResult | ProbeResult | DatasetPart | PropensityFitResult | NetworkResult | SensitivityResult | null;
 
-function perform(task: WorkerTask): Promise<WorkerValue> {
+async function perform(task: WorkerTask): Promise<WorkerValue> {
   switch (task.kind) {
     case "probe":
       return probe(task);
@@ -69,6 +70,12 @@ function perform(task: WorkerTask): Promise<WorkerValue> {
       return fit(task);
     case "fold":
       return fold(task);
+    case "propensity_fit":
+      return fitPropensity(task);
+    case "propensity_network":
+      return fitNetwork(task, await tensorLibrary());
+    case "price_sensitivity":
+      return fitSensitivity(task);
   }
 }
 

@@ -3,12 +3,12 @@ import { courseFeatureNames } from "../../features/course-view.ts";
 import { layoutIdentity } from "../../features/feature-set.ts";
 import type { CourseRow } from "../../features/replay.ts";
 import { formatTime, parseTime } from "../../lib/time.ts";
-import { judge } from "../checks/check-limits.ts";
+import { streamChecks } from "../checks/stream.ts";
 import { ColumnFiles, readColumn, readManifest, readPeriods, readTexts } from "../column-files.ts";
 import { assembleDataset, GAP_MS, PERIOD_MS, replayDataset, type ReplayCounts } from "../dataset.ts";
 import { numberColumns, textColumns } from "../dataset-columns.ts";
 import { readJson, writeJson } from "../json-files.ts";
-import type { Stage, StageContext } from "../pipeline/stage.ts";
+import type { Stage } from "../pipeline/stage.ts";
 import type { ElasticityOutputs } from "./outputs.ts";
 import { readTrials, writeTrials } from "./trial-files.ts";
 
@@ -29,18 +29,11 @@ function readRows(directory: string): { rows: CourseRow[]; at_ms: number[] } {
   return { rows, at_ms: manifest.at.map(parseTime) };
 }
 
-function checkStream({ events, refused, duplicates }: ReplayCounts, { check }: StageContext): void {
-  const letters = Object.values(refused).reduce((sum, count) => sum + count, 0);
-  const reasons = Object.entries(refused).map(([reason, count]) => `${count} ${reason}`);
-  check(judge("quality.refused", letters / Math.max(1, events + letters), letters === 0 ? "no dead letter among the events" : `${letters} of ${events + letters} messages are dead letters: ${reasons.join(", ")}`));
-  check(judge("quality.duplicates", duplicates / Math.max(1, events), `${duplicates} of ${events} events came a second time and count once`));
-}
-
 /** The replay of EVENTS to weekly course rows, which are kept as column files, as a dataset is, and the trials of randomised prices. */
 export const dataStage: Stage<unknown, ElasticityOutputs["data"]> = {
   async run(_, context) {
     const dataset = await replayDataset(context.events, context.range, context.progress, context.signal);
-    checkStream(dataset.counts, context);
+    for (const found of streamChecks(dataset.counts)) context.check(found);
     return dataset;
   },
   save({ rows, trials, at_ms, range, counts }, directory) {

@@ -4,11 +4,10 @@ import type { CourseRow } from "../../features/replay.ts";
 import { groupBy } from "../../lib/group-by.ts";
 import { formatTime } from "../../lib/time.ts";
 import { correlations } from "../../models/correlation.ts";
-import { countByBin, histogramEdges } from "../../models/histogram.ts";
+import { comparedHistogram } from "../compared-histogram.ts";
 import type { TrainingDataset } from "../dataset.ts";
 import { type FeatureTable, featureColumn } from "../feature-table.ts";
 
-const BINS = 30;
 const REFERENCE = courseFeatureIndex("reference_price_tokens");
 
 /** Sums of course-weeks. */
@@ -41,19 +40,13 @@ export function conversionOf(rows: readonly CourseRow[]): number {
   return enrollments / Math.max(1, exposures);
 }
 
-function histogram(name: string, unit: string, train: Float64Array, held_out: Float64Array): Histogram {
-  const edges = histogramEdges(train, BINS);
-  const [before, after] = [countByBin(train, edges), countByBin(held_out, edges)];
-  return { name, unit, scale: "linear", edges, train: before.counts, held_out: after.counts, missing: before.missing + after.missing };
-}
-
 /** Every feature, and what is to be predicted. */
 export function histograms(table: FeatureTable, rows: readonly CourseRow[]): Histogram[] {
   const unitOf = (name: string): string => (name.startsWith("log_") ? "log" : "");
   const { train_rows, test_from, matrix } = table;
-  const features = table.names.map((name, column) => histogram(name, unitOf(name), featureColumn(table, column, 0, train_rows), featureColumn(table, column, test_from, matrix.rows)));
+  const features = table.names.map((name, column) => comparedHistogram(name, unitOf(name), featureColumn(table, column, 0, train_rows), featureColumn(table, column, test_from, matrix.rows)));
   const label = (name: string, unit: string, of: (row: CourseRow) => number): Histogram =>
-    histogram(name, unit, Float64Array.from(rows.slice(0, train_rows), of), Float64Array.from(rows.slice(test_from), of));
+    comparedHistogram(name, unit, Float64Array.from(rows.slice(0, train_rows), of), Float64Array.from(rows.slice(test_from), of));
   return [...features, label("exposures", "a course and week", (row) => row.exposures), label("enrollments", "a course and week", (row) => row.enrollments)];
 }
 
@@ -115,7 +108,7 @@ export function prices(table: FeatureTable, rows: readonly CourseRow[]): NonNull
   const jittered = rows.filter((row) => row.jitter_exposures > 0);
   const jitter_exposures = jittered.reduce((sum, row) => sum + row.jitter_exposures, 0);
   return {
-    variation: histogram("log price over the reference price", "log", variation(rows.slice(0, table.train_rows)), variation(rows.slice(table.test_from))),
+    variation: comparedHistogram("log price over the reference price", "log", variation(rows.slice(0, table.train_rows)), variation(rows.slice(table.test_from))),
     within_course_sd: Math.sqrt(within),
     between_course_sd: weightedSd(courses.map(({ mean }) => mean), courses.map(({ weight }) => weight)).sd,
     jitter: {

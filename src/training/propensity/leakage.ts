@@ -1,0 +1,119 @@
+import type { BinaryDimension } from "../../contracts/propensity.ts";
+import type { Check } from "../../contracts/training-run.ts";
+import { Prng } from "../../lib/prng.ts";
+import { binMatrix } from "../../models/binning.ts";
+import { binAt, quantileEdges } from "../../models/histogram.ts";
+import { areaUnderCurve } from "../../models/propensity/binary-metrics.ts";
+import type { HazardRows } from "../../models/propensity/hazard.ts";
+import { fitHazardBoosting, hazardBoostingDefaults } from "../../models/propensity/hazard-boosting.ts";
+import { compileMargin } from "../../models/propensity/margin.ts";
+import { judge } from "../checks/check-limits.ts";
+import type { SplitWindows, WindowRows } from "./outputs.ts";
+
+/** Windows of each dimension that there are any of. */
+export type Windows = readonly (readonly [BinaryDimension, SplitWindows])[];
+
+const BINS = 32;
+/** Windows' worth of the overall rate that a bin's is shrunk with. */
+const PRIOR_ROWS = 50;
+
+/** Rows by bin of a column, and to how many of them it happened. */
+function count({ values, y }: WindowRows, from: number, to: number, edges: readonly number[], column: number, columns: number): { rows: Float64Array; happened: Float64Array } {
+  const [rows, happened] = [new Float64Array(edges.length - 1), new Float64Array(edges.length - 1)];
+  for (let row = from; row < to; row++) {
+    const bin = binAt(edges, values[row * columns + column]!);
+    rows[bin]!++;
+    happened[bin]! += y[row]!;
+  }
+  return { rows, happened };
+}
+
+const sum = (values: Float64Array): number => values.reduce((total, own) => total + own, 0);
+
+/** AUC on the validation rows of one column alone: of its rates by quantile among the training rows, so that it need not be monotone. */
+function columnAuc({ learning, train_rows }: SplitWindows, column: number, columns: number): number {
+  const edges = quantileEdges(Float64Array.from({ length: train_rows }, (_, row) => learning.values[row * columns + column]!), BINS);
+  const train = count(learning, 0, train_rows, edges, column, columns);
+  const overall = sum(train.happened) / train_rows;
+  const rate = train.happened.map((own, bin) => (own + PRIOR_ROWS * overall) / (train.rows[bin]! + PRIOR_ROWS));
+  const judged = count(learning, train_rows, learning.rows, edges, column, columns);
+  const [positives, all] = [sum(judged.happened), learning.rows - train_rows];
+  let below = 0;
+  let won = 0;
+  for (const bin of Array.from(rate.keys()).sort((a, b) => rate[a]! - rate[b]!)) {
+    const others = judged.rows[bin]! - judged.happened[bin]!;
+    // Rows of one bin are ties, which count half.
+    won += judged.happened[bin]! * (below + others / 2);
+    below += others;
+  }
+  return won / (positives * (all - positives));
+}
+
+/** An input that holds a label tells nearly all of it. */
+export function singleInput(windows: Windows, names: readonly string[]): Omit<Check, "stage"> {
+  const found = windows.flatMap(([dimension, split]) => names.map((name, column) => ({ name, dimension, auc: columnAuc(split, column, names.length) })));
+  const { name, dimension, auc } = found.reduce((a, b) => (b.auc > a.auc ? b : a));
+  return judge("leakage.single_input_auc", auc, `${name} alone has an AUC of ${auc.toFixed(3)} for ${dimension} on the validation rows, more than any other input for any dimension`);
+}
+
+/** Windows on which shuffled labels are fitted and judged, in two halves that each judge the other's fit. */
+const SHUFFLED_ROWS_MAX = 40_000;
+const SHUFFLED_TREES = 25;
+
+/** The training windows, evenly thinned and in random order, with labels dealt anew among them. */
+function shuffle({ learning: { values, y, steps }, train_rows }: SplitWindows, columns: number, random: Prng): Pick<HazardRows, "values" | "y" | "steps" | "rows"> {
+  const rows = Math.min(train_rows, SHUFFLED_ROWS_MAX);
+  const source = Int32Array.from({ length: rows }, (_, i) => Math.floor((i * train_rows) / rows));
+  const labels = source.slice();
+  for (const order of [source, labels]) {
+    for (let i = rows - 1; i > 0; i--) {
+      const j = random.integer(i + 1);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+  }
+  const x = new Float64Array(rows * columns);
+  for (const [i, row] of source.entries()) x.set(values.subarray(row * columns, (row + 1) * columns), i * columns);
+  return { values: x, y: Uint8Array.from(labels, (row) => y[row]!), steps: Uint8Array.from(labels, (row) => steps[row]!), rows };
+}
+
+/** Twice the same rows: boosting stops by those that it was fitted to, and so grows all its trees, however little there is to be found. */
+function twice<Values extends Float64Array | Uint8Array>(values: Values, made: Values): Values {
+  made.set(values);
+  made.set(values, values.length);
+  return made;
+}
+
+export interface ShuffledAuc {
+  readonly auc: number;
+  /** Of an AUC of labels that have nothing to do with the scores. */
+  readonly se: number;
+}
+
+/** What boosting makes of a dimension's labels that have nothing to do with its inputs any more, on windows that it was not fitted to. */
+export function shuffledAuc(split: SplitWindows, columns: number, seed: string): ShuffledAuc {
+  const random = new Prng(`shuffled labels ${seed}`);
+  const { values, y, steps, rows } = shuffle(split, columns, random);
+  const middle = Math.floor(rows / 2);
+  let auc = 0;
+  let variance = 0;
+  for (const [from, to, judge_from, judge_to] of [[0, middle, middle, rows], [middle, rows, 0, middle]] as const) {
+    const own = to - from;
+    const x = twice(values.subarray(from * columns, to * columns), new Float64Array(2 * own * columns));
+    const data: HazardRows = { values: x, columns, y: twice(y.subarray(from, to), new Uint8Array(2 * own)), steps: twice(steps.subarray(from, to), new Uint8Array(2 * own)), steps_max: split.steps_max, train_rows: own, rows: 2 * own };
+    const { model } = fitHazardBoosting(data, binMatrix(x, data.rows, columns, own), { ...hazardBoostingDefaults, trees_max: SHUFFLED_TREES, seed: random.uint32() });
+    const compiled = compileMargin(model, columns);
+    const judged = y.subarray(judge_from, judge_to);
+    auc += areaUnderCurve(Float64Array.from(judged, (_, i) => compiled.margin(values, (judge_from + i) * columns)), judged) / 2;
+    const positives = judged.reduce((total, one) => total + one, 0);
+    // Of a rank sum under the null hypothesis (Mann, Whitney 1947); ties make it smaller.
+    variance += (judged.length + 1) / (12 * positives * (judged.length - positives)) / 4;
+  }
+  return { auc, se: Math.sqrt(variance) };
+}
+
+/** The dimension with the AUC furthest from 0.5. What chance explains counts as 0. */
+export function judgeShuffled(found: readonly (readonly [BinaryDimension, ShuffledAuc])[]): Omit<Check, "stage"> {
+  const distances = found.map(([, { auc, se }]) => (Math.abs(auc - 0.5) > 3 * se ? Math.abs(auc - 0.5) : 0));
+  const detail = found.map(([dimension, { auc, se }]) => `${dimension} ${auc.toFixed(4)} ± ${se.toFixed(4)}`).join(", ");
+  return judge("leakage.shuffled_auc", Math.max(0, ...distances), `AUC of boosting on shuffled labels, with its standard error: ${detail}`);
+}
