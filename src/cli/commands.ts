@@ -28,7 +28,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "serve",
     summary: "Answer price calls from the feature store of this host.",
-    settings: ["host", "port", "data_dir", "partition_dirs", "nats_url", "serve_workers", "log_level"],
+    settings: ["host", "port", "data_dir", "partition_dirs", "action_rules", "nats_url", "serve_workers", "log_level"],
     examples: ["tidemark serve --port 8080 --serve-workers 4"],
     run: async (context) => (await import("./serve-command.ts")).runServeCommand(context),
   },
