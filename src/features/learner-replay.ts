@@ -30,8 +30,8 @@ export interface LearnerBlock {
 export interface LearnerReplayOptions extends ReplayOptions {
   /** Only these learners; all unless given. */
   readonly partition?: Partition | undefined;
-  /** Whether prices with a random part are followed to what became of them, for `trials`. */
-  readonly trials?: boolean | undefined;
+  /** Whether views of prices with a random part are followed to what became of them, for `trials`, and of how many views at a time. */
+  readonly trials?: { readonly views_max: number } | undefined;
   /** Called as each cut-off is passed. */
   onBlock(block: LearnerBlock): void;
 }
@@ -57,11 +57,11 @@ export class LearnerReplay {
   #duplicates = 0;
 
   constructor(options: LearnerReplayOptions) {
-    const { at_ms, gap_ms, horizon_ms, partition, trials = false } = options;
+    const { at_ms, gap_ms, horizon_ms, partition, trials } = options;
     this.#options = options;
     this.#outcomes = new LearnerOutcomes(at_ms, gap_ms, horizon_ms);
     this.#writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "learner"], partition });
-    if (trials) this.#trials = new LearnerTrialLog();
+    if (trials !== undefined) this.#trials = new LearnerTrialLog(trials.views_max);
   }
 
   /** Events that came a second time. */
