@@ -33,11 +33,11 @@ function count({ values, y }: WindowRows, from: number, to: number, edges: reado
 const sum = (values: Float64Array): number => values.reduce((total, own) => total + own, 0);
 
 /** AUC on the validation rows of one column alone: of its rates by quantile among the training rows, so that it need not be monotone. */
-function columnAuc({ learning, train_rows }: SplitWindows, column: number, columns: number): number {
-  const sampled = Math.min(train_rows, EDGE_ROWS_MAX);
-  const edges = quantileEdges(Float64Array.from({ length: sampled }, (_, i) => learning.values[Math.floor((i * train_rows) / sampled) * columns + column]!), BINS);
-  const train = count(learning, 0, train_rows, edges, column, columns);
-  const overall = sum(train.happened) / train_rows;
+function columnAuc({ learning, whole_rows, train_rows }: SplitWindows, column: number, columns: number): number {
+  const sampled = Math.min(whole_rows, EDGE_ROWS_MAX);
+  const edges = quantileEdges(Float64Array.from({ length: sampled }, (_, i) => learning.values[Math.floor((i * whole_rows) / sampled) * columns + column]!), BINS);
+  const train = count(learning, 0, whole_rows, edges, column, columns);
+  const overall = sum(train.happened) / whole_rows;
   const rate = train.happened.map((own, bin) => (own + PRIOR_ROWS * overall) / (train.rows[bin]! + PRIOR_ROWS));
   const judged = count(learning, train_rows, learning.rows, edges, column, columns);
   const [positives, all] = [sum(judged.happened), learning.rows - train_rows];
