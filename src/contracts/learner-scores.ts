@@ -155,7 +155,7 @@ export const recommendationsAnswerSchema = z.object({
       price: z.int(),
       /** Probability that the learner enrolls when shown the course. */
       enrollment_probability: z.number(),
-      /** Expected tokens: probability × price × affordability. */
+      /** Expected tokens: probability × price, of which half counts for what the balance does not cover. */
       expected_value_tokens: z.number(),
       /** Share of the price that the balance covers. */
       affordability: z.number(),

@@ -1,7 +1,6 @@
 import type { Driver } from "../../contracts/learner-scores.ts";
 import type { FeatureDefinition } from "../../features/definition.ts";
 import { NEVER_DAYS } from "../../features/definition.ts";
-import { inputFeature } from "../../models/propensity/inputs.ts";
 import { learnerVector } from "../../models/propensity/learner-vector.ts";
 import type { Contribution } from "../../models/propensity/scorer.ts";
 import { roundRate, twoDecimals } from "../money.ts";
@@ -62,13 +61,13 @@ const windowed: readonly (readonly [RegExp, string])[] = [
   [/^spent_(\d+)d_tokens$/, "tokens spent in the last $1 days"],
 ];
 
-const definitions = new Map(learnerVector.map((definition, position) => [definition.name, { definition, position }]));
+const definitions = new Map(learnerVector.map((definition) => [definition.name, definition]));
 
 /** What a learner feature is called in a sentence. */
 export function phraseOf(feature: string): string {
   const window = windowed.find(([pattern]) => pattern.test(feature));
   if (window !== undefined) return feature.replace(window[0], window[1]).replace("last 1 days", "last day");
-  return phrases[feature] ?? definitions.get(feature)?.definition.description ?? feature.replaceAll("_", " ");
+  return phrases[feature] ?? definitions.get(feature)?.description ?? feature.replaceAll("_", " ");
 }
 
 function valueText(value: number, unit: FeatureDefinition["unit"] | undefined): string {
@@ -84,19 +83,12 @@ function valueText(value: number, unit: FeatureDefinition["unit"] | undefined): 
   }
 }
 
-/** An input that is none of the vector's features is a sign(x)·log(1 + |x|) of days. */
-function unlogged(value: number): number {
-  return Math.sign(value) * Math.expm1(Math.abs(value));
-}
-
-/** The strongest contributions in plain words. `features` are those that were explained, in learnerFeatureNames order. */
-export function driversOf(contributions: readonly Contribution[], features: ArrayLike<number>): Driver[] {
+/** The strongest contributions, which come first, in plain words. */
+export function driversOf(contributions: readonly Contribution[]): Driver[] {
   const strong = contributions.filter(({ contribution }) => Math.abs(contribution) >= EFFECT_MIN).slice(0, DRIVERS_MAX);
-  return strong.map(({ input, value: seen, contribution }) => {
-    const feature = inputFeature.get(input) ?? input;
-    const known = definitions.get(feature);
-    const value = known === undefined ? unlogged(seen) : features[known.position]!;
+  return strong.map(({ input: feature, value, contribution }) => {
+    const definition = definitions.get(feature);
     const direction = contribution > 0 ? "raises" : "lowers";
-    return { feature, value: roundRate(value), direction, effect: roundRate(contribution), text: `${phraseOf(feature)}: ${valueText(value, known?.definition.unit)}, which ${direction} it` };
+    return { feature, value: roundRate(value), direction, effect: roundRate(contribution), text: `${phraseOf(feature)}: ${valueText(value, definition?.unit)}, which ${direction} it` };
   });
 }

@@ -1,3 +1,9 @@
+import type { CompiledModel } from "../../models/compiled.ts";
+import type { PricingInputs } from "../inputs.ts";
+import { demandPosterior } from "../posterior.ts";
+import { demandPrior } from "../prior.ts";
+import { conversionAt } from "../quadrature.ts";
+
 /** A learner's past with one category. */
 export interface CategoryTaste {
   readonly enrollments: number;
@@ -31,4 +37,17 @@ export function tasteLift({ enrollments, share }: CategoryTaste, enrollments_in_
 /** Probability that the learner enrolls in a course when shown it: the course's conversion at its price, moved on the log-odds scale by what is known of the learner. */
 export function enrollmentProbability(conversion: number, level: number, lift: number): number {
   return 1 / (1 + Math.exp(-(logit(conversion) + level + lift)));
+}
+
+/** How much an enrollment counts for that cannot be paid from the balance at all: tokens can be bought, but not all who would have to do. An assumption, not an estimate. */
+const TOP_UP = 0.5;
+
+/** Tokens that showing a course is expected to bring; `covered` is the share of the price that the balance covers. */
+export function expectedValue(probability: number, price_tokens: number, covered: number): number {
+  return probability * price_tokens * (TOP_UP + (1 - TOP_UP) * covered);
+}
+
+/** Enrollments per view of a course at the price that it has now. */
+export function conversionNow(inputs: PricingInputs, model: CompiledModel | null): number {
+  return conversionAt(demandPosterior(demandPrior(inputs, model), inputs.cells).nodes, 0).mean;
 }
