@@ -58,7 +58,7 @@ function solve(moments: Moments, added: Float64Array): Float64Array {
 /** Every choice of a penalty for each of so many groups, those with more left out first. */
 function choices(groups: number): number[][] {
   if (groups === 0) return [[]];
-  return choices(groups - 1).flatMap((before) => grid.map((penalty) => [...before, penalty]));
+  return choices(groups - 1).flatMap((before) => grid.map((penalty) => before.concat(penalty)));
 }
 
 /**
