@@ -29,7 +29,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "serve",
     summary: "Answer price calls from the feature store of this host.",
-    settings: ["host", "port", "data_dir", "partition_dirs", "nats_url", "serve_workers", "log_level"],
+    settings: ["host", "port", "data_dir", "partition_dirs", "action_rules", "nats_url", "serve_workers", "log_level"],
     examples: ["tidemark serve --port 8080 --serve-workers 4"],
     run: async (context) => (await import("./serve-command.ts")).runServeCommand(context),
   },
@@ -324,12 +324,12 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     summary: "Write the platform's tables, or point-in-time datasets, rebuilt from the stream, as CSV, Parquet or SQLite.",
     settings: ["nats_url", "data_dir", "archive_dir"],
     options: [
-      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions or platform_metrics"],
+      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions, platform_metrics or propensity (the scores of learners)"],
       ["--all", "every table: a directory of files, or one SQLite file"],
       ["--dataset <name>", "a point-in-time dataset instead: elasticity (courses) or propensity (learners)"],
       ["--every-days <days>", "of a dataset: between cut-offs (default: 7 for courses, 30 for learners)"],
       ["--gap-days <days>", "of a dataset: from a cut-off to its window (default: 0 for courses, 1 for learners)"],
-      ["--horizon-days <days>", "of a dataset: length of the window that labels come from (default: 7 for courses, 30 for learners)"],
+      ["--horizon-days <days>", "of a dataset: length of the window that labels come from (default: 7 for courses, 60 for learners)"],
       ["--partitions <count>", "of a dataset: shares that are built apart; more take less memory at a time (default: one a core)"],
       ["--format <format>", "csv, parquet or sqlite (default: csv); of a dataset also columns: a directory of typed column files"],
       ["--out <path>", "the file, or with --all the directory; it appears once it is whole"],

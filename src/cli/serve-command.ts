@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { systemClock } from "../lib/clock.ts";
 import { runServeRole } from "../serving/server.ts";
+import { readActionRules } from "./action-rules-file.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { createLogger } from "./logger.ts";
@@ -15,6 +16,7 @@ export async function runServeCommand({ read: { config }, signal }: CommandConte
     workers: config.serve_workers,
     data_dir: config.data_dir,
     partition_dirs: config.partition_dirs?.split(",").map((directory) => resolve(directory.trim())),
+    action_rules: await readActionRules(config.action_rules),
     nats_url: brokerUrl(config),
     version: programVersion(),
     log_level: config.log_level,

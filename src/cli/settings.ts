@@ -39,6 +39,7 @@ const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
 /** Until there are API keys, nobody but this machine may ask for prices. */
 const host = "a loopback address (127.0.0.1, ::1, localhost): there are no API keys to protect any other";
 const path = "path of a directory";
+const file = "path of a file";
 const httpUrl = "http://host[:port] or https://host[:port]";
 const natsUrl = "nats://[user:password@]host[:port] or tls://…, several separated by commas";
 
@@ -77,6 +78,7 @@ export const settings = {
   nats_url: setting<string | null>("TIDEMARK_NATS_URL", natsUrl, z.string().refine(isNatsUrl, natsUrl), null, "broker to use; unset: the embedded one of `tidemark start`"),
   nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
   partition: setting<string | null>("TIDEMARK_PARTITION", partitionText, partition, null, "share of the entities that ingest folds; unset: all of them"),
+  action_rules: setting<string | null>("TIDEMARK_ACTION_RULES", file, z.string().min(1, file), null, "JSON file that says what is done about learners; unset: the default rules"),
   partition_dirs: setting<string | null>("TIDEMARK_PARTITION_DIRS", `${path}, several separated by commas`, z.string().min(1, path), null, "data directories of all partitions, in order, that prices are served from; unset: the one data directory"),
   events_max_gib: setting("TIDEMARK_EVENTS_MAX_GIB", gib.type, gib.schema, 8, "space that EVENTS may take in the broker, in GiB; beyond it the oldest events leave the stream"),
   events_max_days: setting("TIDEMARK_EVENTS_MAX_DAYS", days.type, days.schema, 400, "age at which events leave the stream, in days; 0: never"),

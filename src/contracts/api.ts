@@ -188,6 +188,9 @@ const candidateInfoSchema = z.object({
   training_seconds: z.number().nullable(),
 });
 
+/** Families of models that answer, the one that prices come from first. */
+export const modelInfoQuerySchema = z.object({ family: z.enum(["elasticity", "propensity"], "must be elasticity or propensity").default("elasticity") });
+
 export const modelInfoAnswerSchema = z.object({
   family: z.string(),
   version: z.string(),

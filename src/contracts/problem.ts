@@ -18,6 +18,7 @@ export const problemCodes = {
   invalid_json: 400,
   invalid_field: 422,
   unknown_course: 404,
+  unknown_learner: 404,
   not_found: 404,
   method_not_allowed: 405,
   body_too_large: 413,

@@ -5,9 +5,12 @@ export const STREAM_CONTROL = "CONTROL";
 export const STREAM_QUOTES = "QUOTES";
 export const STREAM_DLQ = "DLQ";
 export const STREAM_SIGNALS = "SIGNALS";
+export const STREAM_LEASES = "LEASES";
 export const BUCKET_MODELS = "MODELS";
 export const BUCKET_RUNS = "RUNS";
 export const BUCKET_SNAPSHOTS = "SNAPSHOTS";
+/** What learners' segments were when they were last told of. */
+export const BUCKET_TOLD = "TOLD";
 
 export const streamSubjects = {
   [STREAM_EVENTS]: ["events.>", "backfill.>"],
@@ -15,6 +18,7 @@ export const streamSubjects = {
   [STREAM_QUOTES]: ["quotes.>"],
   [STREAM_DLQ]: ["dlq.>"],
   [STREAM_SIGNALS]: ["signals.>"],
+  [STREAM_LEASES]: ["leases.>"],
 } as const;
 
 /** The subject that an event belongs to: `events.<kind>.<key>`, or `backfill.…` for imported history. */
@@ -53,6 +57,9 @@ export function eventSubject(event: Event, root: "events" | "backfill" = "events
 
 export const modelSubject = (family: string): string => `control.model.${family}`;
 export const trainingSignalSubject = (run_id: string): string => `signals.training.${run_id}`;
+export const segmentSignalSubject = (learner_id: string): string => `signals.segment.${learner_id}`;
+export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
+export const leaseSubject = (name: string): string => `leases.${name}`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
 /** One subject a message, so that replicas which dead-letter the same message agree without duplicates. */
 export const deadLetterSubject = (stream: string, sequence: number): string => `dlq.${stream}.${sequence}`;

@@ -39,6 +39,14 @@ export interface CourseSelection {
 /** Records that are read between two pauses: some tenths of a millisecond, as searching a block takes. */
 const COURSES_PER_STEP = 128;
 
+/** Of all courses, last 30 days. */
+interface CategorySales {
+  readonly enrollments: number;
+  readonly exposures: number;
+  /** By 1 + ordinal; 0 = unknown. */
+  readonly by_category: ReadonlyMap<number, number>;
+}
+
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
 const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 
@@ -63,11 +71,30 @@ export class CourseIndex {
   readonly #store: FeatureStoreReader;
   /** All but the last are full. Ids ascend: a row's number is its place by id. */
   readonly #blocks: readonly CourseBlock[];
+  readonly #sales: CategorySales;
 
-  private constructor(store: FeatureStoreReader, at_ms: number, blocks: readonly CourseBlock[]) {
+  private constructor(store: FeatureStoreReader, at_ms: number, blocks: readonly CourseBlock[], sales: CategorySales) {
     this.#store = store;
     this.at_ms = at_ms;
     this.#blocks = blocks;
+    this.#sales = sales;
+  }
+
+  /** Enrollments per exposure of all courses, last 30 days; 0 without any. */
+  get conversion(): number {
+    const { enrollments, exposures } = this.#sales;
+    return exposures > 0 ? Math.min(1, enrollments / exposures) : 0;
+  }
+
+  /** A category's share of all enrollments of the last 30 days. */
+  share(category: string): number {
+    const { enrollments, by_category } = this.#sales;
+    return enrollments > 0 ? (by_category.get(this.categoryNumber(category)) ?? 0) / enrollments : 0;
+  }
+
+  /** What stands for a category in a block's `categories`; 0 for one that nobody knows. */
+  categoryNumber(category: string): number {
+    return this.#store.names("category").indexOf(category) + 1;
   }
 
   get courses(): number {
@@ -85,6 +112,7 @@ export class CourseIndex {
     const positions = courseSorts.map((sort) => evaluator.position(sortFeatures[sort]));
     const price = evaluator.position(sortFeatures.price);
     const blocks: CourseBlock[] = [];
+    const sales = { enrollments: 0, exposures: 0, by_category: new Map<number, number>() };
     let courses = 0;
     for (let ids = firstIds(store, "course", "", COURSES_PER_STEP); ids.length > 0; ids = firstIds(store, "course", ids.at(-1)!, COURSES_PER_STEP)) {
       for (const id of ids) {
@@ -98,15 +126,19 @@ export class CourseIndex {
         for (let i = 0; i < courseSorts.length; i++) block.columns[courseSorts[i]!][row] = values[positions[i]!]!;
         block.categories[row] = slots[CATEGORY_SLOT]!;
         block.teachers[row] = slots[TEACHER_SLOT]!;
+        const enrollments = block.columns.enrollments[row]!;
+        sales.enrollments += enrollments;
+        sales.exposures += block.columns.exposures[row]!;
+        sales.by_category.set(slots[CATEGORY_SLOT]!, (sales.by_category.get(slots[CATEGORY_SLOT]!) ?? 0) + enrollments);
       }
       yield;
     }
-    return new CourseIndex(store, now_ms, blocks);
+    return new CourseIndex(store, now_ms, blocks, sales);
   }
 
   /** The first `limit` places of a selection, in steps. One pass over the rows, which keeps no more than twice as many. */
   *select({ sort, descending, category, teacher_id, after, limit }: CourseSelection): Generator<void, CoursePlace[]> {
-    const in_category = category === undefined ? -1 : this.#store.names("category").indexOf(category) + 1;
+    const in_category = category === undefined ? -1 : this.categoryNumber(category);
     const of_teacher = teacher_id === undefined ? -1 : this.#store.names("teacher").indexOf(teacher_id) + 1;
     if (in_category === 0 || of_teacher === 0) return [];
     const sign = descending ? -1 : 1;
@@ -141,6 +173,25 @@ export class CourseIndex {
       .sort(order)
       .slice(0, limit)
       .map((row) => ({ value: valueOf(row), course_id: this.#id(row) }));
+  }
+
+  /** The courses of the greatest values, descending, in steps: `valueOf` is given a block and a row of it. */
+  *top(count: number, valueOf: (block: CourseBlock, row: number) => number): Generator<void, string[]> {
+    let best: { readonly value: number; readonly row: number }[] = [];
+    let least = Number.NEGATIVE_INFINITY;
+    const cut = (): void => {
+      best = best.sort((a, b) => b.value - a.value || a.row - b.row).slice(0, count);
+      if (best.length === count) least = best.at(-1)!.value;
+    };
+    for (const [number, block] of this.#blocks.entries()) {
+      if (number > 0) yield;
+      for (let row = 0; row < block.rows; row++) {
+        const value = valueOf(block, row);
+        if (value > least && best.push({ value, row: number * BLOCK_ROWS + row }) >= 2 * count) cut();
+      }
+    }
+    cut();
+    return best.map(({ row }) => this.#id(row));
   }
 
   #id(row: number): string {

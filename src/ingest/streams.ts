@@ -1,4 +1,4 @@
-import { BUCKET_MODELS, BUCKET_RUNS, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_QUOTES, STREAM_SIGNALS, streamSubjects } from "../contracts/subjects.ts";
+import { BUCKET_MODELS, BUCKET_RUNS, BUCKET_TOLD, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_LEASES, STREAM_QUOTES, STREAM_SIGNALS, streamSubjects } from "../contracts/subjects.ts";
 import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
 
 export interface StreamLimit {
@@ -7,10 +7,10 @@ export interface StreamLimit {
   readonly age_max_ms: number;
 }
 
-export const streamNames = [STREAM_EVENTS, STREAM_CONTROL, STREAM_QUOTES, STREAM_DLQ, STREAM_SIGNALS] as const;
+export const streamNames = [STREAM_EVENTS, STREAM_CONTROL, STREAM_QUOTES, STREAM_DLQ, STREAM_SIGNALS, STREAM_LEASES] as const;
 export type StreamName = (typeof streamNames)[number];
 /** Object stores whose size is bounded from the beginning. */
-export const bucketNames = [BUCKET_MODELS, BUCKET_RUNS] as const;
+export const bucketNames = [BUCKET_MODELS, BUCKET_RUNS, BUCKET_TOLD] as const;
 export type BucketName = (typeof bucketNames)[number];
 export type StreamLimits = { readonly [Name in StreamName | BucketName]?: StreamLimit };
 
@@ -28,8 +28,10 @@ const defaultLimits: Required<StreamLimits> = {
   [STREAM_QUOTES]: { bytes_max: 2048 * MIB, age_max_ms: 30 * DAY_MS },
   [STREAM_DLQ]: { bytes_max: 512 * MIB, age_max_ms: 90 * DAY_MS },
   [STREAM_SIGNALS]: { bytes_max: 256 * MIB, age_max_ms: 7 * DAY_MS },
+  [STREAM_LEASES]: { bytes_max: 16 * MIB, age_max_ms: 0 },
   [BUCKET_MODELS]: { bytes_max: 1024 * MIB, age_max_ms: 0 },
   [BUCKET_RUNS]: { bytes_max: 512 * MIB, age_max_ms: 0 },
+  [BUCKET_TOLD]: { bytes_max: 256 * MIB, age_max_ms: 0 },
 };
 
 export function limitOf(name: StreamName | BucketName, limits: StreamLimits): StreamLimit {
@@ -50,7 +52,7 @@ export interface StreamSettings {
 
 /**
  * EVENTS, QUOTES and SIGNALS drop their oldest messages at the limit. CONTROL never drops one: it refuses new ones. DLQ keeps
- * the first message of each subject, so that every replica that dead-letters the same message changes nothing.
+ * the first message of each subject, so that every replica that dead-letters the same message changes nothing. LEASES keeps the last one of each.
  */
 export function streamSettings(name: StreamName, limits: StreamLimits): StreamSettings {
   const { bytes_max, age_max_ms } = limitOf(name, limits);
@@ -58,7 +60,7 @@ export function streamSettings(name: StreamName, limits: StreamLimits): StreamSe
     subjects: [...streamSubjects[name]],
     max_bytes: bytes_max,
     max_age: age_max_ms * NANOS_PER_MS,
-    max_msgs_per_subject: name === STREAM_DLQ ? 1 : -1,
+    max_msgs_per_subject: name === STREAM_DLQ || name === STREAM_LEASES ? 1 : -1,
     max_msg_size: name === STREAM_EVENTS ? MESSAGE_BYTES_MAX : -1,
     discard: name === STREAM_DLQ || name === STREAM_CONTROL ? "new" : "old",
     discard_new_per_subject: name === STREAM_DLQ,

@@ -1,9 +1,10 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { optimizeBodySchema, predictBodySchema } from "../contracts/api.ts";
+import { modelInfoQuerySchema, optimizeBodySchema, predictBodySchema } from "../contracts/api.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { readBody } from "./body.ts";
+import type { CompiledModel } from "../models/compiled.ts";
+import { readBody, readQuery } from "./body.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { EventIntake } from "./event-intake.ts";
 import { postEvents } from "./event-route.ts";
@@ -12,16 +13,19 @@ import type { FeatureService } from "./feature-service.ts";
 import { jsonInit } from "./headers.ts";
 import type { HealthReport } from "./health.ts";
 import { landing } from "./landing.ts";
+import type { Learners } from "./learners/learners.ts";
 import type { ServingMetrics } from "./metrics.ts";
-import type { ModelHolder } from "./model-holder.ts";
+import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 
 export interface AppDeps {
   readonly prices: PriceService;
-  readonly models: ModelHolder;
+  readonly models: ModelHolder<CompiledModel>;
+  readonly propensity: Pick<ModelHolder<ServableModel>, "current">;
   readonly features: FeatureService;
   readonly catalogue: Catalogue;
+  readonly learners: Learners;
   readonly health: HealthReport;
   readonly events: EventIntake;
   readonly metrics: ServingMetrics;
@@ -31,7 +35,7 @@ export interface AppDeps {
 }
 
 /** Paths that hold names, so that other methods on them are told which one they answer to. */
-const NAMED_PATH = /^\/(?:features\/[^/]+\/.|courses\/[^/]+$)/;
+const NAMED_PATH = /^\/(?:features\/[^/]+\/.|courses\/[^/]+$|learner\/[^/]+\/(?:propensity|recommendations)$)/;
 
 type Handler = (context: Context) => Promise<Response> | Response;
 
@@ -40,7 +44,7 @@ type Handler = (context: Context) => Promise<Response> | Response;
  * the framework's composition, which a price call feels.
  */
 export function createApp(deps: AppDeps): Hono {
-  const { prices, models, features, catalogue, health, events, metrics } = deps;
+  const { prices, models, propensity, features, catalogue, learners, health, events, metrics } = deps;
   const app = new Hono();
   const allowed = new Map<string, string>();
 
@@ -63,9 +67,10 @@ export function createApp(deps: AppDeps): Hono {
   route("POST", "/optimize_price", async (context) => new Response(prices.optimize(await readBody(context, optimizeBodySchema)), jsonInit));
   route("POST", "/predict_enrollments", async (context) => new Response(prices.predict(await readBody(context, predictBodySchema)), jsonInit));
   route("POST", "/events", (context) => postEvents(context, events));
-  route("GET", "/model_info", () => {
-    const served = models.current;
-    if (served === undefined) throw new ProblemError("not_found", "No model has been promoted yet: prices come from priors.");
+  route("GET", "/model_info", (context) => {
+    const { family } = readQuery(context, modelInfoQuerySchema);
+    const served = (family === "propensity" ? propensity : models).current;
+    if (served === undefined) throw new ProblemError("not_found", `No model has been promoted yet: ${family === "propensity" ? "learners get hand-weighted scores" : "prices come from priors"}.`);
     return new Response(served.info, jsonInit);
   });
   route("GET", "/features", () => new Response(featureDefinitionsText, jsonInit));
@@ -73,6 +78,10 @@ export function createApp(deps: AppDeps): Hono {
   route("GET", "/categories", (context) => catalogue.categories(context));
   route("GET", "/courses", (context) => catalogue.courses(context));
   route("GET", "/courses/:id", (context) => catalogue.course(context));
+  route("GET", "/learner/:id/propensity", (context) => learners.propensity(context));
+  route("GET", "/learner/:id/recommendations", (context) => learners.recommendations(context));
+  route("POST", "/propensity_batch", (context) => learners.batch(context));
+  route("GET", "/segments", (context) => learners.segments(context));
   route("GET", "/health", () => new Response(JSON.stringify(health.health()), jsonInit));
   route("GET", "/livez", () => new Response(JSON.stringify({ status: "ok" }), jsonInit));
   route("GET", "/readyz", () => new Response(JSON.stringify(health.ready()), jsonInit));

@@ -1,8 +1,9 @@
-import type { BulkPublisher, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import { Broker } from "../ingest/nats.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { EventPublisher } from "./event-intake.ts";
+import type { SignalBroker } from "./signals/signal-broker.ts";
 
 /** What serving asks of the broker; every call may fail, and prices are answered all the same. */
 export interface BrokerPort {
@@ -13,7 +14,7 @@ export interface BrokerPort {
 }
 
 /** A broker connection that may not be there yet: serving starts without waiting for one. */
-export class BrokerLink implements BrokerPort, EventPublisher {
+export class BrokerLink implements BrokerPort, EventPublisher, SignalBroker {
   readonly #abort = new AbortController();
   /** Resolves when the first connection is there, or was given up. */
   readonly settled: Promise<void>;
@@ -43,6 +44,18 @@ export class BrokerLink implements BrokerPort, EventPublisher {
 
   async publish(subject: string, data: Uint8Array, options: PublishOptions): Promise<PublishAck> {
     return this.#must().publish(subject, data, options);
+  }
+
+  async getMessage(stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
+    return this.#must().getMessage(stream, which);
+  }
+
+  async consume(stream: string, options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    return this.#must().consume(stream, options, onMessage);
+  }
+
+  async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {
+    return this.#must().putObject(bucket, name, bytes);
   }
 
   async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {

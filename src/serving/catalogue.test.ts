@@ -121,8 +121,8 @@ test("beyond so many calls at once the next is turned away, and what runs is ans
   expect(by(503)[0]!.headers.get("retry-after")).toBe("1");
   expect(problemSchema.parse(await by(503)[0]!.json())).toMatchObject({ code: "overloaded" });
   const metrics = await (await client.get("/metrics")).text();
-  expect(metrics).toMatch(/tidemark_catalogue_shed_total 52\n/);
-  expect(metrics).toMatch(/tidemark_catalogue_running 0\n/);
+  expect(metrics).toMatch(/tidemark_turns_shed_total 52\n/);
+  expect(metrics).toMatch(/tidemark_turns_running 0\n/);
   expect((await client.get("/courses")).status).toBe(200);
 });
 

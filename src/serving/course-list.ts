@@ -4,7 +4,7 @@ import type { CourseIndex, CoursePlace } from "../features/course-index.ts";
 import { firstIds } from "../features/first-ids.ts";
 import type { Clock } from "../lib/clock.ts";
 import { readQuery } from "./body.ts";
-import { CourseIndexes, indexedAt } from "./course-indexes.ts";
+import { type CourseIndexes, indexedAt } from "./course-indexes.ts";
 import { courseItem } from "./course-items.ts";
 import { CourseLookup } from "./course-lookup.ts";
 import { type FeatureSource, mustFeatures, type OpenFeatures, PerStore } from "./feature-source.ts";
@@ -22,6 +22,7 @@ export interface CourseListDeps extends PricingContext {
   readonly features: FeatureSource;
   readonly clock: Clock;
   readonly turns: Turns;
+  readonly indexes: CourseIndexes;
 }
 
 /** What a page is made with, the same for all its items. */
@@ -38,16 +39,10 @@ interface Making {
  */
 export class CourseList {
   readonly #deps: CourseListDeps;
-  readonly #indexes: CourseIndexes;
   readonly #lookups = new PerStore(({ reader }) => new CourseLookup(reader));
 
   constructor(deps: CourseListDeps) {
     this.#deps = deps;
-    this.#indexes = new CourseIndexes(deps.features, deps.turns, deps.clock);
-  }
-
-  get indexed(): number {
-    return this.#indexes.courses;
   }
 
   answer(context: Context): Promise<Response> {
@@ -56,11 +51,11 @@ export class CourseList {
   }
 
   async #answer(context: Context, query: CoursesQuery): Promise<Response> {
-    const { features, turns, policy, degradation, clock } = this.#deps;
+    const { features, turns, policy, degradation, clock, indexes } = this.#deps;
     const { limit, category, teacher_id, sort, with: extra } = context.req.query();
     for (;;) {
       const open = mustFeatures(features);
-      const index = query.sort.by === "id" && !query.sort.descending && query.category === undefined && query.teacher_id === undefined ? null : await this.#indexes.of(open);
+      const index = query.sort.by === "id" && !query.sort.descending && query.category === undefined && query.teacher_id === undefined ? null : await indexes.of(open);
       if (index === undefined) continue;
       const served = this.#deps.models.current;
       const pricing: PricingContext = { policy, degradation, models: { current: served } };

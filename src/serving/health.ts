@@ -2,6 +2,7 @@ import type { DegradedReason, HealthAnswer } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { formatTime } from "../lib/time.ts";
+import type { CompiledModel } from "../models/compiled.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
@@ -12,7 +13,7 @@ import { ProblemError } from "./problem.ts";
 
 export interface HealthDeps {
   readonly features: FeatureSource;
-  readonly models: ModelHolder;
+  readonly models: ModelHolder<CompiledModel>;
   readonly decisions: DecisionLog;
   readonly degradation: Degradation;
   readonly broker: BrokerPort;

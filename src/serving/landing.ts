@@ -5,9 +5,13 @@ const endpoints = [
   { method: "POST", path: "/optimize_price", answers: "the best price of a course, its expected effect and every step that led to it" },
   { method: "POST", path: "/predict_enrollments", answers: "enrollments and revenue at up to 100 prices, with intervals" },
   { method: "POST", path: "/events", answers: "a verdict on each of up to 1,000 events, once those that are valid are stored" },
-  { method: "GET", path: "/model_info", answers: "the model in service and the candidates it beat" },
+  { method: "GET", path: "/model_info", answers: "the model in service and the candidates it beat; ?family=propensity: those that score learners" },
   { method: "GET", path: "/categories", answers: "every category: elasticity with its interval, prices, competitor's price, enrollments, revenue, conversion, trend" },
   { method: "GET", path: "/courses", answers: "courses page by page, filtered and sorted; /courses/{id}: features, price history, demand curve, recommendation" },
+  { method: "GET", path: "/segments", answers: "learners from hot to dormant: how many, what they are like, who moved in the last days" },
+  { method: "GET", path: "/learner/{id}/propensity", answers: "five scores of a learner with intervals and reasons, segment, risk, priority, and what to do" },
+  { method: "GET", path: "/learner/{id}/recommendations", answers: "the courses that the learner is expected to bring most tokens with, at their prices" },
+  { method: "POST", path: "/propensity_batch", answers: "the scores of up to 500 learners" },
   { method: "GET", path: "/features", answers: "every feature: unit, meaning, events, window; /features/{entity}/{id} gives the values now" },
   { method: "GET", path: "/health", answers: "what runs, what it knows and how fresh it is" },
   { method: "GET", path: "/readyz", answers: "200 while prices can be answered" },
@@ -21,7 +25,7 @@ const json = JSON.stringify({ name: "tidemark", description, endpoints });
 
 const rows = endpoints
   .map(({ method, path, answers }) => {
-    const name = method === "GET" ? `<a href="${path}">${path}</a>` : path;
+    const name = method === "GET" && !path.includes("{") ? `<a href="${path}">${path}</a>` : path;
     return `<tr><td class="m">${method}</td><td><code>${name}</code></td><td>${answers}</td></tr>`;
   })
   .join("\n");

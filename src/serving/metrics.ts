@@ -1,10 +1,14 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Catalogue } from "./catalogue.ts";
+import type { CompiledModel } from "../models/compiled.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
 import type { EventIntake } from "./event-intake.ts";
-import type { ModelHolder } from "./model-holder.ts";
+import type { LearnerScores } from "./learners/learner-scores.ts";
+import type { Learners } from "./learners/learners.ts";
+import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
+import type { SignalPublisher } from "./signals/signal-publisher.ts";
+import type { Turns } from "./turns.ts";
 
 /** Buckets around a call that takes tens of microseconds and should take under 6 ms at the 99th percentile. */
 const LATENCY_BUCKETS_S = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
@@ -14,10 +18,15 @@ export type Observe = (status: number, duration_ms: number) => void;
 /** Sources whose own counters are read only when somebody asks for the metrics: the hot path just adds. */
 export interface MetricSources {
   readonly prices: PriceService;
-  readonly models: ModelHolder;
+  readonly models: ModelHolder<CompiledModel>;
+  readonly propensity: Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
   readonly decisions: DecisionLog;
   readonly events: EventIntake;
-  readonly catalogue: Catalogue;
+  readonly turns: Turns;
+  readonly indexes: { readonly courses: number };
+  readonly scores: LearnerScores;
+  readonly learners: Learners;
+  readonly signals: Pick<SignalPublisher, "published" | "baselines" | "passed_over" | "leading">;
   readonly degradation: Degradation;
   readonly policy_version: string;
 }
@@ -47,7 +56,7 @@ export class ServingMetrics {
 
   /** Registers the figures that others count. In a cluster counters and queues add up, states take the worst. */
   watch(sources: MetricSources): void {
-    const { prices, models, decisions, events, catalogue, degradation, policy_version } = sources;
+    const { prices, models, propensity, decisions, events, turns, indexes, degradation, policy_version } = sources;
     collectDefaultMetrics({ register: this.registry });
     this.#counter("tidemark_price_cache_hits_total", "Prices answered from the cache", () => prices.hits);
     this.#counter("tidemark_price_cache_misses_total", "Prices computed", () => prices.misses);
@@ -59,21 +68,22 @@ export class ServingMetrics {
     this.#counter("tidemark_decisions_retries_total", "Publications of decisions that failed and were tried again", () => decisions.retries);
     this.#gauge("tidemark_decisions_pending", "Decisions not acknowledged yet", "sum", () => decisions.pending);
     this.#watchEvents(events);
-    this.#gauge("tidemark_catalogue_running", "Calls for courses and categories under way", "sum", () => catalogue.running);
-    this.#counter("tidemark_catalogue_shed_total", "Calls for courses and categories turned away because too many were under way", () => catalogue.refused);
-    this.#gauge("tidemark_course_index_courses", "Courses in the index that filters and orders go by; 0 while nobody asked for one", "sum", () => catalogue.indexed);
-    this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures);
-    this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps);
+    this.#gauge("tidemark_turns_running", "Calls for courses, categories and learners under way", "sum", () => turns.tasks);
+    this.#counter("tidemark_turns_shed_total", "Calls for courses, categories and learners turned away because too many were under way", () => turns.refused);
+    this.#gauge("tidemark_course_index_courses", "Courses in the index that filters and orders go by; 0 while nobody asked for one", "sum", () => indexes.courses);
+    this.#watchLearners(sources);
+    this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures + propensity.failures);
+    this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps + propensity.swaps);
     this.#gauge("tidemark_event_lag_events", "Events of the stream that the feature store has not folded", "max", () => degradation.lag_events ?? 0);
     const info = new Gauge({
       name: "tidemark_serving_info",
-      help: "Always 1; model and policy in service are its labels",
-      labelNames: ["model", "policy"],
+      help: "Always 1; models and policy in service are its labels",
+      labelNames: ["model", "propensity_model", "policy"],
       aggregator: "first",
       registers: [this.registry],
       collect(): void {
         info.reset();
-        info.set({ model: models.current?.model.version ?? "none", policy: policy_version }, 1);
+        info.set({ model: models.current?.model.version ?? "none", propensity_model: propensity.current?.model.version ?? "none", policy: policy_version }, 1);
       },
     });
     const degraded = new Gauge({
@@ -86,6 +96,7 @@ export class ServingMetrics {
         const reasons = new Set<string>(degradation.reasons);
         for (const reason of ["broker_unreachable", "features_stale"]) degraded.set({ reason }, reasons.has(reason) ? 1 : 0);
         degraded.set({ reason: "no_model" }, models.current === undefined ? 1 : 0);
+        degraded.set({ reason: "no_propensity_model" }, propensity.current === undefined ? 1 : 0);
       },
     });
   }
@@ -93,6 +104,18 @@ export class ServingMetrics {
   /** Registers what the server counts: it is made after the application that answers with these figures. */
   watchServer(server: { readonly refused: number }): void {
     this.#counter("tidemark_http_connections_refused_total", "Connections closed because there were too many", () => server.refused);
+  }
+
+  #watchLearners({ scores, learners, signals }: MetricSources): void {
+    this.#counter("tidemark_score_cache_hits_total", "Learners whose scores were kept", () => scores.hits);
+    this.#counter("tidemark_score_cache_misses_total", "Learners scored for an answer", () => scores.misses);
+    this.#counter("tidemark_score_cache_evictions_total", "Learners that left the full cache of scores", () => scores.evictions);
+    this.#gauge("tidemark_score_cache_entries", "Learners in the cache of scores", "sum", () => scores.entries);
+    this.#gauge("tidemark_learners_surveyed", "Learners that the last survey of segments and priorities scored", "max", () => learners.surveyed);
+    this.#counter("tidemark_signals_published_total", "Changed segments and churn alerts that the broker stored", () => signals.published);
+    this.#counter("tidemark_signals_baselines_total", "Rounds that learnt where learners stand and told nobody: the first, and one after every change of the model", () => signals.baselines);
+    this.#gauge("tidemark_signals_publishers", "Processes that tell signals: one of all", "sum", () => (signals.leading ? 1 : 0));
+    this.#gauge("tidemark_signals_learners_passed_over", "Learners of whom no signals are told, because there are too many", "max", () => signals.passed_over);
   }
 
   #watchEvents(events: EventIntake): void {

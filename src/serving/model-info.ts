@@ -1,6 +1,7 @@
 import type { ModelInfoAnswer } from "../contracts/api.ts";
 import type { Champion } from "../features/store.ts";
-import type { CompiledModel } from "../models/compiled.ts";
+import { type CompiledModel, compileArtifact } from "../models/compiled.ts";
+import type { ModelFamily } from "./model-holder.ts";
 
 /** Two-sided 95 % of a normal distribution. */
 const Z95 = 1.959964;
@@ -34,4 +35,9 @@ export function modelInfo(model: CompiledModel, promotion?: Champion): ModelInfo
   };
 }
 
-export const modelInfoText = (model: CompiledModel, promotion?: Champion): string => JSON.stringify(modelInfo(model, promotion));
+/** The models that prices come from. */
+export const elasticityFamily: ModelFamily<CompiledModel> = {
+  family: "elasticity",
+  compile: compileArtifact,
+  info: (model, promotion) => JSON.stringify(modelInfo(model, promotion)),
+};

@@ -1,3 +1,4 @@
+import type { ActionRules } from "../contracts/action-rules.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 
@@ -16,6 +17,8 @@ export interface ServeConfig {
   /** Directories of the same kind, of all partitions in order, when `features/` is not in `data_dir`. */
   readonly partition_dirs?: readonly string[] | undefined;
   readonly nats_url: string;
+  /** What is done about learners; the default document unless given. */
+  readonly action_rules?: ActionRules | undefined;
   /** Version of the program, for /health. */
   readonly version: string;
   readonly log_level: string;

@@ -3,6 +3,7 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
 import { MINUTE_MS } from "../lib/time.ts";
+import type { CompiledModel } from "../models/compiled.ts";
 import { decide } from "../pricing/decision.ts";
 import { predictEnrollments } from "../pricing/forecast.ts";
 import { AnswerCache } from "./answer-cache.ts";
@@ -46,7 +47,7 @@ interface CachedAnswer {
   /** The course's features as priced, and until when later views alone change nothing. */
   readonly features: Float64Array;
   readonly views_until_ms: number;
-  readonly model: ServedModel | undefined;
+  readonly model: ServedModel<CompiledModel> | undefined;
   /** End of the course's minute: the features' time, and with it the category's side, hold until then. */
   readonly until_ms: number;
   readonly reasons: readonly DegradedReason[];

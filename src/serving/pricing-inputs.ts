@@ -3,6 +3,7 @@ import type { Policy } from "../contracts/policy.ts";
 import { courseFeatureIndex } from "../features/course-view.ts";
 import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
+import type { CompiledModel } from "../models/compiled.ts";
 import type { PricingInputs } from "../pricing/price-course.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { Degradation } from "./degradation.ts";
@@ -12,7 +13,7 @@ const PRICE = courseFeatureIndex("price_tokens");
 
 /** What a price rests on besides the course and the call. */
 export interface PricingContext {
-  readonly models: { readonly current: ServedModel | undefined };
+  readonly models: { readonly current: ServedModel<CompiledModel> | undefined };
   readonly degradation: Degradation;
   /** In force for the life of the process, so it is no part of a cached answer's validity. */
   readonly policy: Policy;

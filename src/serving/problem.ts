@@ -9,6 +9,7 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   invalid_json: "The body is not JSON",
   invalid_field: "A field is not valid",
   unknown_course: "The course is not known",
+  unknown_learner: "The learner is not known",
   not_found: "Nothing here",
   method_not_allowed: "This method is not allowed here",
   body_too_large: "The body is too large",

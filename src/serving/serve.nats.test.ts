@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { request } from "node:http";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../contracts/events.ts";
 import type { OptimizeAnswer } from "../contracts/api.ts";
@@ -24,14 +22,11 @@ import { Broker } from "../ingest/nats.ts";
 import { must } from "../lib/assert.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
-import { isRoleReport } from "../lib/role-report.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 import { artifactDigest, encodeArtifact } from "../models/compiled.ts";
+import { startServeProcess } from "./serve-process-testing.ts";
 import { runServeRole } from "./server.ts";
 import { testArtifact } from "./testing.ts";
-
-// Roles run from the build: a worker is a process of its own.
-const BUILT = join(import.meta.dirname, "../../dist/src");
 
 let directory: string;
 let embedded: EmbeddedBroker;
@@ -99,24 +94,8 @@ class Served {
   }
 
   static async start(workers: number, data_dir = directory): Promise<Served> {
-    const script = join(directory, `serve-${workers}.mjs`);
-    const url = (path: string): string => JSON.stringify(pathToFileURL(join(BUILT, path)).href);
-    await writeFile(
-      script,
-      `import { runServeRole } from ${url("serving/server.js")};
-       import { systemClock } from ${url("lib/clock.js")};
-       import { silentLogger } from ${url("lib/log.js")};
-       const stop = new AbortController();
-       process.once("SIGTERM", () => stop.abort());
-       const config = JSON.parse(process.argv[2]);
-       await runServeRole({ ...config, logger: silentLogger, clock: systemClock, signal: stop.signal });
-       process.disconnect();`,
-    );
-    const config = { host: "127.0.0.1", port: 0, workers, data_dir, nats_url: embedded.url, version: "1.2.3", log_level: "silent" };
-    const child = spawn(process.execPath, [script, JSON.stringify(config)], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    const [message] = (await once(child, "message")) as [unknown];
-    if (!isRoleReport(message) || message.type !== "ready") throw new Error(`not ready: ${JSON.stringify(message)}`);
-    return new Served(child, String(message.detail["url"]));
+    const { process, url } = await startServeProcess(directory, { workers, data_dir, nats_url: embedded.url });
+    return new Served(process, url);
   }
 
   async quote(course_id: string): Promise<OptimizeAnswer> {

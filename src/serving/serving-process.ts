@@ -1,11 +1,17 @@
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { defaultActionRules } from "../contracts/action-rules.ts";
 import { defaultPolicy } from "../contracts/policy.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
+import { Lease } from "../ingest/lease.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
+import { handScorer } from "../models/propensity/hand-scorer.ts";
+import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { createApp } from "./app.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { createCatalogue } from "./catalogue.ts";
+import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
@@ -13,14 +19,22 @@ import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
+import { LearnerScores } from "./learners/learner-scores.ts";
+import { createLearners } from "./learners/learners.ts";
+import { propensityFamily } from "./learners/propensity-family.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import { ModelHolder } from "./model-holder.ts";
+import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
+import { Movements } from "./signals/movements.ts";
+import { SignalPublisher } from "./signals/signal-publisher.ts";
+import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
+const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
 const BROKER_WAIT_MS = 2_000;
 const FLUSH_MS = 1_000;
@@ -47,29 +61,43 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const features = new LmdbFeatureSource((config.partition_dirs ?? [config.data_dir]).map((directory) => new StoreDirectory(join(directory, "features")).current), logger);
   const broker = new BrokerLink(config.nats_url, name, logger);
   const policy = defaultPolicy;
-  const models = new ModelHolder({ features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
+  const models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
+  const propensity = new ModelHolder({ family: propensityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models", propensityFamily.family) });
   const degradation = new DegradationMonitor(broker, features, clock, policy.stale_after_ms);
   const decisions = new DecisionLog({ broker, clock, logger });
   const prices = new PriceService({ features, models, degradation, decisions, policy, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
-  const catalogue = createCatalogue({ features, prices, models, degradation, policy, clock });
-  metrics.watch({ prices, models, decisions, events, catalogue, degradation, policy_version: policy.version });
-  const server = new HttpServer(createApp({ prices, models, features: new FeatureService(features, clock), catalogue, health, events, metrics, metricsText, logger }), clock);
+  const turns = new Turns();
+  const indexes = new CourseIndexes(features, turns, clock);
+  const catalogue = createCatalogue({ features, prices, models, degradation, policy, clock, turns, indexes });
+  const rules = compileActionRules(config.action_rules ?? defaultActionRules);
+  const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
+  const movement = new Movements(broker, clock);
+  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policy }, movement });
+  const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
+  const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: policy.version });
+  const server = new HttpServer(createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, logger }), clock);
   metrics.watchServer(server);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
-  await models.check();
+  await Promise.all([models.check(), propensity.check()]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
+    new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
+    new Repeat(clock, logger, SURVEY_CHECK_MS, () => (features.current === undefined ? undefined : learners.survey())),
   ];
 
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
-    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release()])), clock.sleep(2 * FLUSH_MS)]);
     await broker.close();
     await features.close();
   };

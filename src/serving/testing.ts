@@ -1,3 +1,4 @@
+import { defaultActionRules } from "../contracts/action-rules.ts";
 import type { Artifact } from "../contracts/artifact.ts";
 import type { ModelPromoted } from "../contracts/control.ts";
 import type { Event } from "../contracts/events.ts";
@@ -12,21 +13,30 @@ import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Logger } from "../lib/log.ts";
+import type { SegmentsAnswer } from "../contracts/learner-scores.ts";
+import { handScorer } from "../models/propensity/hand-scorer.ts";
+import type { PropensityScorer } from "../models/propensity/scorer.ts";
+import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
-import { artifactDigest, encodeArtifact } from "../models/compiled.ts";
+import { artifactDigest, type CompiledModel, encodeArtifact } from "../models/compiled.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
+import { LearnerScores } from "./learners/learner-scores.ts";
+import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
-import { ModelHolder } from "./model-holder.ts";
+import { ModelHolder, type ServableModel } from "./model-holder.ts";
+import { elasticityFamily } from "./model-info.ts";
 import { PriceService } from "./price-service.ts";
+import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
 const STREAM_CREATED = "2026-01-01T00:00:00.000Z";
@@ -161,19 +171,40 @@ export interface TestEngineOptions {
   readonly logger?: Logger;
 }
 
+type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
+
+/** Like a holder of the models that a test sets. */
+function servedFamily(propensity: { readonly current: { readonly model: PropensityScorer } | undefined }): Served {
+  return {
+    get current() {
+      return propensity.current === undefined ? undefined : { ...propensity.current, info: JSON.stringify({ family: "propensity" }) };
+    },
+    failures: 0,
+    swaps: 0,
+  };
+}
+
 /** The whole of serving over a store in memory that the real folds write. */
 export class TestEngine {
   readonly clock = new TestClock();
   readonly broker = new TestBroker();
   readonly store = new MemoryStore();
   readonly features: { current: OpenFeatures | undefined; reason: string };
-  readonly models: ModelHolder;
+  readonly models: ModelHolder<CompiledModel>;
   readonly decisions: DecisionLog;
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
   readonly events: EventIntake;
   readonly catalogue: Catalogue;
+  readonly turns = new Turns();
+  /** Set to serve a model; without one the hand-weighted scores answer. */
+  readonly propensity: { current: { model: PropensityScorer } | undefined } = { current: undefined };
+  readonly movement: { current: SegmentsAnswer["movement"] } = { current: null };
+  /** The same as an application has it. */
+  readonly served = servedFamily(this.propensity);
+  readonly scores: LearnerScores;
+  readonly learners: Learners;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -185,18 +216,24 @@ export class TestEngine {
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
-    this.models = new ModelHolder({ features, broker, clock, logger, cache_dir });
+    this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, defaultPolicy.stale_after_ms);
     const { models, decisions, degradation } = this;
     this.prices = new PriceService({ features, models, degradation, decisions, policy: defaultPolicy, clock });
     this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
-    const { metrics } = this;
+    const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
-    this.catalogue = createCatalogue({ features, prices: this.prices, models, degradation, policy: defaultPolicy, clock });
-    const { events, catalogue } = this;
-    metrics.watch({ prices: this.prices, models, decisions, events, catalogue, degradation, policy_version: defaultPolicy.version });
-    this.app = createApp({ prices: this.prices, models, features: new FeatureService(features, clock), catalogue, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    const indexes = new CourseIndexes(features, turns, clock);
+    this.catalogue = createCatalogue({ features, prices: this.prices, models, degradation, policy: defaultPolicy, clock, turns, indexes });
+    const rules = compileActionRules(defaultActionRules);
+    this.scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
+    const { events, catalogue, scores, prices } = this;
+    this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policy: defaultPolicy }, movement });
+    const { learners, served } = this;
+    const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: defaultPolicy.version });
+    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
   }
 
   get sequence(): number {

@@ -1,0 +1,273 @@
+import type { ChurnSignal, SegmentSignal } from "../../contracts/signals.ts";
+import { churnSignalSubject, segmentSignalSubject, STREAM_EVENTS, STREAM_SIGNALS } from "../../contracts/subjects.ts";
+import { firstIds } from "../../features/first-ids.ts";
+import type { Lease } from "../../ingest/lease.ts";
+import type { Clock } from "../../lib/clock.ts";
+import { TidemarkError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { hash32 } from "../../lib/prng.ts";
+import { formatTime, MINUTE_MS } from "../../lib/time.ts";
+import { CHURN, ENROLLMENT } from "../../pricing/learners/standing.ts";
+import { nextTold, type Told } from "../../pricing/learners/transitions.ts";
+import type { Degradation } from "../degradation.ts";
+import type { FeatureSource, OpenFeatures } from "../feature-source.ts";
+import type { LearnerScores, ScoredLearner } from "../learners/learner-scores.ts";
+import type { Turns } from "../turns.ts";
+import type { SignalBroker } from "./signal-broker.ts";
+import { loadTold, signalOf, storeTold, type ToldState } from "./told-state.ts";
+
+/** Learners of one turn: some tenths of a millisecond. */
+const IDS_PER_STEP = 128;
+const SCORED_PER_STEP = 8;
+/** Changes that are published before more learners are looked at, and how many of them at the same time. */
+const CHANGES_MAX = 256;
+const PUBLISHING_MAX = 16;
+/** Each learner is scored at least once in so many rounds, event or not: scores change with time, too. */
+const ROUNDS_OF_TIME = 300;
+const STORED_ANEW_MS = 5 * MINUTE_MS;
+/** A fold that is further behind shows the past: nobody is to be told of that. */
+const LAG_MAX = 10_000;
+/** About 50 MB. */
+const LEARNERS_MAX = 4_000_000;
+const DEADLINE_MS = 5_000;
+
+export interface SignalPublisherDeps {
+  readonly features: FeatureSource;
+  readonly scores: LearnerScores;
+  readonly degradation: Degradation;
+  readonly broker: SignalBroker;
+  readonly lease: Lease;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Change {
+  readonly scored: ScoredLearner;
+  /** null: of whom nothing was known. */
+  readonly before: Told | null;
+  readonly told: Told;
+}
+
+/** A part of a round: what it found, and where the next one begins. */
+interface Part {
+  readonly changes: readonly Change[];
+  readonly after: string | undefined;
+}
+
+interface Round {
+  readonly open: OpenFeatures;
+  readonly state: ToldState;
+  /** Records that changed after it are scored. */
+  readonly since: number;
+  /** Learns where everybody stands, and tells nobody. */
+  readonly silent: boolean;
+  readonly number: number;
+  readonly seen: boolean;
+}
+
+/**
+ * Tells on SIGNALS of learners whose segment has changed, and of those whose risk of churn has become high or is no more. One process of all does it, by a lease, and goes through
+ * the learners round after round: those with new events at once, all the others now and then.
+ *
+ * A signal is never told twice: the subject's last message is read, then the lease is looked at again, then the signal is published in that message's place, which the broker refuses once
+ * another has come in between. What was told survives in SIGNALS itself and in a table that is stored now and then. A change of the model is no change of learners: where they stand by it is
+ * learnt without a word.
+ */
+export class SignalPublisher {
+  readonly #deps: SignalPublisherDeps;
+  #state: { readonly told: ToldState; readonly term: number } | undefined;
+  #sequence = 0;
+  #open: OpenFeatures | undefined;
+  #since = 0;
+  #rounds = 0;
+  #changed = false;
+  #stored_at_ms = 0;
+  #published = 0;
+  #baselines = 0;
+  #passed_over = 0;
+
+  constructor(deps: SignalPublisherDeps) {
+    this.#deps = deps;
+  }
+
+  /** Signals that the broker stored. */
+  get published(): number {
+    return this.#published;
+  }
+
+  /** Rounds that told nobody: the first one ever, and one after every change of the model. */
+  get baselines(): number {
+    return this.#baselines;
+  }
+
+  /** Learners of whom there is no telling, because there are too many. */
+  get passed_over(): number {
+    return this.#passed_over;
+  }
+
+  get leading(): boolean {
+    return this.#deps.lease.held;
+  }
+
+  /** Called every second or two. Whoever cannot see the present leaves the lease to others. */
+  async checkLease(): Promise<void> {
+    const { broker, lease } = this.#deps;
+    if (!broker.connected) return;
+    if (this.#sees()) await lease.hold();
+    else await lease.release();
+  }
+
+  /** One round, if this process is the one. */
+  async check(): Promise<void> {
+    const { lease, features, scores, broker, clock, logger } = this.#deps;
+    const open = features.current;
+    if (!lease.held || open === undefined || !this.#sees()) return;
+    const { term } = lease;
+    if (this.#state?.term !== term) await this.#load(term);
+    const { told } = this.#state!;
+    const { digest, version } = scores.scorer;
+    const silent = told.model_digest !== digest;
+    if (this.#open !== open) this.#since = 0;
+    this.#open = open;
+    const number = ++this.#rounds;
+    const began = open.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
+    if (!(await this.#round({ open, state: told, since: this.#since, silent, number, seen: number % 2 === 1 }))) return;
+    this.#since = began;
+    if (!silent && !(this.#changed && clock.now_ms() - this.#stored_at_ms > STORED_ANEW_MS)) return;
+    const state: ToldState = { ...told, model_digest: digest, sequence: this.#sequence };
+    await storeTold(broker, state);
+    this.#state = { told: state, term };
+    this.#changed = false;
+    this.#stored_at_ms = clock.now_ms();
+    if (!silent) return;
+    this.#baselines++;
+    logger.info({ model: version, learners: told.table.size }, "where learners stand is known; from now on changes are told");
+  }
+
+  #sees(): boolean {
+    const { features, broker, degradation } = this.#deps;
+    const { lag_events, reasons } = degradation;
+    return features.current !== undefined && broker.connected && lag_events !== null && lag_events <= LAG_MAX && !reasons.includes("features_stale");
+  }
+
+  async #load(term: number): Promise<void> {
+    const { broker, clock, logger } = this.#deps;
+    const told = await loadTold(broker);
+    this.#state = { told, term };
+    this.#sequence = told.sequence;
+    this.#since = 0;
+    this.#changed = false;
+    this.#stored_at_ms = clock.now_ms();
+    logger.info({ learners: told.table.size, sequence: told.sequence }, "signals are told from here");
+  }
+
+  /** Whether it got to the end: not when the lease, the store or the model went meanwhile. */
+  async #round(round: Round): Promise<boolean> {
+    const { turns, lease, features, scores } = this.#deps;
+    const { term } = lease;
+    const { scorer } = scores;
+    const holds = (): boolean => lease.held && lease.term === term && features.current === round.open && scores.scorer === scorer;
+    this.#passed_over = 0;
+    for (let after: string | undefined = ""; after !== undefined; ) {
+      const part: Part | undefined = await turns.run(this.#look(round, after), holds);
+      if (part === undefined) return false;
+      for (let i = 0; i < part.changes.length; i += PUBLISHING_MAX) {
+        const told = await Promise.allSettled(part.changes.slice(i, i + PUBLISHING_MAX).map((change) => this.#tell(change, round)));
+        const failed = told.find((result) => result.status === "rejected");
+        if (failed === undefined) continue;
+        if (wasAnother(failed.reason)) this.#state = undefined;
+        throw failed.reason;
+      }
+      after = part.after;
+    }
+    round.state.table.forgetOthers(round.seen);
+    return true;
+  }
+
+  *#look(round: Round, from: string): Generator<void, Part> {
+    const { store } = round.open;
+    const changes: Change[] = [];
+    let scored = 0;
+    for (let after = from; changes.length < CHANGES_MAX; ) {
+      const ids = firstIds(store, "learner", after, IDS_PER_STEP);
+      if (ids.length === 0) return { changes, after: undefined };
+      for (const id of ids) {
+        if (!this.#isDue(round, id)) continue;
+        const change = this.#changeOf(round, id);
+        if (change !== undefined) changes.push(change);
+        if (++scored % SCORED_PER_STEP === 0) yield;
+      }
+      after = ids.at(-1)!;
+      if (changes.length >= CHANGES_MAX) return { changes, after };
+      yield;
+    }
+    return { changes, after: from };
+  }
+
+  #isDue({ open, state, since, silent, number, seen }: Round, id: string): boolean {
+    const { table } = state;
+    const known = table.get(id) !== undefined;
+    table.see(id, seen);
+    if (known) return silent || (open.store.sequence("learner", id) ?? 0) > since || (hash32(id) - number) % ROUNDS_OF_TIME === 0;
+    if (table.size < LEARNERS_MAX) return true;
+    this.#passed_over++;
+    return false;
+  }
+
+  /** What is to be told of a learner; what is only to be remembered is remembered here. */
+  #changeOf({ open, state: { table }, silent, seen }: Round, id: string): Change | undefined {
+    const scored = this.#deps.scores.score(open, id, this.#deps.clock.now_ms());
+    if (scored === undefined) return undefined;
+    const before = table.get(id);
+    if (scored.cold_start) {
+      if (before === undefined) table.set(id, null, seen);
+      return undefined;
+    }
+    const told = nextTold(silent ? undefined : (before ?? undefined), scored.scores[ENROLLMENT]!, scored.scores[CHURN]!);
+    if (!silent) return told === before ? undefined : { scored, before: before ?? null, told };
+    table.set(id, told, seen);
+    return undefined;
+  }
+
+  async #tell({ scored, before, told }: Change, { state: { table }, seen }: Round): Promise<void> {
+    const { clock } = this.#deps;
+    const { learner_id, sequence: record_sequence, scores, scorer } = scored;
+    const common = { learner_id, time: formatTime(clock.now_ms()), record_sequence, model: scorer.version };
+    if (before?.segment !== told.segment) {
+      const signal: SegmentSignal = { type: "segment.changed", ...common, from: before?.segment ?? null, to: told.segment, score: scores[ENROLLMENT]! };
+      await this.#publish(segmentSignalSubject(learner_id), signal, `segment-${learner_id}-${record_sequence}-${scorer.version}-${told.segment}`);
+      table.set(learner_id, { segment: told.segment, alerted: before?.alerted ?? false }, seen);
+    }
+    if (told.alerted !== (before?.alerted ?? false)) {
+      const type = told.alerted ? "churn.raised" : "churn.cleared";
+      const signal: ChurnSignal = { type, ...common, score: scores[CHURN]!, segment: told.segment };
+      await this.#publish(churnSignalSubject(learner_id), signal, `${type}-${learner_id}-${record_sequence}-${scorer.version}`);
+      table.set(learner_id, told, seen);
+    }
+  }
+
+  /** Read, look at the lease, publish in place of what was read: in this order, whatever pauses in between, no two publishers tell the same. */
+  async #publish(subject: string, signal: SegmentSignal | ChurnSignal, message_id: string): Promise<void> {
+    const { broker, lease } = this.#deps;
+    const last = await broker.getMessage(STREAM_SIGNALS, { last_by_subject: subject });
+    if (last !== undefined && isSame(last.data, signal)) return;
+    if (!lease.held || (last?.sequence ?? 0) > this.#sequence) throw new TidemarkError("lease_lost", "another process tells signals now");
+    const { sequence, duplicate } = await broker.publish(subject, new TextEncoder().encode(JSON.stringify(signal)), { message_id, expected_last_subject_sequence: last?.sequence ?? 0, deadline_ms: DEADLINE_MS });
+    this.#sequence = Math.max(this.#sequence, sequence);
+    this.#changed = true;
+    if (!duplicate) this.#published++;
+  }
+}
+
+/** Whether a signal could not be told because another process has told one: what was told is then to be read again. */
+function wasAnother(error: unknown): boolean {
+  return error instanceof TidemarkError && (error.code === "wrong_last_sequence" || error.code === "lease_lost");
+}
+
+/** Whether a message says the same of the same record by the same model: its answer was lost, and the score has moved since by time alone. */
+function isSame(stored: Uint8Array, signal: SegmentSignal | ChurnSignal): boolean {
+  const before = signalOf(stored);
+  if (before === undefined || before.type !== signal.type || before.record_sequence !== signal.record_sequence || before.model !== signal.model) return false;
+  return before.type !== "segment.changed" || signal.type !== "segment.changed" || before.to === signal.to;
+}
