@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type BinaryDimension, binaryDimensions } from "../src/contracts/propensity.ts";
 import { learnerFeatureNames } from "../src/features/learner-replay.ts";
 import type { HazardRows } from "../src/models/propensity/hazard.ts";
-import { fillPropensityRow, propensityInputNames } from "../src/models/propensity/inputs.ts";
+import { fillPropensityRow, propensityInputGroups, propensityInputNames } from "../src/models/propensity/inputs.ts";
 import type { SensitivityRows } from "../src/models/propensity/price-sensitivity.ts";
 import type { PropensityDataset } from "../src/training/propensity/dataset.ts";
 import { CHURN_STEPS } from "../src/training/propensity/definitions.ts";
@@ -104,6 +104,7 @@ export function readSensitivityRows(folders: readonly string[]): { rows: Sensiti
   const all: SensitivityRows = {
     inputs: joined<Float64Array | Float32Array>(parts.map(({ inputs }) => inputs), new Float64Array(rows * COLUMNS)) as Float64Array,
     columns: COLUMNS,
+    group: propensityInputGroups,
     learner: joined(parts.map(({ learner }) => learner), new Int32Array(rows)),
     row: joined(parts.map(({ row }) => row), new Int32Array(views)),
     jitter: joined(parts.map(({ jitter }) => jitter), new Float64Array(views)),
