@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { expectedPrice, lifetimeTokens } from "./lifetime-value.ts";
+import { expectedPrice, lifetimeOf, lifetimeTokens } from "./lifetime-value.ts";
 import { learnerPosition, learnerVector } from "./learner-vector.ts";
 
 const windows = { enrollment_days: 30, churn_days: 60 };
@@ -44,4 +44,13 @@ test("the price is that of what the learner paid, else of what was viewed", () =
   expect(expectedPrice(features)).toBe(90);
   features[learnerPosition("price_paid_mean_tokens")] = 70;
   expect(expectedPrice(features)).toBe(70);
+});
+
+test("of a scorer's scores by the windows that they are of; of scores that are no probabilities, none", () => {
+  const features = new Float64Array(learnerVector.length);
+  features[learnerPosition("price_viewed_mean_tokens")] = 100;
+  const scores = [0.5, 0.19, 0.9, 0.9, 0.9];
+  const windows = { enrollment: 30, churn: 60, completion: 60, upsell: 60 };
+  expect(lifetimeOf(features, scores, { windows })).toBeCloseTo(lifetimeTokens({ enrollment: 0.5, enrollment_days: 30, churn: 0.19, churn_days: 60, price_tokens: 100 }), 10);
+  expect(lifetimeOf(features, scores, {})).toBeNull();
 });

@@ -1,4 +1,6 @@
+import { dimensions } from "../../contracts/propensity.ts";
 import { learnerPosition } from "./learner-vector.ts";
+import type { PropensityScorer } from "./scorer.ts";
 
 /** What lifetime value looks ahead. */
 export const LIFETIME_DAYS = 365;
@@ -35,4 +37,13 @@ export function lifetimeTokens({ enrollment, enrollment_days, churn, churn_days,
   // (1 − r^n)/(1 − r), which is n where nobody leaves.
   const counted = log_retention > -1e-9 ? periods : Math.expm1(log_retention * periods) / Math.expm1(log_retention);
   return price_tokens * enrollments * counted;
+}
+
+const ENROLLMENT = dimensions.indexOf("enrollment");
+const CHURN = dimensions.indexOf("churn");
+
+/** Of a learner whom a scorer gave these scores; null where they are no probabilities. */
+export function lifetimeOf(features: ArrayLike<number>, scores: ArrayLike<number>, { windows }: Pick<PropensityScorer, "windows">): number | null {
+  if (windows === undefined) return null;
+  return lifetimeTokens({ enrollment: scores[ENROLLMENT]!, enrollment_days: windows.enrollment, churn: scores[CHURN]!, churn_days: windows.churn, price_tokens: expectedPrice(features) });
 }
