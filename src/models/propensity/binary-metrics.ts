@@ -33,12 +33,15 @@ export function areaUnderCurve(scores: ArrayLike<number>, y: ArrayLike<number>):
   return (ranks - (positives * (positives + 1)) / 2) / (positives * (order.length - positives));
 }
 
-/** Calls back for each tenth of the rows by score, lowest first; as few rows as there are, none is left out. */
+/** Calls back for each tenth of the rows by score, lowest first. Rows of one score stay together, so that there may be fewer parts; none is left out. */
 export function eachTenth(scores: ArrayLike<number>, visit: (positions: Int32Array) => void, parts = 10): void {
   const order = ascending(scores);
-  for (let part = 0; part < parts; part++) {
-    const own = order.subarray(Math.round((part * order.length) / parts), Math.round(((part + 1) * order.length) / parts));
-    if (own.length > 0) visit(own);
+  let from = 0;
+  for (let part = 1; part <= parts; part++) {
+    let to = Math.max(from, Math.round((part * order.length) / parts));
+    while (to > from && to < order.length && scores[order[to]!] === scores[order[to - 1]!]) to++;
+    if (to > from) visit(order.subarray(from, to));
+    from = to;
   }
 }
 
