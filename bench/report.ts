@@ -3,7 +3,12 @@ import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 
 /** A figure, or the reason why it could not be taken. */
-export type Metric = number | string | { readonly unavailable: string } | readonly Readonly<Record<string, number>>[];
+export type Metric = number | string | Unavailable | Figures | readonly Figures[];
+/** Several that belong together; null: a note says why it could not be taken. */
+export type Figures = Readonly<Record<string, number | null>>;
+interface Unavailable {
+  readonly unavailable: string;
+}
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -20,13 +25,19 @@ export interface BenchResult {
   readonly failure?: string;
 }
 
-function isTable(value: Metric): value is readonly Readonly<Record<string, number>>[] {
+function isTable(value: Metric): value is readonly Figures[] {
   return Array.isArray(value);
 }
 
-function display(value: Metric): string {
-  if (isTable(value)) return value.map((row) => `\n    ${Object.entries(row).map(([key, cell]) => `${key} ${display(cell)}`).join(", ")}`).join("");
-  if (typeof value === "object") return `not taken: ${value.unavailable}`;
+function isUnavailable(value: Metric): value is Unavailable {
+  return typeof value === "object" && "unavailable" in value && typeof value.unavailable === "string";
+}
+
+function display(value: Metric | null): string {
+  if (value === null) return "not taken";
+  if (isTable(value)) return value.map((row) => `\n    ${display(row)}`).join("");
+  if (isUnavailable(value)) return `not taken: ${value.unavailable}`;
+  if (typeof value === "object") return Object.entries(value).map(([key, cell]) => `${key} ${display(cell)}`).join(", ");
   if (typeof value === "string") return value;
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(4)));
 }
@@ -49,14 +60,13 @@ export function printResult(name: string, options: BenchOptions, result: BenchRe
   console.log(`  result hash ${createHash("sha256").update(result.check).digest("hex").slice(0, 16)}`);
   if (result.failure !== undefined) console.log(`  FAILED: ${result.failure}`);
 
-  const metrics: Record<string, Exclude<Metric, { unavailable: string }> | null> = {};
+  const metrics: Record<string, Exclude<Metric, Unavailable> | null> = {};
   const reasons: Record<string, string> = {};
   for (const [key, value] of Object.entries(result.metrics)) {
-    if (typeof value !== "object" || isTable(value)) metrics[key] = value;
-    else {
+    if (isUnavailable(value)) {
       metrics[key] = null;
       reasons[key] = value.unavailable;
-    }
+    } else metrics[key] = value;
   }
   console.log(JSON.stringify({ bench: name, quick: options.quick, machine, metrics, ...(Object.keys(reasons).length > 0 ? { reasons } : {}) }));
 }

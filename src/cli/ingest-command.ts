@@ -10,7 +10,7 @@ import { ArchiveKeeper } from "../ingest/archive-keeper.ts";
 import { EventHistory } from "../ingest/event-history.ts";
 import { runIngest, type IngestProgress } from "../ingest/ingest.ts";
 import { IngestMetrics } from "../ingest/ingest-metrics.ts";
-import { type MetricsServer, startMetricsServer } from "../ingest/metrics-server.ts";
+import { serveMetrics } from "../ingest/metrics-server.ts";
 import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -57,13 +57,6 @@ function snapshotKeeper({ data_dir, snapshot_interval_hours, snapshots_kept }: C
   return new SnapshotKeeper({ snapshots, store_path, layout, clock: systemClock, logger, interval_ms: snapshot_interval_hours * HOUR_MS, kept: snapshots_kept });
 }
 
-async function serveMetrics(metrics: IngestMetrics, port: number, logger: Logger): Promise<MetricsServer | undefined> {
-  if (port === 0) return undefined;
-  const server = await startMetricsServer(metrics.registry, port, logger);
-  logger.info({ url: `http://127.0.0.1:${server.port}/metrics` }, "metrics");
-  return server;
-}
-
 /** `tidemark ingest`: the one writer of this host's feature store. */
 export async function runIngestCommand(context: CommandContext): Promise<number> {
   const release = lockStores(context.read.config.data_dir);
@@ -102,7 +95,7 @@ async function ingest(context: CommandContext): Promise<void> {
     metrics.update(progress);
     tell(progress);
   };
-  const server = await serveMetrics(metrics, config.ingest_metrics_port, logger);
+  const server = await serveMetrics(metrics.registry, { port: config.ingest_metrics_port, variable: "TIDEMARK_INGEST_METRICS_PORT" }, logger);
   const broker = await connectBroker(context, "tidemark-ingest", (text) => logger.warn({}, text));
   const store = openLmdbStore(store_path, { readonly: false });
   metrics.watchBroker(broker);

@@ -90,6 +90,7 @@ export const settings = {
   serve_workers: setting("TIDEMARK_SERVE_WORKERS", workers.type, workers.schema, availableParallelism(), "processes that answer price calls; default: one a core"),
   train_interval_hours: setting("TIDEMARK_TRAIN_INTERVAL_HOURS", interval.type, interval.schema, 6, "hours between scheduled training runs"),
   ingest_metrics_port: setting("TIDEMARK_INGEST_METRICS_PORT", port.type, port.schema, 0, "port on 127.0.0.1 where ingest tells Prometheus its figures; 0: none"),
+  train_metrics_port: setting("TIDEMARK_TRAIN_METRICS_PORT", port.type, port.schema, 0, "port on 127.0.0.1 where the train role tells Prometheus how its champions do; 0: none"),
   seed: setting("TIDEMARK_SEED", seed.type, seed.schema, 1, "seed of the synthetic platform and of training"),
   engine_url: setting<string | null>("TIDEMARK_ENGINE_URL", httpUrl, z.string().refine(isHttpUrl, httpUrl), null, "engine that the live simulator asks for prices; unset: the running start's, else host and port above"),
   sim_rate: setting("TIDEMARK_SIM_RATE", rate.type, rate.schema, 20, "views a second of the live simulator; 0: no live traffic", "--rate"),

@@ -1,7 +1,10 @@
 import { EventHistory } from "../ingest/event-history.ts";
+import { serveMetrics } from "../ingest/metrics-server.ts";
 import { systemClock } from "../lib/clock.ts";
 import { HOUR_MS } from "../lib/time.ts";
 import { giveWay } from "../training/low-priority.ts";
+import { HealthMetrics } from "../training/propensity/health-metrics.ts";
+import { PropensityMonitor } from "../training/propensity/monitor.ts";
 import { runTrainRole } from "../training/train-role.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
@@ -19,12 +22,16 @@ export async function runTrainCommand(context: CommandContext): Promise<number> 
   if (options["role"] !== true) return runPipelineOnce(context);
   giveWay();
   const logger = createLogger("train", config.log_level);
+  const metrics = new HealthMetrics();
+  const server = await serveMetrics(metrics.registry, { port: config.train_metrics_port, variable: "TIDEMARK_TRAIN_METRICS_PORT" }, logger);
   const broker = await connectBroker(context, "tidemark-train", (text) => logger.warn({}, text));
   const archive = eventArchive(config);
+  const events = archive && new EventHistory(broker, archive);
   try {
     await runTrainRole({
       broker,
-      events: archive && new EventHistory(broker, archive),
+      events,
+      monitor: new PropensityMonitor({ broker, events, clock: systemClock, logger, metrics }),
       runs_dir: runsDirectory(config),
       logger,
       clock: systemClock,
@@ -37,5 +44,6 @@ export async function runTrainCommand(context: CommandContext): Promise<number> 
     return EXIT_OK;
   } finally {
     await broker.close();
+    await server?.close();
   }
 }

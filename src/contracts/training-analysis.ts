@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { elasticityEstimateSchema } from "./artifact.ts";
+import { dimensions } from "./propensity.ts";
+import { riskLevels, segments } from "./segments.ts";
 
 const finite = z.number().refine(Number.isFinite, "must be finite");
 const finites = z.array(finite);
@@ -93,6 +95,23 @@ export const curveSchema = z.object({
 });
 export type Curve = z.infer<typeof curveSchema>;
 
+/** Learners of a segment at the last cut-off whose windows have passed. */
+export const segmentRowSchema = z.object({
+  segment: z.enum(segments),
+  learners: count,
+  /** Means. */
+  scores: z.record(z.enum(dimensions), finite),
+  risk: z.array(z.object({ level: z.enum(riskLevels), learners: count })),
+  /** What came of it; null where the windows have not passed, or there is nobody. */
+  enrolled_share: finite.nullable(),
+  churned_share: finite.nullable(),
+  /** Of all of them, so far. */
+  spent_tokens: finite,
+  /** Of all of them, expected within a year. */
+  lifetime_tokens: finite,
+});
+export type SegmentRow = z.infer<typeof segmentRowSchema>;
+
 /** What a notebook would show of a run: empty or null as far as the run did not come, or the family has no such thing. */
 export const analysisSchema = z.object({
   histograms: z.array(histogramSchema),
@@ -105,7 +124,9 @@ export const analysisSchema = z.object({
   residuals: residualsSchema.nullable(),
   calibration: z.array(calibrationSchema),
   curves: z.array(curveSchema),
+  /** Hottest first. */
+  segments: z.array(segmentRowSchema).default([]),
 });
 export type Analysis = z.infer<typeof analysisSchema>;
 
-export const noAnalysis: Analysis = { histograms: [], correlation: null, trend: null, drift: [], categories: [], prices: null, elasticity: null, residuals: null, calibration: [], curves: [] };
+export const noAnalysis: Analysis = { histograms: [], correlation: null, trend: null, drift: [], categories: [], prices: null, elasticity: null, residuals: null, calibration: [], curves: [], segments: [] };

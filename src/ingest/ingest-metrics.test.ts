@@ -110,14 +110,14 @@ it("tells what the last progress said, each commit once, and the store's size", 
 
 it("serves them on loopback, and nothing else", async () => {
   const metrics = new IngestMetrics({ store_path, clock: new ManualClock(0) });
-  const server = await startMetricsServer(metrics.registry, 0, silentLogger);
+  const server = await startMetricsServer(metrics.registry, { port: 0, variable: "TIDEMARK_INGEST_METRICS_PORT" }, silentLogger);
   const url = `http://127.0.0.1:${server.port}`;
   const response = await fetch(`${url}/metrics`);
   expect(response.headers.get("content-type")).toContain("text/plain");
   expect(await response.text()).toContain("# TYPE tidemark_ingest_events_total counter");
   expect((await fetch(`${url}/`)).status).toBe(404);
   expect((await fetch(`${url}/metrics`, { method: "POST" })).status).toBe(404);
-  await expect(startMetricsServer(metrics.registry, server.port, silentLogger)).rejects.toMatchObject({ code: "address_in_use", message: expect.stringContaining("TIDEMARK_INGEST_METRICS_PORT") });
+  await expect(startMetricsServer(metrics.registry, { port: server.port, variable: "TIDEMARK_INGEST_METRICS_PORT" }, silentLogger)).rejects.toMatchObject({ code: "address_in_use", message: expect.stringContaining("TIDEMARK_INGEST_METRICS_PORT") });
   await server.close();
   await expect(fetch(`${url}/metrics`)).rejects.toThrow("fetch failed");
 });

@@ -13,6 +13,8 @@ const platformConfigSchema = z.object({
   enrollments: size(10_000_000).default(50_000),
   weeks: size(520).default(52),
   seed: z.int().min(0).max(2 ** 32 - 1).default(1),
+  /** Other learners, who do other things, on the same catalogue at the same prices and in the same weeks. 0: those of the seed. */
+  population: z.int().min(0).max(2 ** 32 - 1).default(0),
   /** Where the history ends and live traffic begins. */
   end_ms: z.int().positive(),
   /** Enrollments per exposure over the history. */
@@ -34,6 +36,11 @@ const platformConfigSchema = z.object({
 });
 export type PlatformConfig = z.infer<typeof platformConfigSchema>;
 export type PlatformOptions = { readonly [Key in keyof PlatformConfig]?: PlatformConfig[Key] | undefined };
+
+/** What names the random numbers of learners and of what they do; catalogue, prices and shocks follow `seed` alone. */
+export function populationSeed({ seed, population }: PlatformConfig): string {
+  return population === 0 ? `${seed}` : `${seed}.${population}`;
+}
 
 /** A config with the defaults filled in. Throws TidemarkError("invalid_platform") naming what is out of range. */
 export function platformConfig(options: PlatformOptions & { readonly end_ms: number }): PlatformConfig {

@@ -1,15 +1,16 @@
 import { Prng } from "../lib/prng.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../lib/time.ts";
-import { sigmoid } from "../lib/linear-algebra.ts";
 import type { FactSink } from "./build-event.ts";
-import { learnerUtility } from "./demand.ts";
+import { populationSeed } from "./config.ts";
 import { listPrice } from "./list-price.ts";
 import { PlatformState } from "./platform-state.ts";
 import { ViewSampler } from "./sampler.ts";
 import { weekAt } from "./shocks.ts";
+import { type PlanStudy, planStudy, type StudyKind } from "./studies.ts";
 import type { Calibration, WorldParameters } from "./world.ts";
 
-type ActionKind = "launch" | "register" | "reprice" | "session_start" | "view" | "session" | "assignment" | "forum" | "completed" | "dropped" | "refunded" | "expired";
+type ActionKind = StudyKind | "launch" | "register" | "reprice" | "session_start" | "view" | "expired";
+const ofCatalogueAndPurse: ReadonlySet<ActionKind> = new Set(["launch", "register", "expired"]);
 
 /** Something that is due; `value` and `enrollment` mean what the kind needs. */
 interface Action {
@@ -43,16 +44,27 @@ export class HistoryRun {
   readonly #due: Action[][];
   /** Courses by the weekday on which they are repriced. */
   readonly #repricing: number[][] = Array.from({ length: 7 }, () => []);
+  /** Names the random numbers of learners and of what they do. */
+  readonly #draws: string;
   #choices = new Prng("");
   #aftermath = new Prng("");
   #day = 0;
 
-  constructor(world: WorldParameters, calibration: Calibration, sink: FactSink) {
+  constructor(world: WorldParameters, calibration: Calibration, sink: FactSink, from?: { readonly run: HistoryRun; readonly draws: string }) {
     this.#world = world;
     this.#calibration = calibration;
     this.#sink = sink;
-    this.state = new PlatformState(world);
+    this.#draws = populationSeed(world.config);
     this.#sampler = new ViewSampler(world);
+    if (from !== undefined) {
+      this.#draws += `:${from.draws}`;
+      this.state = new PlatformState(world, from.run.state);
+      this.#day = from.run.#day;
+      this.#due = from.run.#due.map((actions) => actions.filter(({ kind }) => ofCatalogueAndPurse.has(kind)));
+      this.#repricing = from.run.#repricing;
+      return;
+    }
+    this.state = new PlatformState(world);
     this.#due = Array.from({ length: this.days }, () => []);
     for (let c = 0; c < world.courses.count; c++) {
       this.#repricing[Math.floor(world.courses.reprice_offset_ms[c]! / DAY_MS)]!.push(c);
@@ -67,20 +79,30 @@ export class HistoryRun {
     return this.#world.config.weeks * 7;
   }
 
+  /**
+   * The same platform from here on with other chances, named by `draws`: state, catalogue and prices go on as they are, everything that learners do is drawn
+   * anew. Of studies under way nothing is planned: `plan` what becomes of them before the first day is run.
+   */
+  fork(draws: string, sink: FactSink): HistoryRun {
+    return new HistoryRun(this.#world, this.#calibration, sink, { run: this, draws });
+  }
+
+  /** Lets something happen to a study; beyond the end of the history it is forgotten. */
+  readonly plan: PlanStudy = (at_ms, kind, { learner, course, enrollment }, value) => this.#schedule(at_ms, kind, learner, course, value, enrollment);
+
   /** Runs the next day. Call it `days` times. */
   runDay(): void {
     const day = this.#day;
     const day_ms = this.#world.start_ms + day * DAY_MS;
-    const seed = this.#world.config.seed;
-    this.#choices = new Prng(`${seed}:choices:${day}`);
-    this.#aftermath = new Prng(`${seed}:aftermath:${day}`);
+    this.#choices = new Prng(`${this.#draws}:choices:${day}`);
+    this.#aftermath = new Prng(`${this.#draws}:aftermath:${day}`);
     if (day === 0) this.#open(day_ms);
     if (day % 7 === 0) this.#openWeek(day_ms);
     const actions = this.#due[day]!;
     this.#due[day] = [];
     this.#addRepricings(actions, day, day_ms);
     this.#sampler.rebuild(day_ms, this.state.churned);
-    this.#addSessions(actions, day_ms, new Prng(`${seed}:arrivals:${day}`));
+    this.#addSessions(actions, day_ms, new Prng(`${this.#draws}:arrivals:${day}`));
     actions.sort((a, b) => a.at_ms - b.at_ms);
     for (const action of actions) this.#perform(action);
     this.#day++;
@@ -88,7 +110,7 @@ export class HistoryRun {
 
   #open(at_ms: number): void {
     const { config, courses, learners } = this.#world;
-    const random = new Prng(`${config.seed}:opening`);
+    const random = new Prng(`${this.#draws}:opening`);
     for (let teacher = 0; teacher < config.teachers; teacher++) this.#sink("teacher.upserted", at_ms, 0, 0, Math.round(100 * random.uniform()) / 100, teacher);
     for (let c = 0; c < courses.count; c++) if (courses.launched_ms[c]! <= at_ms) this.#sink("course.upserted", at_ms, 0, c, 0, 0);
     for (let i = 0; i < learners.count; i++) {
@@ -105,7 +127,7 @@ export class HistoryRun {
       const price = categories.price_tokens[k]! * Math.exp(shocks.competitor[k * shocks.weeks + week]!);
       this.#sink("market.competitor_price", at_ms, 0, k, Math.max(1, Math.round(price)), 0);
     }
-    const random = new Prng(`${this.#world.config.seed}:churn:${week}`);
+    const random = new Prng(`${this.#draws}:churn:${week}`);
     for (let i = 0; i < learners.count; i++) {
       const u = random.uniform();
       if (this.state.churned[i] === 1 || learners.registered_ms[i]! > at_ms || u >= this.state.churnHazard(this.#world, i, at_ms)) continue;
@@ -227,28 +249,7 @@ export class HistoryRun {
     if (choice.bought_tokens > 0) this.#sink("token.purchased", at_ms, learner, -1, choice.bought_tokens, 0);
     this.#sink("enrollment.created", at_ms, learner, course, price, enrollment);
     this.#sink("token.spent", at_ms, learner, course, price, 0);
-    this.#planStudies(learner, course, price, at_ms, enrollment);
-  }
-
-  /** Draws what will become of an enrollment. Nothing of it falls on the day of the enrollment. */
-  #planStudies(learner: number, course: number, price: number, at_ms: number, enrollment: number): void {
-    const random = this.#aftermath;
-    const { courses } = this.#world;
-    const dear = Math.log(price / courses.base_price_tokens[course]!);
-    const match = courses.level[course]! + learnerUtility(this.#world, learner, course);
-    const later = (days: number): number => at_ms + (1 + days) * DAY_MS;
-    if (random.uniform() < sigmoid(-3.3 + dear)) return this.#schedule(later(6 * random.uniform()), "refunded", learner, course, price, enrollment);
-    const duration = 25 * Math.exp(0.5 * random.normal());
-    const end = random.uniform();
-    const completes = sigmoid(0.1 + 0.4 * match - 0.25 * (courses.difficulty[course]! - 1.5));
-    if (end < completes) this.#schedule(later(duration), "completed", learner, course, price, enrollment);
-    else if (end < completes + 0.5 * (1 - completes)) this.#schedule(later(duration * random.uniform()), "dropped", learner, course, price, enrollment);
-    const during = (kind: ActionKind, mean: number, value: () => number): void => {
-      for (let n = random.poisson(mean); n > 0; n--) this.#schedule(later(duration * random.uniform()), kind, learner, course, value(), enrollment);
-    };
-    during("session", 1, () => Math.min(240, 5 + Math.round(random.exponential(1 / 30))));
-    during("assignment", 0.35, () => Math.round(100 * random.uniform() ** 0.5) / 100);
-    during("forum", 0.1, () => 0);
+    planStudy(this.#world, { learner, course, price, at_ms, enrollment }, this.#aftermath, this.plan);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Event } from "../contracts/events.ts";
 import { Prng } from "../lib/prng.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../lib/time.ts";
+import { populationSeed } from "./config.ts";
 import { EventBuilder, type FactSink } from "./build-event.ts";
 import { HistoryRun } from "./history-run.ts";
 import { historyEventId } from "./ids.ts";
@@ -26,7 +27,7 @@ function fromDevice(event: Event): boolean {
 export function* generateHistory(world: World): Generator<Event> {
   const { config, start_ms } = world;
   const builder = new EventBuilder(world);
-  const random = new Prng(`${config.seed}:deliveries`);
+  const random = new Prng(`${populationSeed(config)}:deliveries`);
   let waiting: Delivery[] = [];
   const delay = (): number => Math.ceil(Math.min(DELAY_MAX_MS, random.exponential(1 / DELAY_MEAN_MS)));
   const sink: FactSink = (type, at_ms, learner, course, value, extra) => {

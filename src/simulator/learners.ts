@@ -1,6 +1,6 @@
 import { Prng } from "../lib/prng.ts";
 import { DAY_MS } from "../lib/time.ts";
-import type { PlatformConfig } from "./config.ts";
+import { populationSeed, type PlatformConfig } from "./config.ts";
 import { TASTE_DIMENSIONS, type Categories } from "./courses.ts";
 
 export const devices = ["desktop", "mobile", "tablet"] as const;
@@ -67,7 +67,7 @@ function centre(values: Float64Array): void {
 export function drawLearners(config: PlatformConfig, start_ms: number, categories: Categories): Learners {
   const n = config.learners;
   const k = categories.count;
-  const random = new Prng(`${config.seed}:learners`);
+  const random = new Prng(`${populationSeed(config)}:learners`);
   const learners: Learners = {
     count: n,
     registered_ms: new Float64Array(n),

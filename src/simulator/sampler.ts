@@ -15,7 +15,7 @@ function search(cumulative: Float64Array, from: number, to: number, target: numb
 }
 
 /** How much attention a course gets for its age: a launch burst, then a slow fade. */
-function attention(age_ms: number): number {
+export function attention(age_ms: number): number {
   if (age_ms < 0) return 0;
   return (1 + 2 * Math.exp(-age_ms / (30 * DAY_MS))) * Math.exp(-age_ms / (900 * DAY_MS));
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { PROPENSITY_FAMILY } from "../contracts/propensity.ts";
 import type { TensorBackend } from "../contracts/worker-protocol.ts";
 import type { Broker } from "../ingest/nats.ts";
 import type { StreamSource } from "../ingest/read-stream.ts";
@@ -11,6 +12,8 @@ import { families, type FamilyName, familyNames } from "./families.ts";
 import { abandonRun, obstacle } from "./pipeline/begin-run.ts";
 import { localRuns } from "./pipeline/run-directory.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
+import { HealthTurn } from "./propensity/health-turn.ts";
+import { PropensityMonitor } from "./propensity/monitor.ts";
 
 export interface TrainRoleOptions {
   readonly broker: Broker;
@@ -23,6 +26,8 @@ export interface TrainRoleOptions {
   readonly backend?: TensorBackend | undefined;
   readonly signal: AbortSignal;
   readonly code_version?: string;
+  /** Watches the propensity champion between runs. */
+  readonly monitor?: Pick<PropensityMonitor, "check"> | undefined;
 }
 
 const DEADLINE_MS = 10 * 60_000;
@@ -89,12 +94,14 @@ class Turn {
 
 /**
  * Trains every family at once when CONTROL names no champion of it or a run was interrupted, then every interval, until the signal. A run that fails is logged and
- * tried again, and keeps no other family from its turn; nothing but the signal ends the role.
+ * tried again, and keeps no other family from its turn; nothing but the signal ends the role. Between runs the propensity champion is checked on labels that have
+ * matured: a breach, once for each champion, has its family trained at once.
  */
 export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
   const options = { ...given, code_version: given.code_version ?? "unknown" };
   const { logger, clock, backend, signal } = options;
   const turns = familyNames.map((family) => new Turn(family));
+  const health = new HealthTurn(given.monitor ?? new PropensityMonitor(given), logger);
   let pool: TrainingPool | undefined;
   let starts = 0;
   try {
@@ -108,9 +115,13 @@ export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
         continue;
       }
       for (const turn of turns) if (turn.wait_ms <= 0 && !signal.aborted) await turn.take(options, pool);
-      const wait_ms = Math.min(...turns.map((turn) => turn.wait_ms));
+      if (health.wait_ms <= 0 && !signal.aborted && (await health.take(signal))) {
+        for (const turn of turns) if (turn.family === PROPENSITY_FAMILY) turn.wait_ms = 0;
+        continue;
+      }
+      const wait_ms = Math.min(health.wait_ms, ...turns.map((turn) => turn.wait_ms));
       await sleep(clock, wait_ms, signal);
-      for (const turn of turns) turn.wait_ms -= wait_ms;
+      for (const turn of [health, ...turns]) turn.wait_ms -= wait_ms;
     }
   } finally {
     await pool?.close();

@@ -257,6 +257,7 @@ describe("scores of learners", () => {
     ...handScorer,
     version: "v1",
     digest: "d1",
+    windows: { enrollment: 30, churn: 60, completion: 60, upsell: 60 },
     score: (features, into) => into.fill(0.01 * (features[learnerPosition("enrolled")]! % 100)),
     intervals: (_features, scores, low, high) => scores.forEach((own, i) => ([low[i], high[i]] = [own / 2, own + 0.25])),
     priceEffect: (features) => (features[learnerPosition("enrolled")]! > 2 ? { value: -1.5, se: 0.5 } : null),
@@ -274,8 +275,10 @@ describe("scores of learners", () => {
         expect([own(name), own(`${name}_low`), own(`${name}_high`)]).toEqual([score, score / 2, score + 0.25]);
         expect(row[at("learners", name)]).toBe(score);
       }
-      for (const name of ["propensity_segment", "churn_risk_level", "propensity_model"]) expect(own(name)).toBe(row[at("learners", name)]);
+      for (const name of ["propensity_segment", "churn_risk_level", "lifetime_value_tokens", "propensity_model"]) expect(own(name)).toBe(row[at("learners", name)]);
       expect([own("propensity_segment"), own("churn_risk_level"), own("propensity_model")]).toEqual(["dormant", "low", "v1"]);
+      // Nobody expects anything of those who have neither bought nor looked.
+      expect(Number(own("lifetime_value_tokens")) > 0).toBe(score > 0 && Number(row[at("learners", "total_courses_enrolled")]) > 0);
       expect(own("price_effect")).toBe(score > 0.02 ? -1.5 : null);
     }
     expect(new Set(propensity.map((row) => row[at("propensity", "price_effect_se")]))).toEqual(new Set([0.5, null]));
@@ -286,7 +289,7 @@ describe("scores of learners", () => {
     const rows = await readTable("csv", join(directory, "out"), "propensity", exportColumns("propensity"));
     const at = (name: string): number => exportColumns("propensity").findIndex((column) => column.name === name);
     expect(rows.length).toBeGreaterThan(20);
-    expect(new Set(rows.map((row) => row[at("propensity_model")]))).toEqual(new Set([null]));
+    for (const name of ["propensity_model", "lifetime_value_tokens"]) expect(new Set(rows.map((row) => row[at(name)]))).toEqual(new Set([null]));
     expect(new Set(rows.map((row) => row[at("enrollment_propensity")])).size).toBeGreaterThan(10);
     // Who was only ever registered.
     expect(rows.find(([id]) => id === "odd-1")?.[at("cold_start")]).toBe(true);

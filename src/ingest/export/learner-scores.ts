@@ -1,4 +1,5 @@
 import { type Dimension, dimensions } from "../../contracts/propensity.ts";
+import { lifetimeOf } from "../../models/propensity/lifetime-value.ts";
 import type { PropensityScorer } from "../../models/propensity/scorer.ts";
 import { riskLevelOf, segmentOf } from "../../pricing/learners/segments.ts";
 import { isColdStart } from "../../pricing/learners/standing.ts";
@@ -12,6 +13,8 @@ export interface LearnerScores {
   readonly low: Float64Array;
   readonly high: Float64Array;
   readonly effect: { readonly value: number; readonly se: number } | null;
+  /** Tokens expected within a year; null of hand-weighted scores. */
+  readonly lifetime_tokens: number | null;
   readonly cold_start: boolean;
   /** null: hand-weighted scores. */
   readonly model: string | null;
@@ -21,7 +24,7 @@ export function scoreLearner(features: Float64Array, scorer: PropensityScorer, a
   const [scores, low, high] = [new Float64Array(dimensions.length), new Float64Array(dimensions.length), new Float64Array(dimensions.length)];
   scorer.score(features, scores);
   scorer.intervals(features, scores, low, high);
-  return { as_of_ms, scores, low, high, effect: scorer.priceEffect(features), cold_start: isColdStart(features), model: scorer.digest === "" ? null : scorer.version };
+  return { as_of_ms, scores, low, high, effect: scorer.priceEffect(features), lifetime_tokens: lifetimeOf(features, scores, scorer), cold_start: isColdStart(features), model: scorer.digest === "" ? null : scorer.version };
 }
 
 export interface ScoreColumn extends Column {
@@ -42,10 +45,11 @@ const score = (dimension: Dimension): ScoreColumn => ({ name: names[dimension], 
 const bound = (dimension: Dimension, which: "low" | "high"): ScoreColumn => ({ name: `${names[dimension]}_${which}`, type: "double", of: (scored) => scored[which][of(dimension)]! });
 const segment: ScoreColumn = { name: "propensity_segment", type: "string", of: ({ scores }) => segmentOf(scores[of("enrollment")]!) };
 const risk: ScoreColumn = { name: "churn_risk_level", type: "string", of: ({ scores }) => riskLevelOf(scores[of("churn")]!) };
+const lifetime: ScoreColumn = { name: "lifetime_value_tokens", type: "double", nullable: true, of: ({ lifetime_tokens }) => lifetime_tokens };
 const model: ScoreColumn = { name: "propensity_model", type: "string", nullable: true, of: (scored) => scored.model };
 
 /** What the learners' own table has of them. */
-export const summaryColumns: readonly ScoreColumn[] = [...dimensions.map(score), segment, risk, model];
+export const summaryColumns: readonly ScoreColumn[] = [...dimensions.map(score), segment, risk, lifetime, model];
 
 /** The effect is that of log price on the log-odds of enrolling; none of hand-weighted scores, or where prices never varied at random. */
 export const scoreColumns: readonly ScoreColumn[] = [
@@ -55,6 +59,7 @@ export const scoreColumns: readonly ScoreColumn[] = [
   { name: "price_effect_se", type: "double", nullable: true, of: ({ effect }) => effect?.se ?? null },
   segment,
   risk,
+  lifetime,
   { name: "cold_start", type: "boolean", of: ({ cold_start }) => cold_start },
   model,
 ];

@@ -161,6 +161,7 @@ class CompiledScorer implements CompiledPropensity {
   readonly version: string;
   readonly digest: string;
   readonly artifact: PropensityArtifact;
+  readonly windows: Readonly<Record<BinaryDimension, number>>;
   readonly #binary: readonly BinaryScore[];
   readonly #sensitivity: CompiledSensitivity;
   readonly #row: Float64Array = new Float64Array(propensityInputNames.length);
@@ -169,6 +170,7 @@ class CompiledScorer implements CompiledPropensity {
     this.version = artifact.version;
     this.digest = digest;
     this.artifact = artifact;
+    this.windows = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, artifact.binary[dimension].definition.horizon_days])) as Record<BinaryDimension, number>;
     this.#binary = binaryDimensions.map((dimension) => new BinaryScore(dimension, artifact.binary[dimension]));
     this.#sensitivity = new CompiledSensitivity(artifact.price_sensitivity, propensityInputNames.length);
   }

@@ -1,4 +1,4 @@
-import type { Dimension } from "../../contracts/propensity.ts";
+import type { BinaryDimension, Dimension } from "../../contracts/propensity.ts";
 
 /** One input's part of a score. */
 export interface Contribution {
@@ -14,6 +14,8 @@ export interface PropensityScorer {
   /** `none` of the hand-weighted scores. */
   readonly version: string;
   readonly digest: string;
+  /** Days of the windows that its probabilities are of. Hand-weighted scores are no probabilities of anything. */
+  readonly windows?: Readonly<Record<BinaryDimension, number>>;
   /** The five scores, 0 to 1, in the order of `dimensions`. `features` are in learnerFeatureNames order. No allocation. */
   score(features: ArrayLike<number>, into: Float64Array): void;
   /** 95 % intervals of scores that `score` gave for the same features. */

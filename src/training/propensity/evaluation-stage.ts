@@ -14,6 +14,7 @@ import { ModelRegistry, type PromotionNote } from "../registry.ts";
 import { propensityArtifact, type RunIdentity } from "./artifact.ts";
 import { binaryArtifact, candidateRecord, chosen, type Contender, contenders, outcomes, unknownArtifact } from "./contenders.ts";
 import type { PropensityDataset } from "./dataset.ts";
+import { segmentsOf } from "./segmentation.ts";
 import type { Evaluation, Preparation, PreparedWindows, PropensityOutputs, Training } from "./outputs.ts";
 
 const FILE = "evaluation.json";
@@ -163,7 +164,7 @@ async function evaluate({ data, preparation, training }: Before, context: StageC
     candidates: [...candidates],
     artifact: { name: stored.name, version: artifact.version, digest: stored.digest, bytes: stored.bytes.length },
     verdict,
-    analysis: { calibration: contests.map(calibrationOf) },
+    analysis: { calibration: contests.map(calibrationOf), segments: segmentsOf(data, stored.model) },
   };
 }
 

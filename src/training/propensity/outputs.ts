@@ -68,7 +68,7 @@ export interface Evaluation {
   readonly candidates: CandidateRecord[];
   readonly artifact: NonNullable<TrainingRun["artifact"]>;
   readonly verdict: Verdict;
-  readonly analysis: Pick<Analysis, "calibration">;
+  readonly analysis: Pick<Analysis, "calibration" | "segments">;
 }
 
 export interface PropensityOutputs extends Outputs, EarlyOutputs {

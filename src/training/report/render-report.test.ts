@@ -191,11 +191,29 @@ test("hostile text in every field of the record stays text", () => {
   }
 });
 
+describe("a record of propensity", () => {
+  const page = renderReport({ ...sampleReport(), family: "propensity" });
+
+  test("shows the segments with what came of them, an empty one without figures that nobody took", () => {
+    expect(faults(page)).toEqual([]);
+    expect(page).not.toMatch(/NaN|Infinity|undefined|\[object/u);
+    expect(page).toContain("id=\"segments\"");
+    expect(page).toContain("Churn by segment, mean score and share who were not seen again: hot 10.0\u00A0%; warm 30.0\u00A0%, in fact 32.0\u00A0%;");
+    const hot = page.split("\n").find((line) => line.includes("<th scope=\"row\">hot</th>"));
+    expect(hot).toContain("<td class=\"number\">–</td>");
+  });
+
+  test("is a section of its own family alone", () => {
+    expect(renderReport(sampleReport())).not.toContain("id=\"segments\"");
+    expect(page).not.toContain("id=\"prices\"");
+  });
+});
+
 describe("little data", () => {
   const report = sampleReport();
 
   test("no rows: every part says so, or shows its zeros", () => {
-    const zero = { ...report, candidates: [], verdict: null, artifact: null, checks: [], analysis: { histograms: [], correlation: { names: [], values: [] }, trend: { at: [], block: [], series: [] }, drift: [], categories: [], prices: null, elasticity: null, residuals: null, calibration: [], curves: [] } };
+    const zero = { ...report, candidates: [], verdict: null, artifact: null, checks: [], analysis: { histograms: [], correlation: { names: [], values: [] }, trend: { at: [], block: [], series: [] }, drift: [], categories: [], prices: null, elasticity: null, residuals: null, calibration: [], curves: [], segments: [] } };
     const page = renderReport(zero);
     expect(faults(page)).toEqual([]);
     expect(page).toContain("Ended without a verdict");
@@ -221,6 +239,7 @@ describe("little data", () => {
         residuals: { candidate: "learner_0", mean: 0, sd: 0, edges: [0, 0], counts: [1], by_prediction: [{ predicted: 0, mean: 0, sd: 0, rows: 1 }], by_period: [{ at: "2026-01-01T00:00:00.000Z", mean: 0, sd: 0, rows: 1 }] },
         calibration: [{ candidate: "learner_0", bins: [{ rows: 1, predicted: 0, observed: 0, ci95: [0, 0] }] }],
         curves: [{ ...curve, points: [point], best_price_tokens: 60, price_tokens: 60 }],
+        segments: [],
       },
     });
     expect(faults(page)).toEqual([]);

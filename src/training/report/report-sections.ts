@@ -13,6 +13,7 @@ import { importanceSection } from "./sections/importance.ts";
 import { lineageSection } from "./sections/lineage.ts";
 import { pricesSection } from "./sections/prices.ts";
 import { residualsSection } from "./sections/residuals.ts";
+import { segmentsSection } from "./sections/segments.ts";
 import { slicesSection } from "./sections/slices.ts";
 import { stagesSection } from "./sections/stages.ts";
 import { trendSection } from "./sections/trend.ts";
@@ -24,6 +25,7 @@ const models = [candidatesSection, importanceSection, residualsSection, calibrat
 /** In the reader's order: what came of it, whether it can be believed, what it rests on. A family without its own list has what every family has. */
 const families: Readonly<Record<string, readonly Section[]>> = {
   elasticity: [...process, ...rows, pricesSection, categoriesSection, ...models, curvesSection, elasticitySection, lineageSection],
+  propensity: [...process, ...rows, ...models, segmentsSection, lineageSection],
 };
 
 export function sectionsOf(family: string): readonly Section[] {

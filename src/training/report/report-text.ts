@@ -60,7 +60,7 @@ function categoryLines({ categories, elasticity }: TrainingReport["analysis"]): 
 }
 
 function analysisLines({ analysis, candidates }: TrainingReport): string[] {
-  const { prices, drift, calibration, residuals, curves } = analysis;
+  const { prices, drift, calibration, residuals, curves, segments } = analysis;
   const selected = candidates.find((candidate) => candidate.selected);
   const importance = Object.entries(selected?.importance ?? {}).sort(([, a], [, b]) => b - a).filter(([, own]) => own > 0.001);
   const own = calibration.find(({ candidate }) => candidate === selected?.name);
@@ -71,6 +71,9 @@ function analysisLines({ analysis, candidates }: TrainingReport): string[] {
     ...(importance.length === 0 ? [] : ["", `Importance in ${selected!.name}: ${importance.map(([feature, value]) => `${feature} ${share(value)}`).join(", ")}`]),
     ...(own === undefined ? [] : ["", `Calibration of ${own.candidate} by tenth of the exposures`, ...textTable(["rows", "predicted", "observed", "95 %"], own.bins.map(({ rows, predicted, observed, ci95 }) => [String(rows), share(predicted), share(observed), `${share(ci95[0])} to ${share(ci95[1])}`]))]),
     ...(residuals === null ? [] : ["", `Pearson residuals of ${residuals.candidate}: mean ${number(residuals.mean)}, sd ${number(residuals.sd)}`]),
+    ...(segments.length === 0 ? [] : ["", "Segments by the probability of enrolling: mean scores, what came of them, and tokens expected within a year", ...textTable(["segment", "learners", "enrollment", "enrolled", "churn", "not seen again", "lifetime value"], segments.map(({ segment, learners, scores, enrolled_share, churned_share, lifetime_tokens }) => [
+      segment, String(learners), share(scores.enrollment), enrolled_share === null ? "-" : share(enrolled_share), share(scores.churn), churned_share === null ? "-" : share(churned_share), String(Math.round(lifetime_tokens)),
+    ]))]),
     ...(curves.length === 0 ? [] : ["", "Expected demand by price, before a course's own posterior", ...textTable(["course", "price", "best", "elasticity", "revenue a week", "at the best"], curves.map((curve) => {
       const at = (price: number): string => number(curve.points.reduce((a, b) => (Math.abs(b.price_tokens - price) < Math.abs(a.price_tokens - price) ? b : a)).revenue_tokens);
       return [curve.course_id, String(curve.price_tokens), String(curve.best_price_tokens), curve.elasticity.value.toFixed(2), at(curve.price_tokens), at(curve.best_price_tokens)];

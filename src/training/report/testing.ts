@@ -1,6 +1,7 @@
 import type { Analysis, CategoryRow, Curve, Histogram } from "../../contracts/training-analysis.ts";
 import { noAnalysis } from "../../contracts/training-analysis.ts";
 import { type CandidateRecord, RUN_FORMAT, type StageName, stageNames, type TrainingReport } from "../../contracts/training-run.ts";
+import { riskLevels, segments } from "../../contracts/segments.ts";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
 
 const FROM_MS = Date.UTC(2026, 0, 1);
@@ -85,6 +86,16 @@ function analysis(size: SampleSize): Analysis {
     },
     calibration: times(size.candidates, (i) => ({ candidate: size.name("learner", i), bins: times(10, (bin) => ({ rows: 700, predicted: 0.02 * (bin + 1), observed: 0.02 * (bin + 1) + 0.002 * wave(bin), ci95: [0.02 * (bin + 1) - 0.005, 0.02 * (bin + 1) + 0.005] })) })),
     curves: times(size.curves, (i) => curve(size, i)),
+    segments: segments.toReversed().map((segment, i) => ({
+      segment,
+      learners: 1_000 * i,
+      scores: { enrollment: 0.8 - 0.2 * i, churn: 0.1 + 0.2 * i, completion: 0.4, upsell: 0.2, price_sensitivity: 0.5 },
+      risk: riskLevels.map((level) => ({ level, learners: i })),
+      enrolled_share: i === 0 ? null : 0.78 - 0.2 * i,
+      churned_share: i === 0 ? null : 0.12 + 0.2 * i,
+      spent_tokens: 40_000 * i,
+      lifetime_tokens: 90_000 * i,
+    })),
   };
 }
 
@@ -129,7 +140,7 @@ export function sampleReport(options: Partial<SampleSize> = {}): TrainingReport 
 /** What of a record each stage fills in. */
 const filledBy: Readonly<Record<"understanding" | "evaluation", readonly (keyof Analysis)[]>> = {
   understanding: ["histograms", "correlation", "trend", "drift", "categories", "prices"],
-  evaluation: ["elasticity", "residuals", "calibration", "curves"],
+  evaluation: ["elasticity", "residuals", "calibration", "curves", "segments"],
 };
 
 /** The record of a run that failed in a stage: what comes later is not there. */
