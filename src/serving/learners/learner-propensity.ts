@@ -27,7 +27,7 @@ export class LearnerPropensity {
 
   async answer(context: Context): Promise<Response> {
     const scored = this.#desk.asked(context);
-    const population = await this.#desk.population();
+    const population = await this.#desk.standard();
     const { reasons } = this.#desk;
     const kept = this.#kept.get(scored);
     if (kept !== undefined && kept.population === population && kept.reasons === reasons) return this.#response(scored, kept.head);

@@ -28,7 +28,7 @@ export class PropensityBatch {
     const { turns, features, rules } = this.#desk.deps;
     return turns.admit(async () => {
       for (;;) {
-        const { terciles } = await this.#desk.population();
+        const { terciles } = await this.#desk.standard();
         const open = mustFeatures(features);
         const batch = await turns.run(this.#items(body, { terciles, rules, reasons: this.#desk.reasons }), () => features.current === open);
         if (batch === undefined) continue;
