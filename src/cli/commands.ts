@@ -4,6 +4,7 @@ import { settingNames, type SettingName } from "./settings.ts";
 const stream = ["--stream <name>", "of this stream (default: EVENTS)"] as const;
 
 const json = ["--json", "as JSON"] as const;
+const family = ["--family <family>", "which models: elasticity (default) or propensity"] as const;
 const reason = ["--reason <text>", "why, in words: CONTROL keeps it"] as const;
 const pinned = ["--pin", "and keep it until it is replaced or released by hand"] as const;
 
@@ -37,7 +38,8 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     summary: "Train once now, as `pipeline run` does; --role: keep training on a schedule, at once if a run was interrupted.",
     settings: ["nats_url", "data_dir", "archive_dir", "tf_backend", "train_interval_hours", "seed", "log_level"],
     options: [
-      ["--role", "run the scheduled role until stopped"],
+      ["--role", "run the scheduled role until stopped: every family of models in turn"],
+      family,
       json,
     ],
     examples: ["tidemark train", "tidemark train --role --train-interval-hours 24"],
@@ -51,16 +53,16 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         name: "run",
         summary: "Train once now: data, understanding, preparation, training, evaluation, report. Ends with 2 when a check failed.",
         settings: ["nats_url", "data_dir", "archive_dir", "tf_backend", "seed", "log_level"],
-        options: [["--resume <run>", "go on with an interrupted run, on the events that it was begun with"], json],
-        examples: ["tidemark pipeline run", "tidemark pipeline run --resume 20260131T120000000Z-elasticity-1a2b"],
+        options: [family, ["--resume <run>", "go on with an interrupted run, on the events that it was begun with"], json],
+        examples: ["tidemark pipeline run", "tidemark pipeline run --family propensity", "tidemark pipeline run --resume 20260131T120000000Z-elasticity-1a2b"],
         run: async (context) => (await import("./pipeline-command.ts")).runPipelineOnce(context),
       },
       {
         name: "list",
         summary: "The runs, newest first: those that ended, and what runs or was interrupted on this data directory.",
         settings: ["nats_url", "data_dir"],
-        options: [["--limit <count>", "at most so many (default: 20)"], json],
-        examples: ["tidemark pipeline list"],
+        options: [["--limit <count>", "at most so many (default: 20)"], ["--family <family>", "of these models alone: elasticity or propensity"], json],
+        examples: ["tidemark pipeline list", "tidemark pipeline list --family propensity"],
         run: async (context) => (await import("./pipeline-command.ts")).runPipelineList(context),
       },
       {
@@ -100,7 +102,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         name: "list",
         summary: "The stored models, newest first, and which of them serves or has served.",
         settings: ["nats_url", "data_dir"],
-        options: [json],
+        options: [family, json],
         examples: ["tidemark model list"],
         run: async (context) => (await import("./model-command.ts")).runModelList(context),
       },
@@ -109,7 +111,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         summary: "A model's candidates, elasticity, lineage and promotions.",
         settings: ["nats_url", "data_dir"],
         arguments: [["[version]", "the model (default: the one in service)"]],
-        options: [json],
+        options: [family, json],
         examples: ["tidemark model show"],
         run: async (context) => (await import("./model-command.ts")).runModelShow(context),
       },
@@ -118,7 +120,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         summary: "Let a stored model serve. One that no run judged, or that a run refused, needs --force and a reason.",
         settings: ["nats_url", "data_dir"],
         arguments: [["<version>", "the model"]],
-        options: [reason, pinned, ["--force", "whatever its run said of it"], json],
+        options: [family, reason, pinned, ["--force", "whatever its run said of it"], json],
         examples: ["tidemark model promote 20260131T120000000Z-96589ad5", "tidemark model promote 20260131T120000000Z-96589ad5 --force --reason 'trial of the new forest' --pin"],
         run: async (context) => (await import("./model-command.ts")).runModelPromote(context),
       },
@@ -127,7 +129,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         summary: "Go back to the model that served before the present one; again, and it goes back further.",
         settings: ["nats_url", "data_dir"],
         arguments: [["[version]", "an earlier champion (default: the one before)"]],
-        options: [reason, pinned, json],
+        options: [family, reason, pinned, json],
         examples: ["tidemark model rollback --pin --reason 'prices of short courses fell too far'"],
         run: async (context) => (await import("./model-command.ts")).runModelRollback(context),
       },
@@ -135,7 +137,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         name: "pin",
         summary: "Keep the model in service until it is replaced or released by hand; training goes on.",
         settings: ["nats_url", "data_dir"],
-        options: [reason, json],
+        options: [family, reason, json],
         examples: ["tidemark model pin --reason 'season sale'"],
         run: async (context) => (await import("./model-command.ts")).runModelPin(context, true),
       },
@@ -143,7 +145,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         name: "unpin",
         summary: "Let training replace the model in service again.",
         settings: ["nats_url", "data_dir"],
-        options: [reason, json],
+        options: [family, reason, json],
         examples: ["tidemark model unpin"],
         run: async (context) => (await import("./model-command.ts")).runModelPin(context, false),
       },
@@ -169,7 +171,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         summary: "Write a model's artifact to a file, byte for byte.",
         settings: ["nats_url", "data_dir"],
         arguments: [["[version]", "the model (default: the one in service)"]],
-        options: [["--out <file>", "the file"], json],
+        options: [family, ["--out <file>", "the file"], json],
         examples: ["tidemark model export --out model.json"],
         run: async (context) => (await import("./model-command.ts")).runModelExport(context),
       },

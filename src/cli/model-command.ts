@@ -1,15 +1,16 @@
 import { readFile } from "node:fs/promises";
+import type { Artifact } from "../contracts/artifact.ts";
+import type { PropensityArtifact } from "../contracts/propensity.ts";
 import type { TrainingReport } from "../contracts/training-run.ts";
 import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import { artifactDigest, type CompiledModel, compileArtifact } from "../models/compiled.ts";
+import { artifactDigest, compileArtifact } from "../models/compiled.ts";
 import { importXgboost } from "../models/xgboost-import.ts";
-import { elasticityRegistry } from "../training/elasticity/evaluation-stage.ts";
 import { importedArtifactFamily, importedModelFamily } from "../training/elasticity/import-family.ts";
-import type { ElasticityOutputs } from "../training/elasticity/outputs.ts";
+import { type AnyModel, families, type ModelFamily } from "../training/families.ts";
 import { RunStore } from "../training/pipeline/run-store.ts";
-import type { Family } from "../training/pipeline/stage.ts";
+import { runPipeline } from "../training/pipeline/pipeline.ts";
 import type { ModelRegistry, Promotion } from "../training/registry.ts";
 import { type ByHand, pin, promoteByHand, rollBack } from "../training/registry-actions.ts";
 import { candidateLines, headline } from "../training/report/report-text.ts";
@@ -17,15 +18,18 @@ import { number, textTable } from "../training/report/text-table.ts";
 import type { CommandContext } from "./command.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
-import { runTraining } from "./training-session.ts";
+import { familyOption, runTraining } from "./training-session.ts";
 import { writeOutput } from "./write-output.ts";
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
-async function withRegistry<T>(context: CommandContext, work: (registry: ModelRegistry<CompiledModel>, broker: Broker) => Promise<T>): Promise<T> {
+type Registry = ModelRegistry<AnyModel>;
+
+/** Of the family that the command is about, unless given. */
+async function withRegistry<T>(context: CommandContext, work: (registry: Registry, broker: Broker) => Promise<T>, family = familyOption(context)): Promise<T> {
   const broker = await connectBroker(context, "tidemark-model");
   try {
-    return await work(elasticityRegistry(broker), broker);
+    return await work(families[family].registry(broker), broker);
   } finally {
     await broker.close();
   }
@@ -63,7 +67,7 @@ export function runModelList(context: CommandContext): Promise<number> {
   });
 }
 
-async function asked(registry: ModelRegistry<CompiledModel>, version: string | undefined): Promise<string> {
+async function asked(registry: Registry, version: string | undefined): Promise<string> {
   const named = version ?? (await registry.promoted())?.version;
   if (named === undefined) throw new TidemarkError("no_champion", "no model serves yet: name one of `tidemark model list`");
   return named;
@@ -74,23 +78,48 @@ export function runModelShow(context: CommandContext): Promise<number> {
   return withRegistry(context, async (registry) => {
     const { version, digest, bytes, model } = await registry.load(await asked(registry, context.arguments[0]));
     const promotions = (await registry.history()).filter((promotion) => promotion.version === version);
-    const { model: _, ...artifact } = model.artifact;
+    const { artifact } = model;
     if (context.options["json"] === true) {
-      console.log(json({ digest, bytes: bytes.length, ...artifact, promotions }));
+      console.log(json({ digest, bytes: bytes.length, ...withoutModels(artifact), promotions }));
       return EXIT_OK;
     }
-    const { lineage, candidates, elasticity, champion, level_sd } = artifact;
-    const rows = candidates.map(({ name, metrics, elasticity: slope, backend }) => [`${name === champion ? "*" : " "} ${name}`, number(metrics.poisson_deviance), number(metrics.skill), number(metrics.r2_log), number(metrics.wape), number(slope), backend]);
-    const { global } = elasticity;
+    const { lineage } = artifact;
     console.log([
-      `${version}: ${champion}, ${(bytes.length / 1024).toFixed(0)} KB, digest ${digest}`,
+      `${version}: ${"champion" in artifact ? artifact.champion : artifact.family}, ${(bytes.length / 1024).toFixed(0)} KB, digest ${digest}`,
       `  from sequences ${lineage.first_sequence} to ${lineage.last_sequence} of ${lineage.stream}, ${lineage.data_from} to ${lineage.data_to}, ${lineage.rows} rows, seed ${lineage.seed}, version ${lineage.code_version}`,
-      `  causal elasticity ${number(global.value)} ± ${number(1.96 * global.se)}${global.identified ? "" : " (prior only: prices never varied at random)"}; spread of courses' levels ${number(level_sd)}`,
-      "", ...textTable(["  candidate", "deviance", "skill", "R2 (log)", "WAPE", "elasticity", "backend"], rows),
+      ...("binary" in artifact ? propensityLines(artifact) : elasticityLines(artifact)),
       ...(promotions.length === 0 ? ["", "It has not served."] : ["", ...promotions.map(({ time, reason, run_id, pinned }) => `  ${time}${pinned === true ? ", pinned" : ""}${run_id === undefined ? "" : `, run ${run_id}`}: ${reason}`)]),
     ].join("\n"));
     return EXIT_OK;
   });
+}
+
+/** Weights and trees are for `model export`. */
+function withoutModels(artifact: Artifact | PropensityArtifact): object {
+  const without = (part: { readonly model: object }): object => {
+    const { model: _, ...rest } = part;
+    return rest;
+  };
+  if ("binary" in artifact) return { ...artifact, binary: Object.fromEntries(Object.entries(artifact.binary).map(([dimension, own]) => [dimension, without(own)])) };
+  return without(artifact);
+}
+
+function elasticityLines({ candidates, champion, elasticity: { global }, level_sd }: Artifact): string[] {
+  const rows = candidates.map(({ name, metrics, elasticity: slope, backend }) => [`${name === champion ? "*" : " "} ${name}`, number(metrics.poisson_deviance), number(metrics.skill), number(metrics.r2_log), number(metrics.wape), number(slope), backend]);
+  return [
+    `  causal elasticity ${number(global.value)} ± ${number(1.96 * global.se)}${global.identified ? "" : " (prior only: prices never varied at random)"}; spread of courses' levels ${number(level_sd)}`,
+    "",
+    ...textTable(["  candidate", "deviance", "skill", "R2 (log)", "WAPE", "elasticity", "backend"], rows),
+  ];
+}
+
+function propensityLines({ binary, price_sensitivity }: PropensityArtifact): string[] {
+  const rows = Object.entries(binary).flatMap(([dimension, { champion, candidates }]) =>
+    candidates.map(({ name, metrics, barred }) => [`${name === champion ? "*" : " "} ${dimension}`, name, ...["log_loss", "auc", "ece", "slope", "precision_70", "f1"].map((metric) => number(metrics[metric])), barred ?? ""]),
+  );
+  const [effect] = price_sensitivity.candidates;
+  const slope = price_sensitivity.identified ? `${number(price_sensitivity.intercept)} ± ${number(1.96 * (effect?.metrics["effect_se"] ?? 0))}` : "not identified: prices never varied at random by enough to tell";
+  return [`  log-odds of enrolling by log price, the average learner's: ${slope}`, "", ...textTable(["  dimension", "candidate", "log loss", "AUC", "ECE", "slope", "precision@70", "F1", "barred"], rows)];
 }
 
 /** `tidemark model promote`. */
@@ -127,15 +156,17 @@ function isXgboost(bytes: Uint8Array): boolean {
 }
 
 /** The run that judges the model of a file. */
-async function importedFamily({ options, arguments: [path] }: CommandContext): Promise<Family<ElasticityOutputs>> {
+async function importedFamily({ options, arguments: [path] }: CommandContext): Promise<Pick<ModelFamily, "run">> {
   const bytes = await readFile(path!).catch((error: unknown) => {
     throw new TidemarkError("bad_usage", `${path} cannot be read: ${errorMessage(error)}`);
   });
   if (options["xgboost"] === true || isXgboost(bytes)) {
-    return importedModelFamily("xgboost", importXgboost(bytes, { base_margin: options["baseMargin"] === true, rounds: options["allRounds"] === true ? "all" : "best" }));
+    const family = importedModelFamily("xgboost", importXgboost(bytes, { base_margin: options["baseMargin"] === true, rounds: options["allRounds"] === true ? "all" : "best" }));
+    return { run: (run) => runPipeline(family, run) };
   }
   if (options["baseMargin"] === true || options["allRounds"] === true) throw new TidemarkError("bad_usage", "--base-margin and --all-rounds are for models of XGBoost, which this file is not");
-  return importedArtifactFamily(compileArtifact(bytes, artifactDigest(bytes)), bytes);
+  const family = importedArtifactFamily(compileArtifact(bytes, artifactDigest(bytes)), bytes);
+  return { run: (run) => runPipeline(family, run) };
 }
 
 function outcome({ verdict, failure }: TrainingReport): string {

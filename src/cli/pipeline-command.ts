@@ -1,5 +1,6 @@
 import type { TrainingRun } from "../contracts/training-run.ts";
 import { TidemarkError } from "../lib/errors.ts";
+import { families, type FamilyName, familyNames } from "../training/families.ts";
 import { localRuns } from "../training/pipeline/run-directory.ts";
 import { RunStore } from "../training/pipeline/run-store.ts";
 import { reportFormats } from "../training/report/report-files.ts";
@@ -10,7 +11,7 @@ import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { oneOf } from "./one-of-option.ts";
 import { writeOutput } from "./write-output.ts";
-import { exitCodeOfRun, runsDirectory, runTraining } from "./training-session.ts";
+import { exitCodeOfRun, familyOption, runsDirectory, runTraining } from "./training-session.ts";
 import { wholeOption } from "./whole-option.ts";
 
 const LIST_LIMIT = 20;
@@ -23,11 +24,17 @@ function summary(run: TrainingRun): string {
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 
+/** Of a run on this data directory; what is not there is refused when it is opened. */
+function familyOf(context: CommandContext, run_id: string): FamilyName {
+  const begun = localRuns(runsDirectory(context.read.config)).find(({ run }) => run.run_id === run_id);
+  return familyNames.find((name) => name === begun?.run.family) ?? familyOption(context);
+}
+
 /** `tidemark pipeline run`, and `tidemark train`: one run, its record on standard output. */
 export async function runPipelineOnce(context: CommandContext): Promise<number> {
   const { options } = context;
   const resume = typeof options["resume"] === "string" ? options["resume"] : undefined;
-  const report = await runTraining(context, { trigger: "hand", resume });
+  const report = await runTraining(context, { family: families[resume === undefined ? familyOption(context) : familyOf(context, resume)], trigger: "hand", resume });
   const { analysis: _, ...run } = report;
   console.log(options["json"] === true ? json(run) : summary(run));
   return exitCodeOfRun(report);
@@ -67,20 +74,28 @@ async function withRuns<T>(context: CommandContext, work: (runs: Runs) => Promis
 
 const secondsOf = ({ stages }: TrainingRun): number => stages.reduce((sum, { seconds }) => sum + seconds, 0);
 
+/** What the challenger is told by at a glance: of what has no deviance, the log loss. */
+function glance(run: TrainingRun): readonly [challenger: string, loss: string, skill: string] {
+  const selected = run.candidates.filter((candidate) => candidate.selected);
+  const { metrics } = selected[0]?.forward ?? { metrics: {} as Readonly<Record<string, number>> };
+  return [selected.map(({ name }) => name).join(", "), number(metrics["poisson_deviance"] ?? metrics["log_loss"]), number(metrics["skill"])];
+}
+
 /** `tidemark pipeline list`. */
 export function runPipelineList(context: CommandContext): Promise<number> {
   const limit = context.options["limit"] === undefined ? LIST_LIMIT : wholeOption("--limit", context.options["limit"], LIST_LIMIT_MAX);
   return withRuns(context, async ({ all }) => {
-    const runs = (await all()).slice(0, limit);
+    const family = oneOf("--family", context.options["family"], familyNames);
+    const runs = (await all()).filter(({ run }) => family === undefined || run.family === family).slice(0, limit);
     if (context.options["json"] === true) console.log(json(runs.map(({ run, state }) => ({ ...run, state }))));
     else if (runs.length === 0) console.log("No runs yet: `tidemark pipeline run` makes one.");
     else {
       const rows = runs.map(({ run, state }) => {
-        const selected = run.candidates.find((candidate) => candidate.selected);
+        const [challenger, loss, skill] = glance(run);
         const outcome = run.verdict === null ? (run.failure?.code ?? run.stages.find(({ status }) => status !== "done")?.name ?? "") : run.verdict.promoted ? "promoted" : "not promoted";
-        return [run.run_id, run.trigger, state, secondsOf(run).toFixed(1), selected?.name ?? "", number(selected?.forward.metrics["poisson_deviance"]), number(selected?.forward.metrics["skill"]), outcome];
+        return [run.run_id, run.trigger, state, secondsOf(run).toFixed(1), challenger, loss, skill, outcome];
       });
-      console.log(textTable(["run", "trigger", "state", "seconds", "challenger", "deviance", "skill", "outcome"], rows).join("\n"));
+      console.log(textTable(["run", "trigger", "state", "seconds", "challenger", "loss", "skill", "outcome"], rows).join("\n"));
     }
     return EXIT_OK;
   });

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** Bumped when a reader of the old shape could not use the new one. */
 export const PROPENSITY_FORMAT = 1;
-export const PROPENSITY_FAMILY = "propensity";
+export const PROPENSITY_FAMILY = "propensity" as const;
 
 /** What is known of a learner's next weeks, in the order of every vector of scores. */
 export const dimensions = ["enrollment", "churn", "completion", "upsell", "price_sensitivity"] as const;

@@ -7,10 +7,8 @@ import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { report } from "../lib/role-report.ts";
 import { parseTime } from "../lib/time.ts";
-import { elasticityFamily } from "./elasticity/elasticity-family.ts";
-import { elasticityRegistry } from "./elasticity/evaluation-stage.ts";
+import { families, type FamilyName, familyNames } from "./families.ts";
 import { abandonRun, obstacle } from "./pipeline/begin-run.ts";
-import { runPipeline } from "./pipeline/pipeline.ts";
 import { localRuns } from "./pipeline/run-directory.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
 
@@ -37,14 +35,16 @@ async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<voi
   for (let left = ms; left > 0 && !signal.aborted; left -= SLICE_MS) await clock.sleep(Math.min(left, SLICE_MS));
 }
 
-/** The role's own newest run that was interrupted, if it can be gone on with; others end here, and their records say why. */
-async function interruptedRun(options: TrainRoleOptions & { readonly code_version: string }): Promise<{ readonly resume: string | undefined; readonly given_up: boolean }> {
+type RoleOptions = TrainRoleOptions & { readonly code_version: string };
+
+/** The role's own newest run of a family that was interrupted, if it can be gone on with; others end here, and their records say why. */
+async function interruptedRun(family: FamilyName, options: RoleOptions): Promise<{ readonly resume: string | undefined; readonly given_up: boolean }> {
   let given_up = false;
   for (const { run, active } of localRuns(options.runs_dir)) {
-    if (active || run.status !== "running" || run.trigger !== "schedule" || run.family !== elasticityFamily.name) continue;
+    if (active || run.status !== "running" || run.trigger !== "schedule" || run.family !== family) continue;
     const age_ms = options.clock.now_ms() - parseTime(run.started_at);
     const stale = age_ms > options.interval_ms ? { code: "superseded", message: "a run on newer events is due" } : undefined;
-    const reason = obstacle(run, elasticityFamily.name, options.code_version) ?? stale;
+    const reason = obstacle(run, family, options.code_version) ?? stale;
     if (reason === undefined) return { resume: run.run_id, given_up };
     options.logger.warn({ run_id: run.run_id, ...reason }, "an interrupted training run is given up");
     await abandonRun(options, run.run_id, reason);
@@ -53,41 +53,74 @@ async function interruptedRun(options: TrainRoleOptions & { readonly code_versio
   return { resume: undefined, given_up };
 }
 
+/** One family's place in the schedule. */
+class Turn {
+  readonly family: FamilyName;
+  /** Until it is due. */
+  wait_ms = 0;
+  #failures = 0;
+  #first = true;
+
+  constructor(family: FamilyName) {
+    this.family = family;
+  }
+
+  /** Trains where there is a reason to, and puts the next time off. A failure is logged and reported; nothing is thrown. */
+  async take(options: RoleOptions, pool: TrainingPool): Promise<void> {
+    const { broker, interval_ms, logger, signal } = options;
+    const { family } = this;
+    try {
+      const { resume, given_up } = await interruptedRun(family, options);
+      if (resume !== undefined || given_up || this.#failures > 0 || !this.#first || (await families[family].registry(broker).promoted()) === undefined) {
+        const { verdict, failure } = await families[family].run({ ...options, pool, trigger: "schedule", resume, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
+        report({ type: "outcome", ok: verdict?.promoted ?? false, reason: verdict?.reason ?? failure?.message ?? "" });
+      }
+      this.#failures = 0;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failures++;
+      logger.error({ family, code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "training run failed; it will be tried again");
+      report({ type: "outcome", ok: false, reason: errorMessage(error) });
+    }
+    this.#first = false;
+    this.wait_ms = this.#failures > 0 ? Math.min(RETRY_MS * 2 ** (this.#failures - 1), interval_ms) : interval_ms;
+  }
+}
+
 /**
- * Trains at once when CONTROL names no champion or a run was interrupted, then every interval, until the signal. A run that fails is logged and
- * tried again; nothing but the signal ends the role.
+ * Trains every family at once when CONTROL names no champion of it or a run was interrupted, then every interval, until the signal. A run that fails is logged and
+ * tried again, and keeps no other family from its turn; nothing but the signal ends the role.
  */
 export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
   const options = { ...given, code_version: given.code_version ?? "unknown" };
-  const { broker, logger, clock, interval_ms, backend, signal } = options;
+  const { logger, clock, backend, signal } = options;
+  const turns = familyNames.map((family) => new Turn(family));
   let pool: TrainingPool | undefined;
-  let failures = 0;
-  let first = true;
+  let starts = 0;
   try {
     while (!signal.aborted) {
       try {
-        if (pool === undefined) {
-          pool = await createTrainingPool({ threads: availableParallelism(), deadline_ms: DEADLINE_MS, backend, logger });
-          const { backend: chosen, tried } = pool.backend;
-          logger.info({ backend: chosen, tried }, "training pool is warm");
-          report({ type: "ready", detail: { backend: chosen, threads: pool.threads } });
-        }
-        const { resume, given_up } = await interruptedRun(options);
-        if (resume !== undefined || given_up || failures > 0 || !first || (await elasticityRegistry(broker).promoted()) === undefined) {
-          const { verdict, failure } = await runPipeline(elasticityFamily, { ...options, pool, trigger: "schedule", resume, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
-          report({ type: "outcome", ok: verdict?.promoted ?? false, reason: verdict?.reason ?? failure?.message ?? "" });
-        }
-        failures = 0;
+        pool ??= await startPool(logger, backend);
       } catch (error) {
-        if (signal.aborted) break;
-        failures++;
-        logger.error({ code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "training run failed; it will be tried again");
+        logger.error({ code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "the training pool did not start; it will be tried again");
         report({ type: "outcome", ok: false, reason: errorMessage(error) });
+        await sleep(clock, Math.min(RETRY_MS * 2 ** starts++, options.interval_ms), signal);
+        continue;
       }
-      first = false;
-      await sleep(clock, failures > 0 ? Math.min(RETRY_MS * 2 ** (failures - 1), interval_ms) : interval_ms, signal);
+      for (const turn of turns) if (turn.wait_ms <= 0 && !signal.aborted) await turn.take(options, pool);
+      const wait_ms = Math.min(...turns.map((turn) => turn.wait_ms));
+      await sleep(clock, wait_ms, signal);
+      for (const turn of turns) turn.wait_ms -= wait_ms;
     }
   } finally {
     await pool?.close();
   }
+}
+
+async function startPool(logger: Logger, backend: TensorBackend | undefined): Promise<TrainingPool> {
+  const pool = await createTrainingPool({ threads: availableParallelism(), deadline_ms: DEADLINE_MS, backend, logger });
+  const { backend: chosen, tried } = pool.backend;
+  logger.info({ backend: chosen, tried }, "training pool is warm");
+  report({ type: "ready", detail: { backend: chosen, threads: pool.threads } });
+  return pool;
 }

@@ -175,9 +175,12 @@ test("a run that was interrupted too long ago is given up for one on the events 
   const end = new AbortController();
   const clock = { now_ms: () => START_MS + 521 * DAY_MS, sleep: () => Promise.resolve(end.abort()) };
   await runTrainRole({ broker, runs_dir, logger: silentLogger, clock, interval_ms: HOUR_MS, seed: 7, code_version: "test", signal: end.signal });
-  const [next, before] = localRuns(runs_dir).map(({ run }) => run);
+  const runs = localRuns(runs_dir).map(({ run }) => run);
+  const [next, before] = runs.filter(({ family }) => family === "elasticity");
   expect(before).toMatchObject({ status: "failed", trigger: "schedule", failure: { stage: "data", code: "superseded" } });
   expect(next).toMatchObject({ status: "completed", trigger: "schedule", attempts: 1 });
+  // The other family had its turn, too.
+  expect(runs.filter(({ family }) => family === "propensity")).toMatchObject([{ trigger: "schedule" }]);
 });
 
 test("a run whose worker dies changes nothing, and goes on with another", { timeout: 60_000 }, async () => {

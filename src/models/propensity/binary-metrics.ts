@@ -54,6 +54,40 @@ export function calibrationSlope(scores: ArrayLike<number>, y: ArrayLike<number>
   return fitPlatt(Float64Array.from(scores, logOdds), y).slope;
 }
 
+/** What calibrated scores may be off by. */
+export const calibrationLimits = { ece: 0.02, slope_min: 0.9, slope_max: 1.1 } as const;
+/** Standard errors by which a slope must miss its limits to count as beyond them. */
+const SURE = 2;
+
+/**
+ * Why scores are not calibrated well enough to be used as probabilities; null when they are, or when what they are off by may be chance: of well calibrated scores the error of each tenth
+ * is √(2/π) of its standard deviation on average, and the slope has the standard error of a logistic regression.
+ */
+export function calibrationFault(scores: ArrayLike<number>, y: ArrayLike<number>): string | null {
+  let noise = 0;
+  eachTenth(scores, (positions) => (noise += Math.sqrt((2 / Math.PI) * positions.reduce((sum, i) => sum + scores[i]! * (1 - scores[i]!), 0)) / scores.length));
+  const ece = calibrationError(scores, y);
+  if (ece > calibrationLimits.ece + noise) return `its calibration error is ${ece.toFixed(3)}, of which chance explains ${noise.toFixed(3)}; the limit is ${calibrationLimits.ece}`;
+  const slope = calibrationSlope(scores, y);
+  const se = slopeError(scores);
+  const { slope_min, slope_max } = calibrationLimits;
+  if (slope < slope_min - SURE * se || slope > slope_max + SURE * se) return `its calibration slope is ${slope.toFixed(2)} ± ${(SURE * se).toFixed(2)}, outside ${slope_min} to ${slope_max}`;
+  return null;
+}
+
+/** Standard error of a calibration slope near 1; infinite of scores that are all the same. */
+function slopeError(scores: ArrayLike<number>): number {
+  let [weight, first, second] = [0, 0, 0];
+  for (let i = 0; i < scores.length; i++) {
+    const x = logOdds(scores[i]!);
+    const w = scores[i]! * (1 - scores[i]!);
+    weight += w;
+    first += w * x;
+    second += w * x * x;
+  }
+  return weight > 0 ? 1 / Math.sqrt(Math.max(0, second - (first * first) / weight)) : Number.POSITIVE_INFINITY;
+}
+
 interface Counts {
   readonly hits: number;
   readonly taken: number;

@@ -22,7 +22,7 @@ export interface CompiledPropensity extends PropensityScorer {
 }
 
 /** A dimension's log-odds before calibration, of a learner's vector and the row made of it. */
-interface RawScore {
+export interface RawScore {
   logOdds(features: ArrayLike<number>, row: Float64Array): number;
   explain(features: ArrayLike<number>, row: Float64Array): Contribution[];
 }
@@ -110,7 +110,8 @@ class StepsScore implements RawScore {
   }
 }
 
-function compileRaw(dimension: BinaryDimension, { model, steps }: BinaryPropensity): RawScore {
+/** Throws TidemarkError("incompatible_artifact"). */
+export function compileRaw(dimension: BinaryDimension, { model, steps }: Pick<BinaryPropensity, "model" | "steps">): RawScore {
   switch (model.kind) {
     case "base_rate":
       return new ConstantScore(model.rate);

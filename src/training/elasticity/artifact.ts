@@ -5,7 +5,7 @@ import { artifactDigest, encodeArtifact } from "../../models/compiled.ts";
 import { elasticityFeatureNames } from "../../models/elasticity-features.ts";
 import { GAP_MS, PERIOD_MS, type TrainingDataset } from "../dataset.ts";
 
-export const FAMILY = "elasticity";
+export const FAMILY = "elasticity" as const;
 
 type ArtifactParts = Pick<Artifact, "champion" | "model" | "candidates" | "elasticity" | "level_sd" | "dispersion">;
 

@@ -56,9 +56,13 @@ export function singleInput(windows: Windows, names: readonly string[]): Omit<Ch
   return judge("leakage.single_input_auc", auc, `${name} alone has an AUC of ${auc.toFixed(3)} for ${dimension} on the validation rows, more than any other input for any dimension`);
 }
 
-/** Windows on which shuffled labels are fitted and judged, in two halves that each judge the other's fit. */
+/** Windows on which shuffled labels are fitted, one half, and judged, the other. */
 const SHUFFLED_ROWS_MAX = 40_000;
 const SHUFFLED_TREES = 25;
+/** Labels are dealt so many times. The halves could judge each other instead, but the two AUCs would be nearly the same number: of the same chance agreement. */
+const DEALS = 2;
+/** Standard errors within which an AUC is chance. */
+const CHANCE_ERRORS = 4;
 
 /** The training windows, evenly thinned and in random order, with labels dealt anew among them. */
 function shuffle({ learning: { values, y, steps }, train_rows }: SplitWindows, columns: number, random: Prng): Pick<HazardRows, "values" | "y" | "steps" | "rows"> {
@@ -91,29 +95,28 @@ export interface ShuffledAuc {
 
 /** What boosting makes of a dimension's labels that have nothing to do with its inputs any more, on windows that it was not fitted to. */
 export function shuffledAuc(split: SplitWindows, columns: number, seed: string): ShuffledAuc {
-  const random = new Prng(`shuffled labels ${seed}`);
-  const { values, y, steps, rows } = shuffle(split, columns, random);
-  const middle = Math.floor(rows / 2);
   let auc = 0;
   let variance = 0;
-  for (const [from, to, judge_from, judge_to] of [[0, middle, middle, rows], [middle, rows, 0, middle]] as const) {
-    const own = to - from;
-    const x = twice(values.subarray(from * columns, to * columns), new Float64Array(2 * own * columns));
-    const data: HazardRows = { values: x, columns, y: twice(y.subarray(from, to), new Uint8Array(2 * own)), steps: twice(steps.subarray(from, to), new Uint8Array(2 * own)), steps_max: split.steps_max, train_rows: own, rows: 2 * own };
+  for (let deal = 0; deal < DEALS; deal++) {
+    const random = new Prng(`shuffled labels ${seed} ${deal}`);
+    const { values, y, steps, rows } = shuffle(split, columns, random);
+    const own = Math.floor(rows / 2);
+    const x = twice(values.subarray(0, own * columns), new Float64Array(2 * own * columns));
+    const data: HazardRows = { values: x, columns, y: twice(y.subarray(0, own), new Uint8Array(2 * own)), steps: twice(steps.subarray(0, own), new Uint8Array(2 * own)), steps_max: split.steps_max, train_rows: own, rows: 2 * own };
     const { model } = fitHazardBoosting(data, binMatrix(x, data.rows, columns, own), { ...hazardBoostingDefaults, trees_max: SHUFFLED_TREES, seed: random.uint32() });
     const compiled = compileMargin(model, columns);
-    const judged = y.subarray(judge_from, judge_to);
-    auc += areaUnderCurve(Float64Array.from(judged, (_, i) => compiled.margin(values, (judge_from + i) * columns)), judged) / 2;
+    const judged = y.subarray(own);
+    auc += areaUnderCurve(Float64Array.from(judged, (_, i) => compiled.margin(values, (own + i) * columns)), judged) / DEALS;
     const positives = judged.reduce((total, one) => total + one, 0);
     // Of a rank sum under the null hypothesis (Mann, Whitney 1947); ties make it smaller.
-    variance += (judged.length + 1) / (12 * positives * (judged.length - positives)) / 4;
+    variance += (judged.length + 1) / (12 * positives * (judged.length - positives)) / DEALS ** 2;
   }
   return { auc, se: Math.sqrt(variance) };
 }
 
 /** The dimension with the AUC furthest from 0.5. What chance explains counts as 0. */
 export function judgeShuffled(found: readonly (readonly [BinaryDimension, ShuffledAuc])[]): Omit<Check, "stage"> {
-  const distances = found.map(([, { auc, se }]) => (Math.abs(auc - 0.5) > 3 * se ? Math.abs(auc - 0.5) : 0));
+  const distances = found.map(([, { auc, se }]) => (Math.abs(auc - 0.5) > CHANCE_ERRORS * se ? Math.abs(auc - 0.5) : 0));
   const detail = found.map(([dimension, { auc, se }]) => `${dimension} ${auc.toFixed(4)} ± ${se.toFixed(4)}`).join(", ");
   return judge("leakage.shuffled_auc", Math.max(0, ...distances), `AUC of boosting on shuffled labels, with its standard error: ${detail}`);
 }

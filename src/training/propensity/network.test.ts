@@ -5,7 +5,7 @@ import { windowLoss } from "../../models/propensity/hazard.ts";
 import { compileMargin } from "../../models/propensity/margin.ts";
 import { loadTensors } from "../backend.ts";
 import { networkDefaults, trainNetwork } from "./network.ts";
-import { churnOffsets, syntheticWindows, trueMargins } from "./testing.ts";
+import { churnOffsets, syntheticWindows, trueMargins } from "./window-testing.ts";
 
 const task = (seed: number, rows = 6_000): NetworkTask => ({ kind: "propensity_network", windows: syntheticWindows("network", rows, Math.round(0.75 * rows)), seed });
 

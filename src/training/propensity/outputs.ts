@@ -1,6 +1,8 @@
 import type { BinaryDimension } from "../../contracts/propensity.ts";
 import type { Analysis } from "../../contracts/training-analysis.ts";
-import type { BinnedMatrix } from "../../contracts/worker-protocol.ts";
+import type { CandidateRecord, TrainingRun, Verdict } from "../../contracts/training-run.ts";
+import type { BinnedMatrix, PropensityFitResult, SensitivityResult } from "../../contracts/worker-protocol.ts";
+import type { Outputs } from "../pipeline/stage.ts";
 import type { Block } from "./cut-offs.ts";
 import type { PropensityDataset } from "./dataset.ts";
 
@@ -48,4 +50,29 @@ export interface EarlyOutputs {
   readonly data: PropensityDataset;
   readonly understanding: Understanding;
   readonly preparation: Preparation;
+}
+
+export interface FittedCandidate extends PropensityFitResult {
+  readonly name: string;
+}
+
+export interface Training {
+  /** Of each dimension that there are windows of. The network's seconds are those of all its heads. */
+  readonly candidates: Readonly<Partial<Record<BinaryDimension, readonly FittedCandidate[]>>>;
+  readonly price: SensitivityResult;
+}
+
+export interface Evaluation {
+  readonly candidates: CandidateRecord[];
+  readonly artifact: NonNullable<TrainingRun["artifact"]>;
+  readonly verdict: Verdict;
+  readonly analysis: Pick<Analysis, "calibration">;
+}
+
+export interface PropensityOutputs extends Outputs, EarlyOutputs {
+  data: PropensityDataset;
+  understanding: Understanding;
+  preparation: Preparation;
+  training: Training;
+  evaluation: Evaluation;
 }

@@ -1,4 +1,5 @@
 import type { CandidateRecord, Check, TrainingReport, TrainingRun } from "../../contracts/training-run.ts";
+import { groupBy } from "../../lib/group-by.ts";
 import { number, textTable } from "./text-table.ts";
 
 const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
@@ -20,7 +21,7 @@ export function checkLines(checks: readonly Check[]): string[] {
   return checks.map(({ name, status, value, limit, detail }) => `  ${mark[status]}  ${name.padEnd(28)} ${number(value).padStart(10)}${limit === null ? "" : ` (limit ${number(limit)})`}  ${detail}`);
 }
 
-const FIGURES = [["deviance", "poisson_deviance"], ["skill", "skill"], ["R2 (log)", "r2_log"], ["RMSE (log)", "rmse_log"], ["MAPE (log)", "mape_log"], ["WAPE", "wape"]] as const;
+const FIGURES = [["deviance", "poisson_deviance"], ["skill", "skill"], ["R2 (log)", "r2_log"], ["RMSE (log)", "rmse_log"], ["MAPE (log)", "mape_log"], ["WAPE", "wape"], ["log loss", "log_loss"], ["AUC", "auc"], ["ECE", "ece"], ["slope", "slope"], ["precision@70", "precision_70"], ["F1", "f1"]] as const;
 
 /** One row a candidate: held out forward in time. */
 export function candidateLines(candidates: readonly CandidateRecord[]): string[] {
@@ -36,11 +37,15 @@ function groupedLines(candidates: readonly CandidateRecord[]): string[] {
   return rows.length === 0 ? [] : ["", "Whole courses, out of fold; in brackets what chance alone would leave of a perfect model", ...textTable(["candidate", "R2 (log)", "RMSE (log)", "MAPE (log)"], rows)];
 }
 
+/** Of every selected candidate, part by part. */
 function sliceLines(candidates: readonly CandidateRecord[]): string[] {
-  const selected = candidates.find((candidate) => candidate.selected);
-  if (selected === undefined || selected.slices.length === 0) return [];
-  const rows = selected.slices.map(({ value, rows: count, metrics }) => [value, String(count), ...FIGURES.slice(0, 2).map(([, metric]) => number(metrics[metric])), number(metrics["wape"])]);
-  return ["", `${selected.name} by ${selected.slices[0]!.by}`, ...textTable([selected.slices[0]!.by, "rows", "deviance", "skill", "WAPE"], rows)];
+  return candidates.filter(({ selected }) => selected).flatMap(({ name, slices }) =>
+    [...groupBy(slices, ({ by }) => by)].flatMap(([by, own]) => {
+      const shown = FIGURES.filter(([, metric]) => own.some(({ metrics }) => metrics[metric] !== undefined));
+      const table = textTable([by, "rows", ...shown.map(([title]) => title)], own.map(({ value, rows, metrics }) => [value, String(rows), ...shown.map(([, metric]) => number(metrics[metric]))]));
+      return ["", `${name} by ${by}`].concat(table);
+    }),
+  );
 }
 
 function categoryLines({ categories, elasticity }: TrainingReport["analysis"]): string[] {

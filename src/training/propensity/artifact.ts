@@ -1,0 +1,61 @@
+import { type BinaryDimension, binaryDimensions, type BinaryPropensity, PROPENSITY_FAMILY, PROPENSITY_FORMAT, type PropensityArtifact } from "../../contracts/propensity.ts";
+import { STREAM_EVENTS } from "../../contracts/subjects.ts";
+import { must } from "../../lib/assert.ts";
+import { formatTime } from "../../lib/time.ts";
+import { artifactDigest, encodeArtifact } from "../../models/compiled.ts";
+import { propensityInputNames } from "../../models/propensity/inputs.ts";
+import { quantilesOf } from "../../models/propensity/quantile-rank.ts";
+import { rowsBefore } from "../split.ts";
+import type { PropensityDataset } from "./dataset.ts";
+import { propensityDefinitions, windowMs } from "./definitions.ts";
+import { inputsMatrix } from "./inputs-matrix.ts";
+import type { Training } from "./outputs.ts";
+import { dimensionBlocks } from "./windows.ts";
+
+/** Tenths of the training rows, for drift. */
+const QUANTILES = 10;
+
+function inputQuantiles(dataset: PropensityDataset): PropensityArtifact["inputs"] {
+  const { train } = must(dimensionBlocks(dataset, "enrollment"), "a dataset has cut-offs for the shortest windows");
+  const { rows, columns, values } = inputsMatrix({ ...dataset.features, rows: rowsBefore(dataset.period, train.to) });
+  return propensityInputNames.map((name, column) => ({ name, quantiles: quantilesOf(Float64Array.from({ length: rows }, (_, row) => values[row * columns + column]!), QUANTILES) }));
+}
+
+/** The end of the last window that anything was fitted to or selected on. */
+function fittedTo(dataset: PropensityDataset): number {
+  const ends = binaryDimensions.flatMap((dimension) => {
+    const blocks = dimensionBlocks(dataset, dimension);
+    return blocks === undefined ? [] : [dataset.at_ms[blocks.validation.to - 1]! + windowMs(propensityDefinitions[dimension])];
+  });
+  return Math.max(...ends);
+}
+
+/**
+ * The artifact of a run, all that serving needs. Its bytes, and with them its version, depend on events, seed, code and tensor backend alone, as those of the elasticity family do.
+ */
+export function propensityArtifact(dataset: PropensityDataset, binary: Record<BinaryDimension, BinaryPropensity>, price: Training["price"], run: { readonly seed: number; readonly code_version: string }): PropensityArtifact {
+  const { range, learner } = dataset;
+  const draft: PropensityArtifact = {
+    format: PROPENSITY_FORMAT,
+    family: PROPENSITY_FAMILY,
+    version: "draft",
+    input_names: [...propensityInputNames],
+    binary,
+    price_sensitivity: { definition: { ...propensityDefinitions.price_sensitivity }, ...price.sensitivity },
+    inputs: inputQuantiles(dataset),
+    lineage: {
+      seed: run.seed,
+      stream: STREAM_EVENTS,
+      stream_created: range.stream_created,
+      first_sequence: range.first_sequence,
+      last_sequence: range.last_sequence,
+      data_from: formatTime(range.from_ms),
+      data_to: formatTime(range.to_ms),
+      fitted_to: formatTime(fittedTo(dataset)),
+      rows: learner.length,
+      code_version: run.code_version,
+    },
+  };
+  const digest = artifactDigest(encodeArtifact(draft));
+  return { ...draft, version: `${draft.lineage.data_to.replaceAll(/[-:.]/g, "")}-${digest.slice(0, 8)}` };
+}
