@@ -2,9 +2,10 @@ import { STREAM_EVENTS } from "../../contracts/subjects.ts";
 import { firstIds } from "../../features/first-ids.ts";
 import type { Lease } from "../../ingest/lease.ts";
 import type { Clock } from "../../lib/clock.ts";
+import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { hash32 } from "../../lib/prng.ts";
-import { MINUTE_MS } from "../../lib/time.ts";
+import { DAY_MS, MINUTE_MS } from "../../lib/time.ts";
 import { CHURN, ENROLLMENT } from "../../pricing/learners/standing.ts";
 import { nextTold } from "../../pricing/learners/transitions.ts";
 import type { Degradation } from "../degradation.ts";
@@ -26,8 +27,9 @@ const ROUNDS_OF_TIME = 300;
 const STORED_ANEW_MS = 5 * MINUTE_MS;
 /** After a round, so many times as long without one: a twentieth of a process at most, since a round takes a quarter. */
 const PAUSE_RATIO = 4;
-/** A fold that is further behind shows the past: nobody is to be told of that. */
+/** A fold that is further behind, or in which history is being imported, shows the past: nobody is to be told of that. */
 const LAG_MAX = 10_000;
+const PAST_MAX_MS = DAY_MS;
 /** About 50 MB. */
 const LEARNERS_MAX = 4_000_000;
 
@@ -142,7 +144,9 @@ export class SignalPublisher {
   #sees(): boolean {
     const { features, broker, degradation } = this.#deps;
     const { lag_events, reasons } = degradation;
-    return features.current !== undefined && broker.connected && lag_events !== null && lag_events <= LAG_MAX && !reasons.includes("features_stale");
+    const watermark = features.current?.store.watermark();
+    const follows = lag_events !== null && lag_events <= LAG_MAX && !reasons.includes("features_stale");
+    return follows && broker.connected && watermark !== undefined && watermark.broker_time_ms - watermark.event_time_ms <= PAST_MAX_MS;
   }
 
   async #load(term: number): Promise<void> {
@@ -158,7 +162,7 @@ export class SignalPublisher {
 
   /** Whether it got to the end: not when the lease, the store or the model went meanwhile. */
   async #round(round: Round): Promise<boolean> {
-    const { turns, lease, features, scores } = this.#deps;
+    const { turns, lease, features, scores, logger } = this.#deps;
     const { term } = lease;
     const { scorer } = scores;
     const holds = (): boolean => lease.held && lease.term === term && features.current === round.open && scores.scorer === scorer;
@@ -171,8 +175,11 @@ export class SignalPublisher {
         const told = await Promise.allSettled(part.changes.slice(i, i + PUBLISHING_MAX).map((change) => this.#writer.tell(change, (now) => table.set(change.scored.learner_id, now, round.seen))));
         const failed = told.find((result) => result.status === "rejected");
         if (failed === undefined) continue;
-        if (wasAnother(failed.reason)) this.#state = undefined;
-        throw failed.reason;
+        if (!wasAnother(failed.reason)) throw failed.reason;
+        // What was told is to be read again, if it comes to that.
+        this.#state = undefined;
+        logger.info({ reason: errorMessage(failed.reason) }, "another process has told signals");
+        return false;
       }
       after = part.after;
     }
