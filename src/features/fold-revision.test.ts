@@ -11,7 +11,7 @@ import { MemoryStore } from "./memory-store.ts";
  * What the fold stores of one fixed stream, and the layout that says so. Stores of one layout must hold the same bytes, whatever version, engine
  * or machine folded them: a store goes on where an older version left it, and replicas of two versions run side by side.
  */
-const pinned = { layout: "4-b02fde78", bytes: "7c20159fc7140ad6dfb0fa42fbc79bb0" };
+const pinned = { layout: "4-5ea42098", bytes: "32390cdb402e9168f1204d47cd4cddac" };
 
 const START_MS = Date.UTC(2026, 0, 1);
 
@@ -40,6 +40,7 @@ function fixedStream(): StreamEvent[] {
       base_price: 1 + random.integer(300),
       launched_at: formatTime(broker_time_ms - random.integer(300) * DAY_MS),
       registered_at: formatTime(broker_time_ms - random.integer(300) * DAY_MS),
+      attributes: maybe({ device: pick(["desktop", "mobile", "watch"]), goal: pick(["career", "hobby"]), employer_paid: random.integer(2) === 1, colour: "green" }),
       difficulty_level: pick(["beginner", "intermediate", "advanced", "expert"]),
       quality_tier: pick(["basic", "standard", "premium", "elite"]),
       title: pick(["One", "Two"]),

@@ -1,3 +1,4 @@
+import { attributeCode, type LearnerAttribute, learnerAttributes } from "../contracts/learner-attributes.ts";
 import { hash32 } from "../lib/prng.ts";
 import { DAY_MS, parseTime } from "../lib/time.ts";
 import { affordability } from "./affordability.ts";
@@ -62,6 +63,14 @@ const sessionMinutes = windowState("session_minutes", dayTiles, { "activity.sess
 const forumPosts = windowState("forum_posts", monthTiles, { "activity.forum": once });
 const registered = state("registered", last, { "learner.upserted": { value: (e) => parseTime(e.registered_at) } });
 
+/** What an upsert does not say is kept as it was. */
+function attribute(name: LearnerAttribute): StateDefinition {
+  return state(name, last, { "learner.upserted": { value: ({ attributes }) => attributeCode(name, attributes) || Number.NaN } });
+}
+const device = attribute("device");
+const goal = attribute("goal");
+const employerPaid = attribute("employer_paid");
+
 export const learnerStates: readonly StateDefinition[] = [
   learnerBalance,
   spent,
@@ -83,6 +92,9 @@ export const learnerStates: readonly StateDefinition[] = [
   lastActivity,
   activeDays,
   registered,
+  device,
+  goal,
+  employerPaid,
   sessionMinutes,
   forumPosts,
   exposuresByDay,
@@ -104,6 +116,11 @@ function enrolledWithin(days: number): FeatureDefinition {
 
 function spentWithin(days: number): FeatureDefinition {
   return stored({ name: `spent_${days}d_tokens`, unit: "tokens", description: `tokens spent, last ${days} days, from the week that the window starts in` }, spentByWeek, weekTiles.within, days * DAY_MS);
+}
+
+function attributeFeature(name: LearnerAttribute, of: string, source: StateDefinition): FeatureDefinition {
+  const codes = learnerAttributes[name].map((value, i) => `${i + 1} ${value}`).join(", ");
+  return stored({ name, unit: "ordinal", description: `${of}: 0 unknown, ${codes}` }, source, lastValue);
 }
 
 /** Posts at which forum participation is one half. */
@@ -168,6 +185,9 @@ export const learnerFeatures: readonly FeatureDefinition[] = [
   stored({ name: "price_paid_mean_tokens", unit: "tokens", description: "mean price of an enrollment; 0 without one" }, meanPaid, meanValue),
   stored({ name: "last_price_paid_tokens", unit: "tokens", description: "price of the latest enrollment; 0 without one" }, lastEnrollment, lastValue),
   stored({ name: "assignment_score_mean", unit: "score", description: "mean score of assignments that have one, 0 to 1; 0 = none" }, assignmentScores, meanValue),
+  attributeFeature("device", "what the learner mostly learns with", device),
+  attributeFeature("goal", "what the learner learns for", goal),
+  attributeFeature("employer_paid", "whether the learner's employer pays", employerPaid),
   ...handScoreFeatures(definer),
   stored({ name: "last_enrollment_ms", unit: "ms", description: "time of the latest enrollment; 0 = never", internal: true }, lastEnrollment, lastTime),
 ];

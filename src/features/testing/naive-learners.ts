@@ -66,7 +66,13 @@ export function naiveLearner(events: readonly StreamEvent[], learner_id: string,
   const recent = studiedFor(14);
   const previous = studiedFor(28) - recent;
   const posts = windowSum(ofType(own, "activity.forum").map(({ event_time_ms }) => [event_time_ms, 1] as const), 31, 30, now_ms);
-  const registered = latest(ofType(own, "learner.upserted"));
+  const upserted = ofType(own, "learner.upserted");
+  const registered = latest(upserted);
+  /** The latest upsert that says one of the values decides. */
+  const attribute = (name: string, values: readonly unknown[]): number => {
+    const said = latest(upserted.filter(({ event }) => values.includes(event.attributes?.[name])));
+    return said === undefined ? 0 : 1 + values.indexOf(said.event.attributes?.[name]);
+  };
   const streak = streaks(active, now_ms);
   return {
     balance_tokens: balance,
@@ -116,6 +122,9 @@ export function naiveLearner(events: readonly StreamEvent[], learner_id: string,
     price_paid_mean_tokens: mean(prices),
     last_price_paid_tokens: latest(enrollments)?.event.price ?? 0,
     assignment_score_mean: mean(scores),
+    device: attribute("device", ["desktop", "mobile", "tablet"]),
+    goal: attribute("goal", ["career", "degree", "hobby"]),
+    employer_paid: attribute("employer_paid", [false, true]),
     recency_score: clip(1 - daysSince(enrollments.map((stream) => stream.event_time_ms), now_ms) / 90),
     engagement_score: 0.4 * Math.min(streak.current / 30, 1) + (0.3 * posts) / (posts + 4) + 0.3 * ratio(submitted, assignments.length),
     financial_score: clip(balance / 200),

@@ -8,6 +8,11 @@ export const STREAM_SPAN_MS = 200 * DAY_MS;
 export const STREAM_END_MS = START_MS + STREAM_SPAN_MS;
 
 const course_id = fc.constantFrom("C00001", "C00002", "C00003", "C00004");
+/** Some said, some not, some that no feature has. */
+const attributes = fc.option(
+  fc.record({ device: fc.constantFrom("desktop", "tablet", "watch"), goal: fc.constantFrom("career", "hobby"), employer_paid: fc.boolean(), colour: fc.constant("green") }, { requiredKeys: [] }),
+  { nil: undefined },
+);
 const learner_id = fc.constantFrom("L1", "L2", "L3");
 const category = fc.constantFrom("data", "design", "music");
 const price = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.constantFrom(0, 1, 100, 110, 1_000_000_000));
@@ -43,7 +48,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
   fc.record({ type: fc.constant("activity.forum" as const), learner_id, course_id: optionalCourse }),
   fc.record({ type: fc.constant("activity.rating" as const), learner_id, course_id: optionalCourse, rating: fc.integer({ min: 1, max: 5 }) }),
   fc.record({ type: fc.constant("market.competitor_price" as const), category, price: paid, course_id: optionalCourse }),
-  fc.record({ type: fc.constant("learner.upserted" as const), learner_id, registered_at: time }),
+  fc.record({ type: fc.constant("learner.upserted" as const), learner_id, registered_at: time, attributes }),
   fc.record({ type: fc.constant("learner.erased" as const), learner_id }),
   fc.record({ type: fc.constant("teacher.upserted" as const), teacher_id: fc.constantFrom("T1", "T2"), quality_score: fc.option(fc.constantFrom(0, 0.3, 1), { nil: undefined }), min_price: fc.option(amount, { nil: undefined }), max_price: fc.option(amount, { nil: undefined }) }),
 );

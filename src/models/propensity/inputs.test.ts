@@ -30,8 +30,13 @@ describe("propensity inputs", () => {
     }
   });
 
-  test("name no attribute of a person", () => {
-    for (const name of propensityInputNames) expect(name).not.toMatch(/country|gender|sex|birth|(^|_)age(_|$)|language|ethnic|religio|income|attribute|pseudonym/);
+  test("a listed attribute is one input a value; what is not said, or not listed, is none", () => {
+    const found = row({ device: 2, employer_paid: 2 });
+    expect(Object.entries(found).filter(([name]) => /^(device|goal|employer)/.test(name))).toEqual([["device_desktop", 0], ["device_mobile", 1], ["device_tablet", 0], ["goal_career", 0], ["goal_degree", 0], ["goal_hobby", 0], ["employer_paid_false", 0], ["employer_paid_true", 1]]);
+  });
+
+  test("name no protected attribute of a person", () => {
+    for (const name of propensityInputNames) expect(name).not.toMatch(/country|gender|sex|birth|(^|_)age(_|$)|language|ethnic|religio|income|disab|marital|pseudonym/);
   });
 
   test("amounts in logarithms, shares as they are, and how long a learner has been there", () => {
