@@ -1,14 +1,21 @@
-import { type Exported, type ExportTableName, exportTableNames, exportTables } from "../ingest/export/export-tables.ts";
+import { PROPENSITY_FAMILY } from "../contracts/propensity.ts";
+import { type Exported, type ExportTableName, exportTableNames, exportTables, scoredTables } from "../ingest/export/export-tables.ts";
 import { type TableFormat, tableFormats } from "../ingest/export/table.ts";
 import { EventHistory } from "../ingest/event-history.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { formatTime } from "../lib/time.ts";
+import { compilePropensity } from "../models/propensity/compiled-scorer.ts";
+import { handScorer } from "../models/propensity/hand-scorer.ts";
+import type { PropensityScorer } from "../models/propensity/scorer.ts";
+import { ModelRegistry } from "../training/registry.ts";
 import { eventArchive } from "./archive.ts";
 import { askedDataset } from "./asked-dataset.ts";
 import type { CommandContext } from "./command.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { createLogger } from "./logger.ts";
 import { oneOf } from "./one-of-option.ts";
 import { type Phase, type Progress, createProgress, formatCount } from "./progress.ts";
 
@@ -70,6 +77,12 @@ function summary({ first_sequence, last_sequence, as_of_ms, duplicates, refused 
   return `messages ${formatCount(first_sequence)} to ${formatCount(last_sequence)} of the stream${as_of}; ${left_out}${late}`;
 }
 
+/** The promoted model's scores; the hand-weighted ones where none is promoted, or this version cannot use it, which the log says. */
+async function scorerOf({ read: { config } }: CommandContext, broker: Broker): Promise<PropensityScorer> {
+  const { model } = await new ModelRegistry(broker, PROPENSITY_FAMILY, compilePropensity).champion(createLogger("export", config.log_level, process.stderr));
+  return model ?? handScorer;
+}
+
 /** `tidemark export`: tables rebuilt from the stream, as files that data scientists read. */
 export async function runExportCommand(context: CommandContext): Promise<number> {
   const { read: { config }, options, signal } = context;
@@ -83,7 +96,8 @@ export async function runExportCommand(context: CommandContext): Promise<number>
   const source = archive === undefined ? broker : new EventHistory(broker, archive);
   const steps = new Steps(progress);
   try {
-    const exported = await exportTables({ source, table, format, path, force, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
+    const scorer = table === "all" || scoredTables.has(table) ? await scorerOf(context, broker) : handScorer;
+    const exported = await exportTables({ source, table, format, path, force, scorer, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
     steps.end();
     progress.line(`${path}: ${summary(exported)}`);
   } catch (error) {

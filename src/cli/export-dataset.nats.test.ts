@@ -139,7 +139,12 @@ test("the command writes tables with the description's names beside ours, and re
   const rows = await parquetReadObjects({ file: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer });
   expect(rows.length).toBeGreaterThan(300);
   for (const name of ["learner_id", "at", "recency_score", "engagement_score", "financial_score", "success_score", "total_courses_enrolled", "completion_rate", "token_balance", "days_since_last_enrollment", "days_since_last_activity", "learning_streak_days", "forum_participation_score", "assignment_submission_rate", "avg_course_rating_given", "enrolled_next", "churned", "upsold"]) expect(Object.keys(rows[0]!)).toContain(name);
-  expect(new Set(rows.map((row) => row["enrolled_next"]))).toEqual(new Set([0, 1]));
+  for (const [flag, label, days] of [["enrolled_next", "label_first_enrollment_after_ms", 30], ["completed_next", "label_completed_after_ms", 60], ["upsold", "label_upsold_after_ms", 60]] as const) {
+    expect(new Set(rows.map((row) => row[flag])), flag).toEqual(new Set([0, 1]));
+    for (const row of rows) expect(row[flag] === 1).toBe(Number(row[label]) > 0 && Number(row[label]) <= days * DAY_MS);
+  }
+  expect(new Set(rows.map((row) => row["churned"]))).toEqual(new Set([0, 1]));
+  for (const row of rows) expect(row["churned"] === 1).toBe(["label_exposures", "label_enrollments", "label_activities", "label_tokens_purchased"].every((name) => row[name] === 0));
   const columns = join(directory, "columns");
   expect(await tidemark("export", "--dataset", "propensity", "--format", "columns", "--out", columns)).toMatchObject({ code: 0 });
   expect(readManifest(columns).rows).toBe(rows.length);

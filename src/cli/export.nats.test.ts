@@ -4,13 +4,18 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { PROPENSITY_FAMILY } from "../contracts/propensity.ts";
 import { exportColumns, exportTableNames } from "../ingest/export/export-tables.ts";
 import { readTable } from "../ingest/export/testing/read-table.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { Broker } from "../ingest/nats.ts";
 import { silentLogger } from "../lib/log.ts";
+import { encodeArtifact } from "../models/compiled.ts";
+import { compilePropensity } from "../models/propensity/compiled-scorer.ts";
+import { propensityArtifact } from "../models/propensity/testing.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { smallPlatform } from "../simulator/test-platform.ts";
+import { ModelRegistry } from "../training/registry.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 
@@ -74,6 +79,36 @@ test("all tables into one SQLite file, and one of them as CSV: the same rows", {
   const parquet = join(out, "parquet");
   expect(await tidemark("export", "--all", "--format", "parquet", "--out", parquet)).toMatchObject({ code: 0, err: "" });
   for (const table of exportTableNames) expect(await readTable("parquet", join(parquet, `${table}.parquet`), table, exportColumns(table))).toEqual(rows[table]);
+});
+
+test("learners are scored by hand weights until a model is promoted, and by that one then", { timeout: 60_000 }, async () => {
+  const scores = async (): Promise<{ models: Set<unknown>; enrollment: unknown[]; run: Run }> => {
+    const csv = join(out, "propensity.csv");
+    const run = await tidemark("export", "--table", "propensity", "--force", "--out", csv);
+    const rows = await readTable("csv", csv, "propensity", exportColumns("propensity"));
+    const at = (name: string): number => exportColumns("propensity").findIndex((column) => column.name === name);
+    return { models: new Set(rows.map((row) => row[at("propensity_model")])), enrollment: rows.map((row) => row[at("enrollment_propensity")]), run };
+  };
+  const before = await scores();
+  expect(before.run).toMatchObject({ code: 0, err: "" });
+  expect(before.models).toEqual(new Set([null]));
+  const broker = await Broker.connect({ url: server.url, name: "test" });
+  try {
+    const registry = new ModelRegistry(broker, PROPENSITY_FAMILY, compilePropensity);
+    const stored = await registry.store(encodeArtifact(propensityArtifact({ version: "2026-01-01-test" })));
+    const { sequence } = await registry.promote(stored, { time: "2026-01-01T00:00:00Z", reason: "a test" }, 0);
+    const after = await scores();
+    expect(after.models).toEqual(new Set(["2026-01-01-test"]));
+    expect(after.enrollment).not.toEqual(before.enrollment);
+    // One that is not there any more: the hand weights, and it says so.
+    await registry.promote({ ...stored, name: "propensity/gone" }, { time: "2026-01-01T00:00:00Z", reason: "a test" }, sequence);
+    const without = await scores();
+    expect(without.run.code).toBe(0);
+    expect(without.run.err).toContain("propensity/gone");
+    expect(without.enrollment).toEqual(before.enrollment);
+  } finally {
+    await broker.close();
+  }
 });
 
 test("what is asked wrongly is answered with what is allowed", { timeout: 60_000 }, async () => {

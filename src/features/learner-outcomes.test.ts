@@ -136,7 +136,7 @@ describe("trials of prices on learners", () => {
     fc.assert(
       fc.property(markets, cutOffs, (events, at_ms) => {
         const blocks: (readonly string[])[] = [];
-        const replay = new LearnerReplay({ at_ms, gap_ms: 0, horizon_ms: DAY_MS, trials: true, onBlock: ({ ids }) => blocks.push(ids) });
+        const replay = new LearnerReplay({ at_ms, gap_ms: 0, horizon_ms: DAY_MS, trials: { views_max: Number.POSITIVE_INFINITY }, onBlock: ({ ids }) => blocks.push(ids) });
         for (const event of events) replay.apply(event);
         const to_ms = Math.max(0, ...events.map(({ known_at_ms }) => known_at_ms));
         const { period, row, jitter, enrolled, affordable, expected } = replay.trials(to_ms);

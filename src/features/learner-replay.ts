@@ -30,8 +30,8 @@ export interface LearnerBlock {
 export interface LearnerReplayOptions extends ReplayOptions {
   /** Only these learners; all unless given. */
   readonly partition?: Partition | undefined;
-  /** Whether prices with a random part are followed to what became of them, for `trials`. */
-  readonly trials?: boolean | undefined;
+  /** Whether views of prices with a random part are followed to what became of them, for `trials`, and of how many views at a time. */
+  readonly trials?: { readonly views_max: number } | undefined;
   /** Called as each cut-off is passed. */
   onBlock(block: LearnerBlock): void;
 }
@@ -57,11 +57,11 @@ export class LearnerReplay {
   #duplicates = 0;
 
   constructor(options: LearnerReplayOptions) {
-    const { at_ms, gap_ms, horizon_ms, partition, trials = false } = options;
+    const { at_ms, gap_ms, horizon_ms, partition, trials } = options;
     this.#options = options;
     this.#outcomes = new LearnerOutcomes(at_ms, gap_ms, horizon_ms);
     this.#writer = new FeatureWriter(new MemoryStore(), { entities: ["course", "learner"], partition });
-    if (trials) this.#trials = new LearnerTrialLog();
+    if (trials !== undefined) this.#trials = new LearnerTrialLog(trials.views_max);
   }
 
   /** Events that came a second time. */
@@ -79,7 +79,8 @@ export class LearnerReplay {
     while (this.#period < at_ms.length && stream.known_at_ms >= at_ms[this.#period]!) this.#emit(this.#period++);
     this.#writer.fold(stream);
     const { event, event_time_ms } = stream;
-    if ("learner_id" in event && this.#owns(event.learner_id)) {
+    // What was scanned has every field, most of them undefined.
+    if ("learner_id" in event && event.learner_id !== undefined && this.#owns(event.learner_id)) {
       const tier = event.type === "enrollment.created" ? this.#tier(event.course_id) : UNKNOWN_TIER;
       this.#histories.apply(stream, tier);
       this.#outcomes.observe(event, event_time_ms, tier);

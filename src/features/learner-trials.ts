@@ -1,5 +1,6 @@
 import type { EventOf } from "../contracts/events.ts";
 import { log } from "../lib/exp-log.ts";
+import { hash32 } from "../lib/prng.ts";
 import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
 import { affordability } from "./affordability.ts";
 import { insertListPrice, jitterBase, type ListPrice, listPriceInForce } from "./price-jitter.ts";
@@ -26,11 +27,15 @@ const ATTRIBUTION_MS = DAY_MS;
 const LATENESS_MAX_MS = 5 * MINUTE_MS;
 
 const NONE = -1;
+const COURSES_MAX = 2 ** 31;
 
 interface JitteredPrice extends ListPrice {
   /** NaN without a random part. */
   readonly base: number;
 }
+
+/** A column each. */
+type Views = Record<"pair" | "time_ms" | "price" | "period" | "row" | "jitter" | "affordable" | "expected", number[]>;
 
 interface Enrollment {
   readonly time_ms: number;
@@ -47,15 +52,26 @@ export interface View {
   readonly trial: { readonly balance_tokens: number; readonly period: number; readonly row: number } | undefined;
 }
 
-/** Collects trials of prices on single learners: about 90 bytes a view. */
+/**
+ * Collects trials of prices on single learners, 90 bytes a view. When there are more views than `views_max`, half of the learners, by their ids' hashes, are let go of with all that they viewed, so that
+ * what is left is a fair sample of learners and whole for each.
+ */
 export class LearnerTrialLog {
+  readonly #views_max: number;
+  /** Learners whose hash lies below it are followed. */
+  #hash_end = 2 ** 32;
   readonly #prices = new Map<string, JitteredPrice[]>();
   readonly #conversions = new TrailingConversions();
   readonly #learners = new Map<string, number>();
   readonly #courses = new Map<string, number>();
   /** By pair of learner and course. */
   readonly #enrollments = new Map<number, Enrollment[]>();
-  readonly #views = { pair: [] as number[], time_ms: [] as number[], price: [] as number[], period: [] as number[], row: [] as number[], jitter: [] as number[], affordable: [] as number[], expected: [] as number[] };
+  readonly #hashes: number[] = [];
+  #views: Views = { pair: [], time_ms: [], price: [], period: [], row: [], jitter: [], affordable: [], expected: [] };
+
+  constructor(views_max = Number.POSITIVE_INFINITY) {
+    this.#views_max = views_max;
+  }
 
   reprice(event: EventOf<"course.repriced">, time_ms: number): void {
     const prices = this.#prices.get(event.course_id) ?? [];
@@ -74,6 +90,7 @@ export class LearnerTrialLog {
 
   /** An enrollment of a learner who may have a row. */
   enrolled({ learner_id, course_id, price }: EventOf<"enrollment.created">, time_ms: number): void {
+    if (!this.#follows(learner_id)) return;
     const pair = this.#pair(learner_id, course_id);
     const found = this.#enrollments.get(pair) ?? [];
     this.#enrollments.set(pair, found);
@@ -82,6 +99,7 @@ export class LearnerTrialLog {
 
   /** A view by a learner who may have a row, before it counts as an exposure. One that is no trial may still be what an enrollment came of. */
   view({ event: { learner_id, course_id, price }, time_ms, known_at_ms, trial }: View): void {
+    if (!this.#follows(learner_id)) return;
     const base = trial === undefined || known_at_ms - time_ms > LATENESS_MAX_MS ? undefined : listPriceInForce(this.#prices.get(course_id) ?? [], time_ms, price)?.base;
     const views = this.#views;
     views.pair.push(this.#pair(learner_id, course_id));
@@ -92,6 +110,7 @@ export class LearnerTrialLog {
     views.jitter.push(base === undefined ? Number.NaN : log(price) - log(base));
     views.affordable.push(trial !== undefined && affordability(trial.balance_tokens, price) >= 1 ? 1 : 0);
     views.expected.push(trial === undefined ? Number.NaN : this.#conversions.at(course_id, time_ms));
+    if (views.pair.length > this.#views_max) this.#halve();
   }
 
   /** `to_ms`: the end of the data. Views are left out whose enrollment may still come. */
@@ -118,10 +137,31 @@ export class LearnerTrialLog {
     };
   }
 
-  /** Below 2^53 for up to 4 M learners of a share, and 2 G courses. */
-  #pair(learner_id: string, course_id: string): number {
-    return numberOf(this.#learners, learner_id) * 2 ** 31 + numberOf(this.#courses, course_id);
+  #follows(learner_id: string): boolean {
+    return this.#hash_end === 2 ** 32 || hashOf(learner_id) < this.#hash_end;
   }
+
+  #halve(): void {
+    this.#hash_end /= 2;
+    const followed = (pair: number): boolean => this.#hashes[Math.floor(pair / COURSES_MAX)]! < this.#hash_end;
+    const kept = this.#views.pair.map(followed);
+    const own = (column: readonly number[]): number[] => column.filter((_, view) => kept[view]);
+    const { pair, time_ms, price, period, row, jitter, affordable, expected } = this.#views;
+    this.#views = { pair: own(pair), time_ms: own(time_ms), price: own(price), period: own(period), row: own(row), jitter: own(jitter), affordable: own(affordable), expected: own(expected) };
+    for (const other of this.#enrollments.keys()) if (!followed(other)) this.#enrollments.delete(other);
+  }
+
+  /** Below 2^53 for up to 4 M learners. */
+  #pair(learner_id: string, course_id: string): number {
+    const learner = numberOf(this.#learners, learner_id);
+    this.#hashes[learner] ??= hashOf(learner_id);
+    return learner * COURSES_MAX + numberOf(this.#courses, course_id);
+  }
+}
+
+/** Not the one that partitions are made by. */
+function hashOf(learner_id: string): number {
+  return hash32(`views of ${learner_id}`);
 }
 
 function numberOf(numbers: Map<string, number>, id: string): number {

@@ -3,12 +3,24 @@ import { publicFeatures } from "../../features/feature-catalogue.ts";
 import type { EntityName } from "../../features/store.ts";
 import { must } from "../../lib/assert.ts";
 import { parseTime } from "../../lib/time.ts";
+import type { PropensityScorer } from "../../models/propensity/scorer.ts";
 import type { DetailLedger } from "./detail-ledger.ts";
+import { type LearnerScores, scoreColumns, type ScoreColumn, scoreLearner, summaryColumns } from "./learner-scores.ts";
 import type { Cell, Column } from "./table.ts";
 
 /** A column of a table that has one row an entity: from its id, its public features, and what else is known of it. */
 export interface EntityColumn<Detail> extends Column {
   readonly cell: (id: string, features: Float64Array, detail: Detail) => Cell;
+}
+
+/** What a row is made from. */
+export interface RowSource {
+  readonly id: string;
+  readonly features: Float64Array;
+  /** When features are read. */
+  readonly now_ms: number;
+  readonly ledger: DetailLedger;
+  readonly scorer: PropensityScorer;
 }
 
 /** A table that has one row for every record of an entity. */
@@ -17,7 +29,7 @@ export interface EntityTable<Detail = unknown> {
   /** What has to be folded besides, since features of the entity read it. */
   readonly folded: readonly EntityName[];
   readonly columns: readonly EntityColumn<Detail>[];
-  readonly detail: (ledger: DetailLedger, id: string) => Detail;
+  readonly detail: (source: RowSource) => Detail;
 }
 
 const NONE = 0;
@@ -82,7 +94,14 @@ function said<Detail>(name: string, type: Column["type"], of: (detail: NonNullab
   return { name, type, nullable: true, cell: (_id, _features, detail) => (detail === undefined || detail === null ? null : (of(detail) ?? null)) };
 }
 
-type LearnerDetail = ReturnType<DetailLedger["learner"]>;
+function scored<Detail>({ name, type, nullable = false, of }: ScoreColumn, scoresOf: (detail: Detail) => LearnerScores): EntityColumn<Detail> {
+  return { name, type, nullable, cell: (_id, _features, detail) => of(scoresOf(detail)) };
+}
+
+interface LearnerDetail {
+  readonly told: ReturnType<DetailLedger["learner"]>;
+  readonly scored: LearnerScores;
+}
 type CourseDetail = ReturnType<DetailLedger["course"]>;
 
 const json = (value: unknown): string | undefined => (value === undefined ? undefined : JSON.stringify(value));
@@ -92,12 +111,12 @@ function learners(): EntityTable<LearnerDetail> {
   return {
     entity: "learner",
     folded: [],
-    detail: (ledger, id) => ledger.learner(id),
+    detail: ({ id, features: values, ledger, scorer, now_ms }) => ({ told: ledger.learner(id), scored: scoreLearner(values, scorer, now_ms) }),
     columns: [
       key("learner_id"),
       features.time("registered_at_ms", "registered_at"),
-      said("country", "string", ({ country }) => country),
-      said("attributes", "string", ({ attributes }) => json(attributes)),
+      said("country", "string", ({ told }) => told?.country),
+      said("attributes", "string", ({ told }) => json(told?.attributes)),
       features.whole("balance_tokens", "token_balance"),
       features.whole("purchased_tokens", "tokens_purchased"),
       features.whole("earned_tokens", "tokens_earned"),
@@ -116,8 +135,19 @@ function learners(): EntityTable<LearnerDetail> {
       features.double("assignment_submission_rate"),
       features.doubleOrNone("rating_given_mean", "avg_course_rating_given"),
       features.whole("ratings_given"),
+      ...summaryColumns.map((column) => scored<LearnerDetail>(column, (detail) => detail.scored)),
       ...features.rest(),
     ],
+  };
+}
+
+/** A learner's scores in full: what segmentation and campaigns work with. */
+function propensity(): EntityTable<LearnerScores> {
+  return {
+    entity: "learner",
+    folded: [],
+    detail: ({ features, scorer, now_ms }) => scoreLearner(features, scorer, now_ms),
+    columns: [key("learner_id"), ...scoreColumns.map((column) => scored<LearnerScores>(column, (scores) => scores))],
   };
 }
 
@@ -126,7 +156,7 @@ function courses(): EntityTable<CourseDetail> {
   return {
     entity: "course",
     folded: ["category", "teacher"],
-    detail: (ledger, id) => ledger.course(id),
+    detail: ({ ledger, id }) => ledger.course(id),
     columns: [
       key("course_id"),
       said("title", "string", ({ title }) => title),
@@ -192,4 +222,4 @@ function platformMetrics(): EntityTable<undefined> {
 }
 
 /** Names of the seed first, then every other feature under its own. */
-export const entityTables = { learners: learners(), teachers: teachers(), courses: courses(), platform_metrics: platformMetrics() } as const;
+export const entityTables = { learners: learners(), teachers: teachers(), courses: courses(), platform_metrics: platformMetrics(), propensity: propensity() } as const;

@@ -11,6 +11,9 @@ import { must } from "../../lib/assert.ts";
 import { ManualClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { DAY_MS, HOUR_MS, formatTime } from "../../lib/time.ts";
+import { handScorer } from "../../models/propensity/hand-scorer.ts";
+import { learnerPosition } from "../../models/propensity/learner-vector.ts";
+import type { PropensityScorer } from "../../models/propensity/scorer.ts";
 import { platformConfig } from "../../simulator/config.ts";
 import { generateHistory } from "../../simulator/history.ts";
 import { createWorld } from "../../simulator/world.ts";
@@ -246,6 +249,49 @@ test("what the archive alone still has is in the tables, and who was forgotten i
   const exported = await run(new EventHistory(stream, archive), "all", "csv");
   expect(await readAll("csv")).toEqual(whole);
   expect(exported).toMatchObject({ first_sequence: 1, last_sequence: messages.length });
+});
+
+describe("scores of learners", () => {
+  /** Scores that say which features they are of. */
+  const scorer: PropensityScorer = {
+    ...handScorer,
+    version: "v1",
+    digest: "d1",
+    score: (features, into) => into.fill(0.01 * (features[learnerPosition("enrolled")]! % 100)),
+    intervals: (_features, scores, low, high) => scores.forEach((own, i) => ([low[i], high[i]] = [own / 2, own + 0.25])),
+    priceEffect: (features) => (features[learnerPosition("enrolled")]! > 2 ? { value: -1.5, se: 0.5 } : null),
+  };
+
+  test.each(tableFormats)("are those of the features beside them, in both tables: %s", async (format) => {
+    await run(new TurningStream(history(["one"])), "all", format, { scorer });
+    const { learners, propensity } = await readAll(format);
+    const at = (table: ExportTableName, name: string): number => exportColumns(table).findIndex((column) => column.name === name);
+    expect(propensity.map(([id]) => id)).toEqual(learners.map(([id]) => id));
+    for (const [i, row] of learners.entries()) {
+      const score = 0.01 * (Number(row[at("learners", "total_courses_enrolled")]) % 100);
+      const own = (name: string): Cell => propensity[i]![at("propensity", name)]!;
+      for (const name of ["enrollment_propensity", "churn_risk_score", "completion_propensity", "upsell_propensity", "price_sensitivity"]) {
+        expect([own(name), own(`${name}_low`), own(`${name}_high`)]).toEqual([score, score / 2, score + 0.25]);
+        expect(row[at("learners", name)]).toBe(score);
+      }
+      for (const name of ["propensity_segment", "churn_risk_level", "propensity_model"]) expect(own(name)).toBe(row[at("learners", name)]);
+      expect([own("propensity_segment"), own("churn_risk_level"), own("propensity_model")]).toEqual(["dormant", "low", "v1"]);
+      expect(own("price_effect")).toBe(score > 0.02 ? -1.5 : null);
+    }
+    expect(new Set(propensity.map((row) => row[at("propensity", "price_effect_se")]))).toEqual(new Set([0.5, null]));
+  });
+
+  test("without a model are the hand-weighted ones, and say so", async () => {
+    await run(new TurningStream(history(["one", "two"])), "propensity", "csv");
+    const rows = await readTable("csv", join(directory, "out"), "propensity", exportColumns("propensity"));
+    const at = (name: string): number => exportColumns("propensity").findIndex((column) => column.name === name);
+    expect(rows.length).toBeGreaterThan(20);
+    expect(new Set(rows.map((row) => row[at("propensity_model")]))).toEqual(new Set([null]));
+    expect(new Set(rows.map((row) => row[at("enrollment_propensity")])).size).toBeGreaterThan(10);
+    // Who was only ever registered.
+    expect(rows.find(([id]) => id === "odd-1")?.[at("cold_start")]).toBe(true);
+    expect(rows.filter((row) => row[at("cold_start")] === false).length).toBeGreaterThan(10);
+  });
 });
 
 test("an empty stream gives empty tables", async () => {

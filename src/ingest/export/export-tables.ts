@@ -2,6 +2,8 @@ import { dirname } from "node:path";
 import { STREAM_EVENTS } from "../../contracts/subjects.ts";
 import { must } from "../../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
+import { handScorer } from "../../models/propensity/hand-scorer.ts";
+import type { PropensityScorer } from "../../models/propensity/scorer.ts";
 import { decodeEvent, isRefusal } from "../decode.ts";
 import { type ReadRange, type StreamSource, readStream } from "../read-stream.ts";
 import { type EntityTable, entityTables } from "./entity-tables.ts";
@@ -11,8 +13,8 @@ import { ScratchDirectory } from "./scratch-directory.ts";
 import type { Column, Row, TableFormat } from "./table.ts";
 import { type TableSet, openSingleTable, openTableSet } from "./table-writer.ts";
 
-/** The seed's six. */
-export const exportTableNames = ["learners", "teachers", "courses", "enrollments", "token_transactions", "platform_metrics"] as const;
+/** The seed's six, and learners' scores in full. */
+export const exportTableNames = ["learners", "teachers", "courses", "enrollments", "token_transactions", "platform_metrics", "propensity"] as const;
 export type ExportTableName = (typeof exportTableNames)[number];
 
 export interface ExportOptions {
@@ -23,6 +25,8 @@ export interface ExportOptions {
   readonly format: TableFormat;
   readonly path: string;
   readonly force?: boolean;
+  /** What learners are scored with; the hand-weighted scores unless given. */
+  readonly scorer?: PropensityScorer;
   readonly signal: AbortSignal;
   /** `step` is "events", then each table by its name; at the end of each, `done` is how many messages or rows it had. */
   readonly onProgress?: (step: "events" | ExportTableName, done: number, total: number) => void;
@@ -40,6 +44,9 @@ export interface Exported {
 
 /** Tables that say what features do not. */
 const detailed: ReadonlySet<ExportTableName> = new Set(["learners", "courses", "enrollments"]);
+
+/** Tables that hold scores. */
+export const scoredTables: ReadonlySet<ExportTableName> = new Set(["learners", "propensity"]);
 
 /** Rows between two turns of the event loop. */
 const TURN_ROWS = 2_048;
@@ -181,11 +188,12 @@ class Export {
     let total = 0;
     for (const _ of fold.ids(entity)) total++;
     const reader = fold.reader();
+    const { scorer = handScorer } = this.#options;
     const now_ms = fold.as_of_ms ?? 0;
     let done = 0;
     for (const id of fold.ids(entity)) {
       const features = must(reader.read(entity, id, now_ms), `${entity} ${id} has no record`).values;
-      const known = detail(fold.details, id);
+      const known = detail({ id, features, now_ms, ledger: fold.details, scorer });
       write(columns.map((column) => column.cell(id, features, known)));
       if (++done % TURN_ROWS === 0) await this.#turn(table, done, total);
     }

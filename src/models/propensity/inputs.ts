@@ -39,6 +39,9 @@ const SPAN = "days_active_since_registration";
 
 export const propensityInputNames: readonly string[] = [...seen.map(({ name }) => name), `log_${SPAN}`];
 
+/** By input: 0 = what learners said of themselves, 1 = what they did. */
+export const propensityInputGroups: Int32Array = Int32Array.of(...seen.map(({ kind }) => (kind === INDICATOR ? 0 : 1)), 1);
+
 /** The name of what an input is made of. */
 export const inputFeature: ReadonlyMap<string, string> = new Map([...seen.map(({ name, feature }): [string, string] => [name, feature]), [`log_${SPAN}`, SPAN]]);
 

@@ -35,7 +35,7 @@ function world({ seed, views = 120_000, sigma = 0.15, poor = 0, effect }: WorldO
     return affordable[v] === 1 && random.uniform() < logistic(level + effects[row[v]!]! * jitter[v]!) ? 1 : 0;
   });
   const expected = course.map((own) => logistic(-2 + own));
-  return { data: { inputs, columns: COLUMNS, learner: Int32Array.from({ length: learners }, (_, i) => i), row, jitter, enrolled, affordable, expected }, effects };
+  return { data: { inputs, columns: COLUMNS, group: Int32Array.of(0, 0, 0, 1, 1, 1), learner: Int32Array.from({ length: learners }, (_, i) => i), row, jitter, enrolled, affordable, expected }, effects };
 }
 
 function effectOf({ intercept, coefficients, mean, scale }: Sensitivity, x: Float64Array): number {
@@ -47,6 +47,17 @@ function correlation(a: Float64Array, b: Float64Array): number {
   const [x, y] = [centre(a), centre(b)];
   const dot = (u: Float64Array, v: Float64Array): number => u.reduce((sum, own, i) => sum + own * v[i]!, 0);
   return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+}
+
+/** A platform with many inputs that say nothing, and one, in a group of its own, that decides. */
+function manyInputs(seed: string): World & { readonly group: Int32Array } {
+  const random = new Prng(`many ${seed}`);
+  const { data, effects } = world({ seed, views: 16_000, sigma: 0.3, effect: (x) => -1.5 + 0.6 * x[2]! });
+  const columns = 30;
+  const learners = effects.length;
+  const inputs = Float64Array.from({ length: learners * columns }, (_, at) => (at % columns === 0 ? data.inputs[Math.floor(at / columns) * COLUMNS + 2]! : random.normal()));
+  const group = Int32Array.from({ length: columns }, (_, i) => (i < 2 ? 0 : 1));
+  return { data: { ...data, inputs, columns, group }, effects, group };
 }
 
 const differing = (x: Float64Array): number => -1.8 + 0.9 * x[2]! - 0.5 * x[0]!;
@@ -66,6 +77,17 @@ describe("price sensitivity", () => {
     for (const [i, own] of truth.entries()) expect(Math.abs(found.coefficients[i]! / found.scale[i]! - own)).toBeLessThan(4 * se(i + 1) + 0.05);
     for (let i = 1; i < found.quantiles.length; i++) expect(found.quantiles[i]).toBeGreaterThanOrEqual(found.quantiles[i - 1]!);
     expect(estimateSensitivity(data, 1)).toEqual(found);
+  });
+
+  test("inputs that say nothing do not drown a group that says much", () => {
+    const { data, effects, group } = manyInputs("groups");
+    const ranked = (grouped: Int32Array): number => {
+      const found = estimateSensitivity({ ...data, group: grouped }, 1);
+      return correlation(effects.map((_, i) => effectOf(found, data.inputs.subarray(i * data.columns, (i + 1) * data.columns))), effects);
+    };
+    const apart = ranked(group);
+    expect(apart).toBeGreaterThan(0.9);
+    expect(apart).toBeGreaterThan(ranked(group.map(() => 0)) + 0.03);
   });
 
   test("where all answer price alike, hardly any difference is claimed", () => {

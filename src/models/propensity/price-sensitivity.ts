@@ -3,7 +3,8 @@ import { assert } from "../../lib/assert.ts";
 import { choleskyInPlace, choleskySolveInPlace } from "../../lib/linear-algebra.ts";
 import { Prng } from "../../lib/prng.ts";
 import { dealClusters } from "../econometrics/folds.ts";
-import { Moments, ridge } from "../econometrics/ridge.ts";
+import { Moments } from "../econometrics/ridge.ts";
+import { columnsIn, groupedRidge, type GroupedRidge, penalisedGram } from "./grouped-ridge.ts";
 import { logistic, logOdds } from "./hazard.ts";
 import { fitLogistic } from "./logistic-regression.ts";
 import { compileMargin, type Margin } from "./margin.ts";
@@ -14,6 +15,8 @@ export interface SensitivityRows {
   /** rows × columns of learners' inputs, and the learner of each row, from 0 on. */
   readonly inputs: Float64Array;
   readonly columns: number;
+  /** By input: which of the groups that are penalised alike it is in, from 0 on. */
+  readonly group: Int32Array;
   readonly learner: Int32Array;
   /** By view: the row of inputs, log price − log price before its random part, and what came of it. */
   readonly row: Int32Array;
@@ -146,7 +149,7 @@ function notIdentified(columns: number, views: number): Sensitivity {
 
 /**
  * How a learner's conversion answers price: d log-odds of enrolling / d log price as a linear function of the learner's inputs, by the R-learner (Nie, Wager 2021) on the log-odds
- * scale. To first order Y − m(x) = m(1 − m)·τ(x)·D, so that Ỹ/(m̂(1 − m̂)D) is regressed on x with weights m̂(1 − m̂)·D², penalised, the penalty by left-out learners.
+ * scale. To first order Y − m(x) = m(1 − m)·τ(x)·D, so that Ỹ/(m̂(1 − m̂)D) is regressed on x with weights m̂(1 − m̂)·D², penalised; the penalties, one a group of inputs, are those that do best on left-out learners.
  *
  * The conversion m̂ is a logistic model of the course's trailing conversion and the learner's inputs, out of fold by learner. The treatment needs no model: the random part of a price is
  * drawn with mean 0 whatever the learner, so that D̃ = D. Views at prices that the balance did not cover are left out.
@@ -183,16 +186,15 @@ export function estimateSensitivity(data: SensitivityRows, seed: number): Sensit
   }
   const total = moments.reduce((sum, part) => sum.addAll(part), new Moments(columns + 1));
   if (1 / Math.sqrt(total.gram[0]!) > SE_MAX) return notIdentified(columns, views.length);
-  const { coefficients, penalty, losses, losses_first } = ridge(moments);
-  const covariance = clusteredCovariance(regression, views, learners, coefficients, total, penalty);
+  const fit = groupedRidge(moments, Int32Array.of(-1, ...data.group));
+  const { coefficients, loss, loss_first } = fit;
+  const covariance = clusteredCovariance(regression, views, learners, total, fit);
   const effects = new Float64Array(inputs.length / columns);
   for (let i = 0; i < effects.length; i++) {
     let effect = coefficients[0]!;
     for (let j = 0; j < columns; j++) effect += (coefficients[j + 1]! * (inputs[i * columns + j]! - mean[j]!)) / scale[j]!;
     effects[i] = -effect;
   }
-  const gains = losses.map((loss, k) => losses_first[k]! - loss);
-  const gain = gains.reduce((sum, part) => sum + part, 0);
   const quantiles = quantilesOf(effects, QUANTILES);
   return {
     identified: true,
@@ -211,8 +213,8 @@ export function estimateSensitivity(data: SensitivityRows, seed: number): Sensit
           effect: coefficients[0]!,
           effect_se: Math.sqrt(covariance[0]!),
           spread: quantiles[Math.round(0.75 * QUANTILES)]! - quantiles[Math.round(0.25 * QUANTILES)]!,
-          // Share of the loss on left-out learners that differing effects take off.
-          gain: gain / losses_first.reduce((sum, loss) => sum + loss, 0),
+          // What differing effects take off the loss on left-out learners, in squares of a standard normal: some 2 a coefficient that matters, and above.
+          gain: loss_first - loss,
         },
         barred: null,
       },
@@ -220,36 +222,22 @@ export function estimateSensitivity(data: SensitivityRows, seed: number): Sensit
   };
 }
 
-function clusteredCovariance(regression: Regression, views: Int32Array, learners: number, coefficients: Float64Array, { gram, size }: Moments, penalty: number): Float64Array {
-  // Without differing effects there are only two numbers to know: one.
-  const width = Number.isFinite(penalty) ? size : 1;
+function clusteredCovariance(regression: Regression, views: Int32Array, learners: number, total: Moments, { coefficients, added }: GroupedRidge): Float64Array {
+  const columns = columnsIn(added);
+  const width = columns.length;
   const scores = new Float64Array(learners * width);
   const { row, learner } = regression.data;
   for (const view of views) {
     let residual = regression.fill(view);
-    for (let i = 0; i < width; i++) residual -= coefficients[i]! * regression.row[i]!;
+    for (let i = 0; i < width; i++) residual -= coefficients[columns[i]!]! * regression.row[columns[i]!]!;
     const first = learner[row[view]!]! * width;
-    for (let i = 0; i < width; i++) scores[first + i]! += residual * regression.row[i]!;
+    for (let i = 0; i < width; i++) scores[first + i]! += residual * regression.row[columns[i]!]!;
   }
   const meat = new Float64Array(width * width);
   for (let g = 0; g < learners; g++) for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) meat[i * width + j]! += scores[g * width + i]! * scores[g * width + j]!;
-  const hessian = new Float64Array(width * width);
-  for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) hessian[i * width + j] = i >= j ? gram[i * size + j]! : gram[j * size + i]!;
-  for (let i = 1; i < width; i++) {
-    // In units of the column's own spread around the first, as `ridge` has it; a column that does not vary has no coefficient.
-    const centred = hessian[i * width + i]! - hessian[i * width]! ** 2 / hessian[0]!;
-    const own = centred > 1e-12 * hessian[i * width + i]! ? penalty * centred : 0;
-    hessian[i * width + i]! += own;
-    meat[i * width + i]! += own;
-    if (own > 0) continue;
-    for (let j = 0; j < width; j++) {
-      hessian[i * width + j] = hessian[j * width + i] = 0;
-      meat[i * width + j] = meat[j * width + i] = 0;
-    }
-    hessian[i * width + i] = 1;
-  }
-  const found = sandwich(inverse(hessian, width), meat, width);
-  const all = new Float64Array(size * size);
-  for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) all[i * size + j] = found[i * width + j]!;
+  for (let i = 0; i < width; i++) meat[i * width + i]! += added[columns[i]!]!;
+  const found = sandwich(inverse(penalisedGram(total, added, columns), width), meat, width);
+  const all = new Float64Array(total.size * total.size);
+  for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) all[columns[i]! * total.size + columns[j]!] = found[i * width + j]!;
   return all;
 }

@@ -67,9 +67,9 @@ function contend(dimension: BinaryDimension, name: string, served: Pick<BinaryPr
 
 const noFit: Contender["fitted"] = { importance: [], backend: "typed-arrays", seconds: 0 };
 
-/** Share of the training rows, which are whole windows. */
-export function baseRate(dimension: BinaryDimension, { learning, train_rows }: PreparedWindows): number {
-  const y = outcomes(dimension, learning, 0, train_rows);
+/** Share of the training rows that are whole windows. */
+export function baseRate(dimension: BinaryDimension, { learning, whole_rows }: PreparedWindows): number {
+  const y = outcomes(dimension, learning, 0, whole_rows);
   return (y.reduce((sum, own) => sum + own, 0) + 0.5) / (y.length + 1);
 }
 

@@ -33,7 +33,7 @@ export interface Blocks {
 /**
  * The blocks of a dimension: its whole windows end before the next block's first cut-off, and the last one by the end of the data. Undefined while the history is
  * too short. With ten cut-offs, enrollment trains on six, selects on two and is tested on two; dimensions of 61 days train on five, select on the seventh and are
- * tested on the ninth. Windows of 90 days would leave two to train on.
+ * tested on the ninth; churn has of the sixth what was seen before the seventh. Windows of 90 days would leave two to train on.
  */
 export function blocksOf(at_ms: readonly number[], to_ms: number, window_ms: number): Blocks | undefined {
   const whole = at_ms.filter((at) => at + window_ms <= to_ms).length;

@@ -170,7 +170,7 @@ describe("the propensity dataset", () => {
   });
 
   test("follows a share of the learners of a longer stream, with the rows that they have in the whole", () => {
-    const share = buildPropensityDataset(events, rangeOf(events, DAYS), events.length / 2.5);
+    const share = buildPropensityDataset(events, rangeOf(events, DAYS), { events_max: events.length / 2.5 });
     const own = dataset.learner.flatMap((id, row) => (ownerOf(id, 3) === 0 ? [row] : []));
     expect(share.learner).toEqual(own.map((row) => dataset.learner[row]));
     const columns = learnerFeatureNames.length;
@@ -178,6 +178,38 @@ describe("the propensity dataset", () => {
     const trials = [...dataset.trials.row.keys()].filter((i) => own.includes(dataset.trials.row[i]!));
     expect([...share.trials.expected]).toEqual(trials.map((i) => dataset.trials.expected[i]));
     expect([...share.trials.enrolled]).toEqual(trials.map((i) => dataset.trials.enrolled[i]));
+  });
+
+  test("takes about as many learners of a cut-off as it may, the same at every cut-off as far as they go, with the rows that they have in the whole", () => {
+    const sampled = buildPropensityDataset(events, rangeOf(events, DAYS), { learners_max: 20 });
+    const named = ({ learner, period }: PropensityDataset): string[] => learner.map((id, row) => `${period[row]} ${id}`);
+    const [whole, own] = [named(dataset), named(sampled)];
+    const at = own.map((name) => whole.indexOf(name));
+    expect(Math.min(...at)).toBeGreaterThanOrEqual(0);
+    for (const period of dataset.at_ms.keys()) {
+      const count = own.filter((name) => name.startsWith(`${period} `)).length;
+      expect(count).toBeGreaterThan(8);
+      expect(count).toBeLessThan(33);
+    }
+    const last = new Set(sampled.learner.filter((_, row) => sampled.period[row] === dataset.at_ms.length - 1));
+    for (const [row, id] of sampled.learner.entries()) expect(last.has(id) || sampled.period[row]! < dataset.at_ms.length - 1).toBe(true);
+    const columns = learnerFeatureNames.length;
+    for (const [i, row] of at.entries()) expect(sampled.features.values.subarray(i * columns, (i + 1) * columns)).toEqual(dataset.features.values.subarray(row * columns, (row + 1) * columns));
+    const kept = [...dataset.trials.row.keys()].filter((i) => at.includes(dataset.trials.row[i]!));
+    expect([...sampled.trials.row].map((row) => at[row])).toEqual(kept.map((i) => dataset.trials.row[i]));
+    expect([...sampled.trials.jitter]).toEqual(kept.map((i) => dataset.trials.jitter[i]));
+  });
+
+  test("follows all views of fewer learners where there are more than may be", () => {
+    const views_max = Math.floor(events.filter(({ event }) => event.type === "exposure.viewed").length / 2);
+    const fewer = buildPropensityDataset(events, rangeOf(events, DAYS), { views_max });
+    expect(fewer.labels).toEqual(dataset.labels);
+    expect(fewer.trials.row.length).toBeLessThanOrEqual(views_max);
+    const followed = new Set(Array.from(fewer.trials.row, (row) => dataset.learner[row]));
+    expect(followed.size).toBeGreaterThan(3);
+    const kept = [...dataset.trials.row.keys()].filter((i) => followed.has(dataset.learner[dataset.trials.row[i]!]));
+    expect(kept.length).toBeLessThan(dataset.trials.row.length);
+    for (const name of ["row", "jitter", "enrolled", "affordable", "expected"] as const) expect([...fewer.trials[name]]).toEqual(kept.map((i) => dataset.trials[name][i]));
   });
 
   test("is the same from the stream, and comes back from disk as it was", async () => {

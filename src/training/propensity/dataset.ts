@@ -6,6 +6,7 @@ import { type LearnerBlock, learnerFeatureNames, LearnerReplay } from "../../fea
 import type { LearnerTrials } from "../../features/learner-trials.ts";
 import type { StreamSource } from "../../ingest/read-stream.ts";
 import { TidemarkError } from "../../lib/errors.ts";
+import { hash32 } from "../../lib/prng.ts";
 import { DAY_MS } from "../../lib/time.ts";
 import type { OnProgress, ReplayCounts } from "../dataset.ts";
 import { replayRange } from "../replay-range.ts";
@@ -52,11 +53,17 @@ export interface PropensityDataset extends LearnerRows {
   readonly labels: PropensityLabels;
 }
 
-/**
- * Events that one replay follows all learners of. Of a longer stream it follows a share of the learners, in whole fractions: rows, trials and memory stay within those of a
- * platform of 25,000 learners, which is more than the models gain from.
- */
-const EVENTS_MAX = 2_500_000;
+/** Bounds of one replay's memory. Beyond any of them it goes on with fewer learners, drawn by the hash of their ids: more would gain the models little. */
+export interface DatasetLimits {
+  /** Of a longer stream only a share of the learners, 1/n of them, is folded at all. */
+  readonly events_max: number;
+  /** Learners of a cut-off that become rows, about. */
+  readonly learners_max: number;
+  readonly views_max: number;
+}
+
+/** At most some 500 MB of learners' records, 350 MB of labels, 150 MB of rows and 90 MB of views, where a learner has a hundred events. */
+const shippedLimits: DatasetLimits = { events_max: 25_000_000, learners_max: 25_000, views_max: 1_000_000 };
 
 const FEATURES = learnerFeatureNames.length;
 const OUTCOMES = learnerOutcomeNames.length;
@@ -65,16 +72,37 @@ function digest(values: Float64Array): string {
   return createHash("sha256").update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)).digest("hex");
 }
 
+/** A cut-off's learners that become rows. */
+interface Sampled {
+  readonly period: number;
+  /** Learners of the cut-off, and which of them these are. */
+  readonly learners: number;
+  readonly rows: Int32Array;
+  readonly ids: readonly string[];
+  readonly features: Float64Array;
+}
+
+/** All of a cut-off's learners, or about as many as may be: those who are drawn of few are drawn of more as well. */
+function sample({ period, ids, features }: LearnerBlock, learners_max: number): Sampled {
+  const learners = ids.length;
+  if (learners <= learners_max) return { period, learners, rows: Int32Array.from(ids.keys()), ids, features };
+  const hash_end = (2 ** 32 * learners_max) / learners;
+  const rows = Int32Array.from(ids.keys()).filter((i) => hash32(`row of ${ids[i]}`) < hash_end);
+  const own = new Float64Array(rows.length * FEATURES);
+  for (const [at, i] of rows.entries()) own.set(features.subarray(i * FEATURES, (i + 1) * FEATURES), at * FEATURES);
+  return { period, learners, rows, ids: Array.from(rows, (i) => ids[i]!), features: own };
+}
+
 /** Follows a range of events to the rows of a dataset. */
 class RowsReplay {
   readonly #range: StreamRange;
   readonly #at_ms: readonly number[];
   readonly #replay: LearnerReplay;
-  readonly #blocks: LearnerBlock[] = [];
+  readonly #blocks: Sampled[] = [];
   /** Digests of the features of each block, from when its cut-off was passed. */
   readonly #digests: string[] = [];
 
-  constructor(range: StreamRange, events_max: number) {
+  constructor(range: StreamRange, { events_max, learners_max, views_max }: DatasetLimits) {
     this.#range = range;
     this.#at_ms = propensityCutOffs(range.from_ms, range.to_ms);
     requireHistory(this.#at_ms, range);
@@ -83,11 +111,12 @@ class RowsReplay {
       at_ms: this.#at_ms,
       gap_ms: GAP_DAYS * DAY_MS,
       horizon_ms: HORIZON_DAYS * DAY_MS,
-      trials: true,
+      trials: { views_max },
       partition: count > 1 ? { index: 0, count } : undefined,
       onBlock: (block) => {
-        this.#blocks.push(block);
-        this.#digests.push(digest(block.features));
+        const sampled = sample(block, learners_max);
+        this.#blocks.push(sampled);
+        this.#digests.push(digest(sampled.features));
       },
     });
   }
@@ -99,20 +128,20 @@ class RowsReplay {
   /** Rows of a stream that has ended. */
   finish(read: Omit<ReplayCounts, "duplicates">): LearnerRows {
     const blocks = this.#blocks.map((block) => ({ ...block, outcomes: this.#replay.outcomes(block.period), erased: this.#replay.erased(block.period) }));
-    const rows = blocks.reduce((sum, { ids, erased }) => sum + ids.length - erased.size, 0);
+    const rows = blocks.reduce((sum, { rows: own, erased }) => sum + own.filter((i) => !erased.has(i)).length, 0);
     const values = shareableDoubles(rows * FEATURES);
     const outcomes = new Float64Array(rows * OUTCOMES);
     const period = shareableInts(rows);
     const learner: string[] = [];
     const rowOf: Int32Array[] = [];
-    for (const { ids, features, outcomes: own, erased } of blocks) {
-      const places = new Int32Array(ids.length).fill(-1);
-      for (const [i, id] of ids.entries()) {
+    for (const { learners, rows: sampled, ids, features, outcomes: own, erased } of blocks) {
+      const places = new Int32Array(learners).fill(-1);
+      for (const [at, i] of sampled.entries()) {
         if (erased.has(i)) continue;
-        const row = learner.push(id) - 1;
+        const row = learner.push(ids[at]!) - 1;
         places[i] = row;
         period[row] = rowOf.length;
-        values.set(features.subarray(i * FEATURES, (i + 1) * FEATURES), row * FEATURES);
+        values.set(features.subarray(at * FEATURES, (at + 1) * FEATURES), row * FEATURES);
         outcomes.set(own.subarray(i * OUTCOMES, (i + 1) * OUTCOMES), row * OUTCOMES);
       }
       rowOf.push(places);
@@ -172,13 +201,13 @@ export function assembleDataset(rows: LearnerRows): PropensityDataset {
  * what the range was fixed on.
  */
 export async function replayPropensityDataset(source: StreamSource, range: StreamRange, onProgress: OnProgress, signal?: AbortSignal): Promise<PropensityDataset> {
-  const replay = new RowsReplay(range, EVENTS_MAX);
+  const replay = new RowsReplay(range, shippedLimits);
   return assembleDataset(replay.finish(await replayRange(source, range, (event) => replay.apply(event), onProgress, signal)));
 }
 
 /** The same of events that are at hand, in their order, all of which the fold accepts or has seen. */
-export function buildPropensityDataset(events: Iterable<StreamEvent>, range: StreamRange, events_max = EVENTS_MAX): PropensityDataset {
-  const replay = new RowsReplay(range, events_max);
+export function buildPropensityDataset(events: Iterable<StreamEvent>, range: StreamRange, limits: Partial<DatasetLimits> = {}): PropensityDataset {
+  const replay = new RowsReplay(range, { ...shippedLimits, ...limits });
   let count = 0;
   for (const event of events) {
     replay.apply(event);

@@ -14,6 +14,8 @@ import type { SplitWindows, WindowRows } from "./outputs.ts";
 export type Windows = readonly (readonly [BinaryDimension, SplitWindows])[];
 
 const BINS = 32;
+/** Rows that quantiles are taken from, evenly thinned. */
+const EDGE_ROWS_MAX = 8_192;
 /** Windows' worth of the overall rate that a bin's is shrunk with. */
 const PRIOR_ROWS = 50;
 
@@ -31,10 +33,11 @@ function count({ values, y }: WindowRows, from: number, to: number, edges: reado
 const sum = (values: Float64Array): number => values.reduce((total, own) => total + own, 0);
 
 /** AUC on the validation rows of one column alone: of its rates by quantile among the training rows, so that it need not be monotone. */
-function columnAuc({ learning, train_rows }: SplitWindows, column: number, columns: number): number {
-  const edges = quantileEdges(Float64Array.from({ length: train_rows }, (_, row) => learning.values[row * columns + column]!), BINS);
-  const train = count(learning, 0, train_rows, edges, column, columns);
-  const overall = sum(train.happened) / train_rows;
+function columnAuc({ learning, whole_rows, train_rows }: SplitWindows, column: number, columns: number): number {
+  const sampled = Math.min(whole_rows, EDGE_ROWS_MAX);
+  const edges = quantileEdges(Float64Array.from({ length: sampled }, (_, i) => learning.values[Math.floor((i * whole_rows) / sampled) * columns + column]!), BINS);
+  const train = count(learning, 0, whole_rows, edges, column, columns);
+  const overall = sum(train.happened) / whole_rows;
   const rate = train.happened.map((own, bin) => (own + PRIOR_ROWS * overall) / (train.rows[bin]! + PRIOR_ROWS));
   const judged = count(learning, train_rows, learning.rows, edges, column, columns);
   const [positives, all] = [sum(judged.happened), learning.rows - train_rows];
@@ -59,6 +62,7 @@ export function singleInput(windows: Windows, names: readonly string[]): Omit<Ch
 /** Windows on which shuffled labels are fitted, one half, and judged, the other. */
 const SHUFFLED_ROWS_MAX = 40_000;
 const SHUFFLED_TREES = 25;
+const STOPPING_ROWS = 1_000;
 /** Labels are dealt so many times. The halves could judge each other instead, but the two AUCs would be nearly the same number: of the same chance agreement. */
 const DEALS = 2;
 /** Standard errors within which an AUC is chance. */
@@ -80,11 +84,17 @@ function shuffle({ learning: { values, y, steps }, train_rows }: SplitWindows, c
   return { values: x, y: Uint8Array.from(labels, (row) => y[row]!), steps: Uint8Array.from(labels, (row) => steps[row]!), rows };
 }
 
-/** Twice the same rows: boosting stops by those that it was fitted to, and so grows all its trees, however little there is to be found. */
-function twice<Values extends Float64Array | Uint8Array>(values: Values, made: Values): Values {
-  made.set(values);
-  made.set(values, values.length);
-  return made;
+/** The rows that are fitted, and some of them again: boosting stops by rows that it was fitted to, and so grows all its trees, however little there is to be found. */
+function withRepeats({ values, y, steps }: Pick<HazardRows, "values" | "y" | "steps">, train_rows: number, columns: number, steps_max: number): HazardRows {
+  const repeated = Math.min(train_rows, STOPPING_ROWS);
+  const rows = train_rows + repeated;
+  const [x, outcomes, observed] = [new Float64Array(rows * columns), new Uint8Array(rows), new Uint8Array(rows)];
+  for (const [count, at] of [[train_rows, 0], [repeated, train_rows]] as const) {
+    x.set(values.subarray(0, count * columns), at * columns);
+    outcomes.set(y.subarray(0, count), at);
+    observed.set(steps.subarray(0, count), at);
+  }
+  return { values: x, columns, y: outcomes, steps: observed, steps_max, train_rows, rows };
 }
 
 export interface ShuffledAuc {
@@ -101,9 +111,9 @@ export function shuffledAuc(split: SplitWindows, columns: number, seed: string):
     const random = new Prng(`shuffled labels ${seed} ${deal}`);
     const { values, y, steps, rows } = shuffle(split, columns, random);
     const own = Math.floor(rows / 2);
-    const x = twice(values.subarray(0, own * columns), new Float64Array(2 * own * columns));
-    const data: HazardRows = { values: x, columns, y: twice(y.subarray(0, own), new Uint8Array(2 * own)), steps: twice(steps.subarray(0, own), new Uint8Array(2 * own)), steps_max: split.steps_max, train_rows: own, rows: 2 * own };
-    const { model } = fitHazardBoosting(data, binMatrix(x, data.rows, columns, own), { ...hazardBoostingDefaults, trees_max: SHUFFLED_TREES, seed: random.uint32() });
+    const data = withRepeats({ values, y, steps }, own, columns, split.steps_max);
+    const binned = binMatrix(data.values, data.rows, columns, own);
+    const { model } = fitHazardBoosting(data, binned, { ...hazardBoostingDefaults, trees_max: SHUFFLED_TREES, seed: random.uint32() });
     const compiled = compileMargin(model, columns);
     const judged = y.subarray(own);
     auc += areaUnderCurve(Float64Array.from(judged, (_, i) => compiled.margin(values, (own + i) * columns)), judged) / DEALS;

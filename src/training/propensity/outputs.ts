@@ -28,6 +28,8 @@ export interface WindowRows {
 export interface SplitWindows {
   readonly steps_max: number;
   readonly learning: WindowRows;
+  /** The training rows that were watched for the whole window, which come first: shares are those of these. Others are steps of windows that the next block cuts short. */
+  readonly whole_rows: number;
   readonly train_rows: number;
   readonly test: WindowRows;
 }

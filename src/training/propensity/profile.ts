@@ -25,13 +25,13 @@ function shareOf(dimension: BinaryDimension, y: ArrayLike<number>, from: number,
 
 /** Of the training rows of each dimension. */
 export function baseRates(windows: Windows): Partial<Record<BinaryDimension, number>> {
-  return Object.fromEntries(windows.map(([dimension, { learning, train_rows }]) => [dimension, shareOf(dimension, learning.y, 0, train_rows)]));
+  return Object.fromEntries(windows.map(([dimension, { learning, whole_rows }]) => [dimension, shareOf(dimension, learning.y, 0, whole_rows)]));
 }
 
 /** Whether it happens to as many as it did. */
 export function baseRateDrift(windows: Windows): Omit<Check, "stage"> {
-  const rates = windows.map(([dimension, { learning, train_rows, test }]) => {
-    const [before, after] = [shareOf(dimension, learning.y, 0, train_rows), shareOf(dimension, test.y, 0, test.rows)];
+  const rates = windows.map(([dimension, { learning, whole_rows, test }]) => {
+    const [before, after] = [shareOf(dimension, learning.y, 0, whole_rows), shareOf(dimension, test.y, 0, test.rows)];
     return { factor: Math.max(after / before, before / after), detail: `${names[dimension]} ${(100 * before).toFixed(1)} % in the training rows, ${(100 * after).toFixed(1)} % in those held out` };
   });
   return judge("drift.base_rate", Math.max(...rates.map(({ factor }) => factor)), rates.map(({ detail }) => detail).join("; "));
@@ -43,8 +43,8 @@ export function histograms(table: FeatureTable, windows: Windows): Histogram[] {
     comparedHistogram(name, name.startsWith("log_") ? "log" : "", featureColumn(table, column, 0, table.train_rows), featureColumn(table, column, table.test_from, table.matrix.rows)),
   );
   const label = ({ y, steps }: WindowRows, from: number, to: number): Float64Array => Float64Array.from({ length: to - from }, (_, i) => (y[from + i] === 1 ? steps[from + i]! : 0));
-  const labels = windows.map(([dimension, { learning, train_rows, test, steps_max }]) =>
-    comparedHistogram(dimension === "churn" ? `step of ${steps_max} with the first activity; 0 = churned` : names[dimension], "", label(learning, 0, train_rows), label(test, 0, test.rows)),
+  const labels = windows.map(([dimension, { learning, whole_rows, test, steps_max }]) =>
+    comparedHistogram(dimension === "churn" ? `step of ${steps_max} with the first activity; 0 = churned` : names[dimension], "", label(learning, 0, whole_rows), label(test, 0, test.rows)),
   );
   return [...inputs, ...labels];
 }

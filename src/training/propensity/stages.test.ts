@@ -6,6 +6,7 @@ import { binaryDimensions } from "../../contracts/propensity.ts";
 import type { Check } from "../../contracts/training-run.ts";
 import { fillPropensityRow, propensityInputNames } from "../../models/propensity/inputs.ts";
 import { learnerPosition } from "../../models/propensity/learner-vector.ts";
+import { DAY_MS } from "../../lib/time.ts";
 import type { StageContext } from "../pipeline/stage.ts";
 import { shareableDoubles } from "../shared-memory.ts";
 import { assembleDataset, buildPropensityDataset, type PropensityDataset } from "./dataset.ts";
@@ -44,27 +45,35 @@ describe("preparation", () => {
     expect(missing).toEqual({});
     const inputs = new Float64Array(propensityInputNames.length);
     for (const dimension of binaryDimensions) {
-      const { learning, train_rows, test: judged, binned, steps_max } = windows[dimension]!;
+      const { learning, whole_rows, train_rows, test: judged, binned, steps_max } = windows[dimension]!;
       const at = (row: number): number => dataset.at_ms[dataset.period[row]!]!;
       const times = (rows: Int32Array): number[] => [...rows].map(at);
-      const [train, validation, last] = [times(learning.row.subarray(0, train_rows)), times(learning.row.subarray(train_rows)), times(judged.row)];
+      const [whole, validation, last] = [times(learning.row.subarray(0, whole_rows)), times(learning.row.subarray(train_rows)), times(judged.row)];
       const window_ms = windowMs(propensityDefinitions[dimension]);
-      expect(Math.max(...train) + window_ms).toBeLessThanOrEqual(Math.min(...validation));
+      expect(Math.max(...whole) + window_ms).toBeLessThanOrEqual(Math.min(...validation));
       expect(Math.max(...validation) + window_ms).toBeLessThanOrEqual(Math.min(...last));
       expect(Math.max(...last) + window_ms).toBeLessThanOrEqual(dataset.range.to_ms);
       expect(binned.rows).toBe(learning.rows);
       expect(steps_max).toBe(dimension === "churn" ? CHURN_STEPS : 1);
       const labels = dataset.labels[dimension];
       const label = new Map([...labels.row].map((row, i) => [row, [labels.y[i], labels.steps?.[i] ?? 1]]));
+      let short = 0;
       for (const rows of [learning, judged]) {
         expect(rows.values.buffer).toBeInstanceOf(SharedArrayBuffer);
         for (let i = 0; i < rows.rows; i++) {
           const row = rows.row[i]!;
-          expect([rows.y[i], rows.steps[i]]).toEqual(label.get(row));
+          const [y, steps] = label.get(row)!;
+          const cut = rows === learning && i >= whole_rows && i < train_rows;
+          // What was seen of the window before the next block begins, and no more.
+          const seen = cut ? Math.floor((Math.min(...validation) - at(row) - DAY_MS) / (10 * DAY_MS)) : CHURN_STEPS;
+          expect([rows.y[i], rows.steps[i]]).toEqual(steps! > seen ? [0, seen] : [y, steps]);
+          short += cut && steps! > seen ? 1 : 0;
           fillPropensityRow(dataset.features.values.subarray(row * dataset.features.columns), inputs, 0);
           expect(rows.values.subarray(i * inputs.length, (i + 1) * inputs.length)).toEqual(inputs);
         }
       }
+      expect(short > 0).toBe(dimension === "churn");
+      expect(train_rows > whole_rows).toBe(dimension === "churn");
     }
   });
 

@@ -9,11 +9,9 @@ import { readJson, writeJson } from "../json-files.ts";
 import type { Stage } from "../pipeline/stage.ts";
 import type { TrainingPool } from "../pool.ts";
 import { shareableInts } from "../shared-memory.ts";
-import { rowsBefore } from "../split.ts";
 import type { PropensityDataset } from "./dataset.ts";
 import { inputsMatrix } from "./inputs-matrix.ts";
 import type { FittedCandidate, Preparation, PreparedWindows, PropensityOutputs, Training } from "./outputs.ts";
-import { dimensionBlocks } from "./windows.ts";
 
 const FILE = "training.json";
 
@@ -31,26 +29,11 @@ export function learningWindows({ learning, train_rows, steps_max }: PreparedWin
   return { ...learning, columns: propensityInputNames.length, steps_max, train_rows };
 }
 
-/** Views of random prices before the block that judges; inputs of the learners of that time alone. */
-function sensitivityTask(dataset: PropensityDataset, { trials }: Preparation, seed: number): SensitivityTask {
-  const { test } = must(dimensionBlocks(dataset, "price_sensitivity"), "a dataset has cut-offs for the shortest windows");
-  const rows = rowsBefore(dataset.period, test.from);
-  const inputs = inputsMatrix({ ...dataset.features, rows });
-  const learner = shareableInts(rows);
-  learner.set(clusterIndices(dataset.learner.slice(0, rows)));
-  const { row, jitter, enrolled, affordable, expected } = dataset.trials;
-  const [from, to] = [trials.train.from, trials.validation.to];
-  return {
-    kind: "price_sensitivity",
-    inputs,
-    learner,
-    row: row.subarray(from, to),
-    jitter: jitter.subarray(from, to),
-    enrolled: enrolled.subarray(from, to),
-    affordable: affordable.subarray(from, to),
-    expected: expected.subarray(from, to),
-    seed,
-  };
+/** Every view of a random price: how well effects are told apart is judged on learners left out, and nothing else judges them. */
+function sensitivityTask(dataset: PropensityDataset, seed: number): SensitivityTask {
+  const learner = shareableInts(dataset.features.rows);
+  learner.set(clusterIndices(dataset.learner));
+  return { kind: "price_sensitivity", inputs: inputsMatrix(dataset.features), learner, ...dataset.trials, seed };
 }
 
 /** The slowest first, so that no thread waits for one at the end. */
@@ -75,7 +58,7 @@ export async function train(dataset: PropensityDataset, preparation: Preparation
       for (const { dimension } of asked) keep(dimension, { name: "network", ...must(heads[dimension], "the network has a head for what it was asked about"), backend, seconds });
     },
     async (): Promise<void> => {
-      price = await pool.fitSensitivity(sensitivityTask(dataset, preparation, seed), signal);
+      price = await pool.fitSensitivity(sensitivityTask(dataset, seed), signal);
     },
     ...fitOrder.flatMap((learner) =>
       asked.map(({ dimension, data, binned }) => async (): Promise<void> => keep(dimension, { name: learner, ...(await pool.fitPropensity({ kind: "propensity_fit", learner, data, binned, seed }, signal)) })),

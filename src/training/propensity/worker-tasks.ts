@@ -4,6 +4,7 @@ import type { HazardFit } from "../../models/propensity/hazard.ts";
 import { fitHazardBoosting, hazardBoostingDefaults } from "../../models/propensity/hazard-boosting.ts";
 import { fitHazardForest, hazardForestDefaults } from "../../models/propensity/hazard-forest.ts";
 import { importanceOf } from "../../models/propensity/importance.ts";
+import { propensityInputGroups } from "../../models/propensity/inputs.ts";
 import { fitLogistic } from "../../models/propensity/logistic-regression.ts";
 import { compileMargin, type InputModel } from "../../models/propensity/margin.ts";
 import { estimateSensitivity } from "../../models/propensity/price-sensitivity.ts";
@@ -33,6 +34,6 @@ export async function fitNetwork(task: NetworkTask, { tf, backend }: Tensors): P
 
 export function fitSensitivity({ inputs, learner, row, jitter, enrolled, affordable, expected, seed }: SensitivityTask): SensitivityResult {
   const started_ms = performance.now();
-  const sensitivity = estimateSensitivity({ inputs: inputs.values, columns: inputs.columns, learner, row, jitter, enrolled, affordable, expected }, seed);
+  const sensitivity = estimateSensitivity({ inputs: inputs.values, columns: inputs.columns, group: propensityInputGroups, learner, row, jitter, enrolled, affordable, expected }, seed);
   return { sensitivity, seconds: (performance.now() - started_ms) / 1000 };
 }
