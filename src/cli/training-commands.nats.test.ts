@@ -150,3 +150,20 @@ test("models: pin, promote, roll back, export and import", { timeout: 120_000 },
   expect(await tidemark("model", "import", file, "--base-margin")).toMatchObject({ code: 2, err: expect.stringContaining("which this file is not") });
   expect(await tidemark("model", "import", join(directory, "nothing"))).toMatchObject({ code: 2, err: expect.stringContaining("cannot be read") });
 });
+
+test("the other family is run, listed and shown by its name, and leaves the first as it was", { timeout: 120_000 }, async () => {
+  const before = await answer<Model[]>("model", "list");
+  const run = await answer<TrainingRun>("pipeline", "run", "--family", "propensity", "--seed", "3");
+  expect(run).toMatchObject({ family: "propensity", status: "completed", artifact: { name: expect.stringMatching(/^propensity\//) } });
+  expect((await answer<TrainingRun[]>("pipeline", "list", "--family", "propensity")).map(({ run_id }) => run_id)).toEqual([run.run_id]);
+  expect((await tidemark("pipeline", "list", "--limit", "1")).out).toContain("enrollment: ");
+  const version = run.artifact!.version;
+  expect((await answer<Model[]>("model", "list", "--family", "propensity")).map((model) => model.version)).toEqual([version]);
+  const shown = await tidemark("model", "show", version, "--family", "propensity");
+  expect(shown.out).toMatch(/enrollment +boosting/);
+  expect(shown.out).toContain("log-odds of enrolling by log price");
+  expect(JSON.parse((await tidemark("model", "show", version, "--family", "propensity", "--json")).out)).toMatchObject({ binary: { churn: { champion: "hand_score" } } });
+  expect(await tidemark("model", "show", version)).toMatchObject({ code: 2, err: expect.stringContaining(`there is no model ${version} of elasticity`) });
+  expect(await tidemark("model", "list", "--family", "weather")).toMatchObject({ code: 2, err: expect.stringContaining("one of elasticity, propensity") });
+  expect(await answer<Model[]>("model", "list")).toEqual(before);
+});

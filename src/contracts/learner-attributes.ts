@@ -1,6 +1,7 @@
 /**
- * The attributes of learners that the engine sees, of all that a platform may send with `learner.upserted`: what they learn with, what for, and whether their employer pays. A list of what may be
- * seen, so that whatever else is sent, protected attributes among it, changes no feature, score or price. A value's code is its place in the list, from 1 on; 0 = not said, or something else.
+ * The attributes of learners that the engine sees, of all that a platform may send with `learner.upserted`: what they learn with, what for, and
+ * whether their employer pays. A list of what may be seen, so that whatever else is sent, protected attributes among it, changes no feature, score or
+ * price. A value's code is its place in the list, from 1 on; 0 = not said, or something else.
  */
 export const learnerAttributes = {
   device: ["desktop", "mobile", "tablet"],

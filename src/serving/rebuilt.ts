@@ -39,10 +39,10 @@ export class Rebuilt<Value> {
     return this.#kept?.value;
   }
 
-  /** Of an open store; undefined when another one takes its place meanwhile. At once where one is kept. */
-  of(open: OpenFeatures): { readonly value: Value } | Promise<{ readonly value: Value } | undefined> {
+  /** Of an open store; undefined when another one takes its place meanwhile. At once where one is kept that is not too old, or is asked for `however_old`. */
+  of(open: OpenFeatures, however_old = false): { readonly value: Value } | Promise<{ readonly value: Value } | undefined> {
     const now_ms = this.#deps.clock.now_ms();
-    const kept = this.#kept?.open === open && now_ms < this.#kept.used_until_ms ? this.#kept : undefined;
+    const kept = this.#kept?.open === open && (however_old || now_ms < this.#kept.used_until_ms) ? this.#kept : undefined;
     if (kept !== undefined && now_ms < kept.good_until_ms) return kept;
     const next = this.#next(open);
     if (kept === undefined) return next;

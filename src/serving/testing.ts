@@ -2,6 +2,8 @@ import { defaultActionRules } from "../contracts/action-rules.ts";
 import type { Artifact } from "../contracts/artifact.ts";
 import type { ModelPromoted } from "../contracts/control.ts";
 import type { Event } from "../contracts/events.ts";
+import type { SegmentsAnswer } from "../contracts/learner-scores.ts";
+import type { PropensityArtifact } from "../contracts/propensity.ts";
 import { defaultPolicy } from "../contracts/policy.ts";
 import { modelSubject } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
@@ -13,7 +15,6 @@ import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Logger } from "../lib/log.ts";
-import type { SegmentsAnswer } from "../contracts/learner-scores.ts";
 import { handScorer } from "../models/propensity/hand-scorer.ts";
 import type { PropensityScorer } from "../models/propensity/scorer.ts";
 import { compileActionRules } from "../pricing/learners/action-rules.ts";
@@ -278,12 +279,12 @@ export class TestEngine {
   }
 
   /** Puts an artifact into the object store and folds its promotion. */
-  promote(artifact: Artifact, bytes: Uint8Array = encodeArtifact(artifact), more: Partial<ModelPromoted> = {}): string {
+  promote(artifact: Artifact | PropensityArtifact, bytes: Uint8Array = encodeArtifact(artifact), more: Partial<ModelPromoted> = {}): string {
     const digest = artifactDigest(encodeArtifact(artifact));
-    const name = `elasticity-${artifact.version}`;
+    const name = `${artifact.family}-${artifact.version}`;
     this.broker.objects.set(name, bytes);
-    const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: "elasticity", artifact: name, digest, version: artifact.version, reason: "test", ...more };
-    this.#control.apply(modelSubject("elasticity"), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
+    const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: artifact.family, artifact: name, digest, version: artifact.version, reason: "test", ...more };
+    this.#control.apply(modelSubject(artifact.family), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
     this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions, message_hash: "" });
     return digest;
   }

@@ -216,7 +216,8 @@ test("a champion whose bytes are gone or corrupt is replaced, and one promoted m
   let overtaken: Promise<number> | undefined;
   const logger: Logger = { ...silentLogger, warn: (_, message) => void (message.includes("cannot be compared with") && (overtaken ??= promoteModel(broker, { ...champion, version: "other" }, before?.sequence))) };
   const report = await train({ seed: 3, logger, clock: new ManualClock(START_MS + 600 * DAY_MS) });
-  expect(await overtaken).toBe(before!.sequence + 1);
+  // The other family may have promoted on CONTROL, too.
+  expect(await overtaken).toBeGreaterThan(before!.sequence);
   expect(report.verdict?.promoted).toBe(true);
   expect((await promoted())?.digest).toBe(report.artifact!.digest);
   expect(await expectLoadable()).toBe(report.artifact!.digest);

@@ -16,7 +16,10 @@ export function ascending(scores: ArrayLike<number>): Int32Array {
   return Int32Array.from({ length: scores.length }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]! || a - b);
 }
 
-/** Probability that of two rows with different labels the positive one has the higher score; a tie counts half (Mann, Whitney 1947). NaN without both labels. */
+/**
+ * Probability that of two rows with different labels the positive one has the higher score; a tie counts half (Mann, Whitney 1947). NaN without both
+ * labels.
+ */
 export function areaUnderCurve(scores: ArrayLike<number>, y: ArrayLike<number>): number {
   const order = ascending(scores);
   let positives = 0;
@@ -33,12 +36,15 @@ export function areaUnderCurve(scores: ArrayLike<number>, y: ArrayLike<number>):
   return (ranks - (positives * (positives + 1)) / 2) / (positives * (order.length - positives));
 }
 
-/** Calls back for each tenth of the rows by score, lowest first; as few rows as there are, none is left out. */
+/** Calls back for each tenth of the rows by score, lowest first. Rows of one score stay together, so that there may be fewer parts; none is left out. */
 export function eachTenth(scores: ArrayLike<number>, visit: (positions: Int32Array) => void, parts = 10): void {
   const order = ascending(scores);
-  for (let part = 0; part < parts; part++) {
-    const own = order.subarray(Math.round((part * order.length) / parts), Math.round(((part + 1) * order.length) / parts));
-    if (own.length > 0) visit(own);
+  let from = 0;
+  for (let part = 1; part <= parts; part++) {
+    let to = Math.max(from, Math.round((part * order.length) / parts));
+    while (to > from && to < order.length && scores[order[to]!] === scores[order[to - 1]!]) to++;
+    if (to > from) visit(order.subarray(from, to));
+    from = to;
   }
 }
 
@@ -60,8 +66,9 @@ export const calibrationLimits = { ece: 0.02, slope_min: 0.9, slope_max: 1.1 } a
 const SURE = 2;
 
 /**
- * Why scores are not calibrated well enough to be used as probabilities; null when they are, or when what they are off by may be chance: of well calibrated scores the error of each tenth
- * is √(2/π) of its standard deviation on average, and the slope has the standard error of a logistic regression.
+ * Why scores are not calibrated well enough to be used as probabilities; null when they are, or when what they are off by may be chance: of well
+ * calibrated scores the error of each tenth is √(2/π) of its standard deviation on average, and the slope has the standard error of a logistic
+ * regression.
  */
 export function calibrationFault(scores: ArrayLike<number>, y: ArrayLike<number>): string | null {
   let noise = 0;
@@ -130,8 +137,8 @@ export function bestThreshold(scores: ArrayLike<number>, y: ArrayLike<number>): 
 }
 
 /**
- * Figures of calibrated scores on rows that they were not fitted to. `precision_70` and `recall_high`: of and among the scores of at least 0.7; without such a score there
- * is no precision. `auc` is left out where only one label is there.
+ * Figures of calibrated scores on rows that they were not fitted to. `precision_70` and `recall_high`: of and among the scores of at least 0.7;
+ * without such a score there is no precision. `auc` is left out where only one label is there.
  */
 export function binaryMetrics(scores: ArrayLike<number>, y: ArrayLike<number>, threshold: number): Record<string, number> {
   const rows = y.length;

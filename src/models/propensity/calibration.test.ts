@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Prng } from "../../lib/prng.ts";
-import { areaUnderCurve, bestThreshold, binaryMetrics, calibrationError, calibrationSlope } from "./binary-metrics.ts";
+import { areaUnderCurve, bestThreshold, binaryMetrics, calibrationError, calibrationSlope, eachTenth } from "./binary-metrics.ts";
 import { compileCalibration, fitCalibration, uncertaintyByTenth } from "./calibration.ts";
 import { logistic } from "./hazard.ts";
 import { fitIsotonic } from "./isotonic.ts";
@@ -66,6 +66,25 @@ describe("metrics of scores", () => {
     expect(found["log_loss"]).toBeCloseTo(-(Math.log(0.9) + Math.log(0.2) + Math.log(0.75) + Math.log(0.1)) / 4, 12);
     expect(binaryMetrics([0.1, 0.2], [0, 0], 0.5)).not.toHaveProperty("auc");
     expect(binaryMetrics([0.1, 0.2], [0, 1], 0.5)).not.toHaveProperty("precision_70");
+  });
+
+  test("rows of one score are one part of the calibration error, however they are ordered", () => {
+    // Ten rows of one score, of which half happened: in whatever order, the mean is right.
+    const y = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1];
+    expect(calibrationError(new Array<number>(10).fill(0.5), y)).toBe(0);
+    expect(calibrationError([0.2, 0.2, 0.2, 0.2, 0.2, 0.8, 0.8, 0.8, 0.8, 0.8], y)).toBeCloseTo(0.2, 12);
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 60 }), fc.integer({ min: 1, max: 12 }), (scores, parts) => {
+        const seen: number[] = [];
+        const bounds: number[][] = [];
+        eachTenth(scores, (positions) => {
+          seen.push(...positions);
+          bounds.push([scores[positions[0]!]!, scores[positions.at(-1)!]!]);
+        }, parts);
+        expect(seen.toSorted((a, b) => a - b)).toEqual(scores.map((_, i) => i));
+        for (let i = 1; i < bounds.length; i++) expect(bounds[i]![0]).toBeGreaterThan(bounds[i - 1]![1]!);
+      }),
+    );
   });
 
   test("calibration error and slope tell the truth from a too sure score", () => {

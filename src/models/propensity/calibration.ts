@@ -87,8 +87,8 @@ export interface Uncertainty {
 const TENTHS = 10;
 
 /**
- * Standard error of the observed share around the scores, by tenth of the rows by score: rows of one learner (`clusters`) are not independent. `upper`: the highest score of
- * each tenth, the last one 1.
+ * Standard error of the observed share around the scores, by tenth of the rows by score: rows of one learner (`clusters`) are not independent.
+ * `upper`: the highest score of each tenth, the last one 1.
  */
 export function uncertaintyByTenth(scores: Float64Array, y: ArrayLike<number>, clusters: Int32Array): Uncertainty {
   const order = ascending(scores);

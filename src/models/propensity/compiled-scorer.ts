@@ -1,4 +1,13 @@
-import { type BinaryDimension, binaryDimensions, type BinaryPropensity, type Dimension, dimensions, PROPENSITY_FORMAT, type PropensityArtifact, propensityArtifactSchema } from "../../contracts/propensity.ts";
+import {
+  type BinaryDimension,
+  binaryDimensions,
+  type BinaryPropensity,
+  type Dimension,
+  dimensions,
+  PROPENSITY_FORMAT,
+  type PropensityArtifact,
+  propensityArtifactSchema,
+} from "../../contracts/propensity.ts";
 import { assert } from "../../lib/assert.ts";
 import { checkInputs, decodeArtifact } from "../compiled.ts";
 import { incompatible } from "../tree-check.ts";
@@ -85,8 +94,8 @@ class MarginScore implements RawScore {
 }
 
 /**
- * A window in steps: the score is the probability that it happens in none, which falls as the margin rises. Contributions to the margin are scaled by what the log-odds moved for what
- * the margin did, so that they sum to the log-odds less the average learner's.
+ * A window in steps: the score is the probability that it happens in none, which falls as the margin rises. Contributions to the margin are scaled by
+ * what the log-odds moved for what the margin did, so that they sum to the log-odds less the average learner's.
  */
 class StepsScore implements RawScore {
   readonly #margin: Margin;

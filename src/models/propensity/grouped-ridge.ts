@@ -2,7 +2,10 @@ import { assert } from "../../lib/assert.ts";
 import { choleskyInPlace, choleskySolveInPlace } from "../../lib/linear-algebra.ts";
 import { Moments } from "../econometrics/ridge.ts";
 
-/** Penalties of a group's columns relative to each column's own spread: a column that stands alone keeps 1/(1 + penalty) of its coefficient. Infinite: the group is left out. */
+/**
+ * Penalties of a group's columns relative to each column's own spread: a column that stands alone keeps 1/(1 + penalty) of its coefficient. Infinite:
+ * the group is left out.
+ */
 const grid: readonly number[] = [Number.POSITIVE_INFINITY, 30, 10, 3, 1, 0.3, 0.1, 0.03];
 
 export interface GroupedRidge {
@@ -62,8 +65,8 @@ function choices(groups: number): number[][] {
 }
 
 /**
- * Ridge regression (Hoerl, Kennard 1970) with a penalty for each group of columns, chosen together by the loss on left-out folds: a few columns that matter are not shrunk for the sake of many that do not.
- * The first column has no penalty and no group. `folds`: sums over the rows of each fold.
+ * Ridge regression (Hoerl, Kennard 1970) with a penalty for each group of columns, chosen together by the loss on left-out folds: a few columns that
+ * matter are not shrunk for the sake of many that do not. The first column has no penalty and no group. `folds`: sums over the rows of each fold.
  */
 export function groupedRidge(folds: readonly Moments[], group: Int32Array): GroupedRidge {
   assert(folds.length > 1, "cross-validation needs folds");

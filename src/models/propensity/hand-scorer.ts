@@ -7,8 +7,8 @@ import type { Contribution, PropensityScorer } from "./scorer.ts";
 const UNKNOWN = 0.5;
 
 /**
- * Contributions to the log-odds of a hand score, from a learner with half of every part, whose score is one half. The score is linear in its parts; the log-odds are shared out as the
- * score is (Aumann–Shapley along the straight way from one half), so that they sum to the whole.
+ * Contributions to the log-odds of a hand score, from a learner with half of every part, whose score is one half. The score is linear in its parts;
+ * the log-odds are shared out as the score is (Aumann–Shapley along the straight way from one half), so that they sum to the whole.
  */
 export function explainHandScore(dimension: HandScoredDimension, features: ArrayLike<number>): Contribution[] {
   const { names, positions, weights } = handScores[dimension];
@@ -23,8 +23,8 @@ export function explainHandScore(dimension: HandScoredDimension, features: Array
 }
 
 /**
- * Scores from the product description's hand weights alone, where no model has been promoted. Dimensions that have none are at one half, and no interval is narrower than
- * everything: hand weights are no probabilities.
+ * Scores from the product description's hand weights alone, where no model has been promoted. Dimensions that have none are at one half, and no
+ * interval is narrower than everything: hand weights are no probabilities.
  */
 export const handScorer: PropensityScorer = {
   version: "none",

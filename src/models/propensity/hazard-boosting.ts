@@ -36,8 +36,8 @@ export const hazardBoostingDefaults: Omit<HazardBoostingOptions, "seed"> = {
 const OFFSETS_EVERY = 5;
 
 /**
- * Second-order gradient boosting of a margin on the windows' likelihood (Friedman 2001; Chen, Guestrin 2016), on the histogram grower, stopped by the validation rows. A
- * single step is logistic loss. Deterministic: the seed draws each tree's rows and columns.
+ * Second-order gradient boosting of a margin on the windows' likelihood (Friedman 2001; Chen, Guestrin 2016), on the histogram grower, stopped by the
+ * validation rows. A single step is logistic loss. Deterministic: the seed draws each tree's rows and columns.
  */
 export function fitHazardBoosting(data: HazardRows, binned: BinnedMatrix, options: HazardBoostingOptions): HazardFit<PropensityTrees> {
   const { columns, steps, steps_max, y, train_rows, rows } = data;

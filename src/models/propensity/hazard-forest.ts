@@ -19,8 +19,9 @@ export const hazardForestDefaults: Omit<HazardForestOptions, "seed"> = { trees: 
 const OFFSET_ROUNDS = 8;
 
 /**
- * A random forest with probability leaves (Breiman 2001; Malley et al. 2012): each leaf's share of steps at risk in which it happened, so that windows that were cut short count
- * for what was seen of them. How a step differs from that average is fitted afterwards, on the rows that the trees did not see: on their own rows they are too sure.
+ * A random forest with probability leaves (Breiman 2001; Malley et al. 2012): each leaf's share of steps at risk in which it happened, so that
+ * windows that were cut short count for what was seen of them. How a step differs from that average is fitted afterwards, on the rows that the trees
+ * did not see: on their own rows they are too sure.
  */
 export function fitHazardForest(data: HazardRows, binned: BinnedMatrix, { trees, leaf_weight_min, prior_weight, seed }: HazardForestOptions): HazardFit<PropensityTrees> {
   const { values, columns, y, steps, steps_max, train_rows, rows } = data;

@@ -1,9 +1,9 @@
 import { exp, log } from "../../lib/exp-log.ts";
 
 /**
- * A label window asked about in steps: in step k, if it has not happened before, it happens with probability σ(margin + offsets[k]) (discrete-time hazard; Singer, Willett
- * 1993). A window that is asked about as a whole has one step. What of a window was observed is in its likelihood and no more, which is what censoring needs; person-period
- * rows would give the same sums with every row of inputs written once for each step.
+ * A label window asked about in steps: in step k, if it has not happened before, it happens with probability σ(margin + offsets[k]) (discrete-time
+ * hazard; Singer, Willett 1993). A window that is asked about as a whole has one step. What of a window was observed is in its likelihood and no
+ * more, which is what censoring needs; person-period rows would give the same sums with every row of inputs written once for each step.
  */
 export interface HazardRows {
   /** Row-major, rows × columns. */
@@ -88,7 +88,10 @@ export function lifeTable({ y, steps, steps_max, train_rows }: HazardRows): Floa
   return events.map((count, k) => log((count + HALF) / (atRisk[k]! - count + HALF)));
 }
 
-/** One Newton step of the offsets, in place, towards what the margins leave of each step's hazard: with the margins fixed the steps do not depend on each other. */
+/**
+ * One Newton step of the offsets, in place, towards what the margins leave of each step's hazard: with the margins fixed the steps do not depend on
+ * each other.
+ */
 export function improveOffsets({ y, steps, train_rows }: HazardRows, margins: Float64Array, offsets: Float64Array): void {
   const first = new Float64Array(offsets.length);
   const second = new Float64Array(offsets.length);

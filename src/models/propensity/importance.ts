@@ -6,8 +6,8 @@ import type { Margin } from "./margin.ts";
 const ROWS_MAX = 1_000;
 
 /**
- * What shuffling an input among the validation rows adds to their loss (Breiman 2001; Fisher, Rudin, Dominici 2019), as shares that sum to 1; all 0 where nothing costs anything.
- * Comparable between models of every kind.
+ * What shuffling an input among the validation rows adds to their loss (Breiman 2001; Fisher, Rudin, Dominici 2019), as shares that sum to 1; all 0
+ * where nothing costs anything. Comparable between models of every kind.
  */
 export function importanceOf(margin: Margin, data: HazardRows, offsets: Float64Array, seed: number): number[] {
   const { values, columns, y, steps, train_rows, rows } = data;

@@ -29,8 +29,9 @@ function inputsOf({ name, unit }: FeatureDefinition, position: number): Input[] 
 }
 
 /**
- * What models may see of a learner. Left out are the hand scores' parts, so that models and what they are compared with share nothing but the data, and points in time, which mean another
- * thing at every cut-off. All of it is what a learner did on the platform, and the few attributes that learner-attributes.ts lists: none that is protected.
+ * What models may see of a learner. Left out are the hand scores' parts, so that models and what they are compared with share nothing but the data,
+ * and points in time, which mean another thing at every cut-off. All of it is what a learner did on the platform, and the few attributes that
+ * learner-attributes.ts lists: none that is protected.
  */
 const seen = learnerVector.flatMap(inputsOf);
 

@@ -21,8 +21,8 @@ function pool(a: Block, b: Block): Block {
 }
 
 /**
- * The rising function of the margin that is closest to the labels (pool adjacent violators; Ayer et al. 1955; as calibration: Zadrozny, Elkan 2002), as points between which it
- * is linear. Kept off 0 and 1 by half a row.
+ * The rising function of the margin that is closest to the labels (pool adjacent violators; Ayer et al. 1955; as calibration: Zadrozny, Elkan 2002),
+ * as points between which it is linear. Kept off 0 and 1 by half a row.
  */
 export function fitIsotonic(margins: Float64Array, y: ArrayLike<number>): Isotonic {
   assert(margins.length > 0, "isotonic regression needs rows");

@@ -116,8 +116,8 @@ export interface LogisticFit extends HazardFit<LogisticModel> {
 }
 
 /**
- * Logistic regression with a ridge (le Cessie, van Houwelingen 1992) by Newton's method; for windows in steps, the discrete-time hazard model with an intercept a step.
- * The penalty is the one whose loss on the validation rows is least, each fit started from the one before.
+ * Logistic regression with a ridge (le Cessie, van Houwelingen 1992) by Newton's method; for windows in steps, the discrete-time hazard model with an
+ * intercept a step. The penalty is the one whose loss on the validation rows is least, each fit started from the one before.
  */
 export function fitLogistic(data: HazardRows, given: readonly number[] = data.rows > data.train_rows ? penalties : [PENALTY]): LogisticFit {
   const { columns, rows, train_rows, steps, steps_max, y } = data;

@@ -45,7 +45,10 @@ class LinearMargin implements Margin {
   }
 }
 
-/** What a walk reads of a node lies together, four words a node: feature, left, right, and one unused, so that a shift finds the threshold or leaf value beside. */
+/**
+ * What a walk reads of a node lies together, four words a node: feature, left, right, and one unused, so that a shift finds the threshold or leaf
+ * value beside.
+ */
 class TreeMargin implements Margin {
   readonly average: number;
   readonly #forest: boolean;
@@ -90,8 +93,8 @@ class TreeMargin implements Margin {
   }
 
   /**
-   * Shapley values of the summed leaves. A forest's margin is the logit of their mean: its parts are the values scaled by what the margin moved for what the mean did, the
-   * Aumann–Shapley shares along the straight way from one mean to the other.
+   * Shapley values of the summed leaves. A forest's margin is the logit of their mean: its parts are the values scaled by what the margin moved for
+   * what the mean did, the Aumann–Shapley shares along the straight way from one mean to the other.
    */
   contributions(row: Float64Array, offset: number, into: Float64Array): void {
     this.#shapley.values(row, offset, into);

@@ -83,8 +83,8 @@ export class NetworkMargin implements Margin {
   }
 
   /**
-   * DeepLIFT's rescale rule (Shrikumar et al. 2017) against the mean input: the head's weights are carried back through each rectifier by the slope between reference and row,
-   * and through each layer by its weights. Such slopes make the sum exact, layer by layer, whatever lies between the two.
+   * DeepLIFT's rescale rule (Shrikumar et al. 2017) against the mean input: the head's weights are carried back through each rectifier by the slope
+   * between reference and row, and through each layer by its weights. Such slopes make the sum exact, layer by layer, whatever lies between the two.
    */
   contributions(row: Float64Array, offset: number, into: Float64Array): void {
     this.margin(row, offset);

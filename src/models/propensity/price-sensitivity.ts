@@ -41,7 +41,10 @@ const JITTER_SD_MIN = 1e-3;
 const CONVERSION_MIN = 1e-4;
 const CONVERSION_MAX = 0.5;
 
-/** Views that count: those at prices that the balance covered. Whoever cannot pay does not enroll at any sensitivity: such a view is censored, and would pass for a refusal. */
+/**
+ * Views that count: those at prices that the balance covered. Whoever cannot pay does not enroll at any sensitivity: such a view is censored, and
+ * would pass for a refusal.
+ */
 function usedViews({ affordable, jitter }: SensitivityRows): Int32Array {
   return Int32Array.from(affordable, (_, view) => view).filter((view) => affordable[view] === 1 && Number.isFinite(jitter[view]!));
 }
@@ -148,14 +151,16 @@ function notIdentified(columns: number, views: number): Sensitivity {
 }
 
 /**
- * How a learner's conversion answers price: d log-odds of enrolling / d log price as a linear function of the learner's inputs, by the R-learner (Nie, Wager 2021) on the log-odds
- * scale. To first order Y − m(x) = m(1 − m)·τ(x)·D, so that Ỹ/(m̂(1 − m̂)D) is regressed on x with weights m̂(1 − m̂)·D², penalised; the penalties, one a group of inputs, are those that do best on left-out learners.
+ * How a learner's conversion answers price: d log-odds of enrolling / d log price as a linear function of the learner's inputs, by the R-learner
+ * (Nie, Wager 2021) on the log-odds scale. To first order Y − m(x) = m(1 − m)·τ(x)·D, so that Ỹ/(m̂(1 − m̂)D) is regressed on x with weights m̂(1 −
+ * m̂)·D², penalised; the penalties, one a group of inputs, are those that do best on left-out learners.
  *
- * The conversion m̂ is a logistic model of the course's trailing conversion and the learner's inputs, out of fold by learner. The treatment needs no model: the random part of a price is
- * drawn with mean 0 whatever the learner, so that D̃ = D. Views at prices that the balance did not cover are left out.
+ * The conversion m̂ is a logistic model of the course's trailing conversion and the learner's inputs, out of fold by learner. The treatment needs no
+ * model: the random part of a price is drawn with mean 0 whatever the learner, so that D̃ = D. Views at prices that the balance did not cover are
+ * left out.
  *
- * The covariance is that of the penalised estimate with errors clustered by learner, H⁻¹(M + P)H⁻¹, with M the clusters' outer products in place of the Gram matrix of the usual
- * posterior, and P the penalty, read as what slopes were taken to be before.
+ * The covariance is that of the penalised estimate with errors clustered by learner, H⁻¹(M + P)H⁻¹, with M the clusters' outer products in place of
+ * the Gram matrix of the usual posterior, and P the penalty, read as what slopes were taken to be before.
  */
 export function estimateSensitivity(data: SensitivityRows, seed: number): Sensitivity {
   const { columns, inputs, jitter, row, enrolled } = data;

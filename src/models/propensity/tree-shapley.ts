@@ -5,14 +5,17 @@ import { incompatible } from "../tree-check.ts";
 const COVER_TOLERANCE = 1e-6;
 
 /**
- * Exact Shapley values of a sum of trees (TreeSHAP; Lundberg et al. 2020, algorithm 2): what a set of inputs is worth is the trees' mean where only those are known, the
- * others followed both ways by the training weight (`cover`) that went there. O(leaves · depth²) a tree instead of 2^inputs.
+ * Exact Shapley values of a sum of trees (TreeSHAP; Lundberg et al. 2020, algorithm 2): what a set of inputs is worth is the trees' mean where only
+ * those are known, the others followed both ways by the training weight (`cover`) that went there. O(leaves · depth²) a tree instead of 2^inputs.
  */
 export class TreeShapley {
   /** Mean of the sum over the training weight. */
   readonly expected: number;
   readonly #model: PropensityTrees;
-  /** One path a level, `#stride` elements each: the inputs on it, what share of the others' and of the row's own ways goes along, and the permutation weights. */
+  /**
+   * One path a level, `#stride` elements each: the inputs on it, what share of the others' and of the row's own ways goes along, and the permutation
+   * weights.
+   */
   readonly #stride: number;
   readonly #feature: Int32Array;
   readonly #zero: Float64Array;

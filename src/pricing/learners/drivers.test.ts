@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { learnerAttributes } from "../../contracts/learner-attributes.ts";
 import { NEVER_DAYS } from "../../features/definition.ts";
 import { handScorer } from "../../models/propensity/hand-scorer.ts";
 import { inputFeature } from "../../models/propensity/inputs.ts";
@@ -21,6 +22,18 @@ describe("drivers", () => {
       "days between registration and the last activity: 40.2, which lowers it",
     ]);
     expect(drivers[2]).toEqual({ feature: "balance_tokens", value: 1, direction: "raises", effect: 0.1235, text: drivers[2]!.text });
+  });
+
+  test("an attribute is one reason, by its word, however many inputs a model makes of it", () => {
+    const drivers = driversOf([
+      { input: "goal", value: 1, contribution: 0.3 },
+      { input: "balance_tokens", value: 7, contribution: -0.25 },
+      { input: "goal", value: 1, contribution: -0.2 },
+      { input: "device", value: 0, contribution: 0.02 },
+    ]);
+    expect(drivers.map(({ feature, effect }) => [feature, effect])).toEqual([["balance_tokens", -0.25], ["goal", 0.1], ["device", 0.02]]);
+    expect(drivers[1]!.text).toBe(`learns for: ${learnerAttributes.goal[0]}, which raises it`);
+    expect(drivers[2]!.text).toBe("learns mostly with: unknown, which raises it");
   });
 
   test("what hardly moves a score is no driver", () => {

@@ -1,5 +1,5 @@
+import { learnerAttributes } from "../../contracts/learner-attributes.ts";
 import type { Driver } from "../../contracts/learner-scores.ts";
-import type { FeatureDefinition } from "../../features/definition.ts";
 import { NEVER_DAYS } from "../../features/definition.ts";
 import { learnerVector } from "../../models/propensity/learner-vector.ts";
 import type { Contribution } from "../../models/propensity/scorer.ts";
@@ -44,6 +44,9 @@ const phrases: Readonly<Record<string, string>> = {
   price_paid_mean_tokens: "average price paid",
   last_price_paid_tokens: "last price paid",
   assignment_score_mean: "average score of assignments",
+  device: "learns mostly with",
+  goal: "learns for",
+  employer_paid: "paid by an employer",
   recency_score: "recency of the last enrollment",
   engagement_score: "engagement",
   financial_score: "balance, as a share of 200 tokens",
@@ -70,8 +73,13 @@ export function phraseOf(feature: string): string {
   return phrases[feature] ?? definitions.get(feature)?.description ?? feature.replaceAll("_", " ");
 }
 
-function valueText(value: number, unit: FeatureDefinition["unit"] | undefined): string {
-  switch (unit) {
+/** The words behind the code of an attribute; undefined of any other feature. */
+const attributeWords = new Map(Object.entries(learnerAttributes).map(([name, values]) => [name, values.map((value) => (typeof value === "string" ? value : value ? "yes" : "no"))]));
+
+function valueText(feature: string, value: number): string {
+  const words = attributeWords.get(feature);
+  if (words !== undefined) return words[value - 1] ?? "unknown";
+  switch (definitions.get(feature)?.unit) {
     case "ratio":
       return `${Math.round(value * 100)} %`;
     case "days":
@@ -83,12 +91,18 @@ function valueText(value: number, unit: FeatureDefinition["unit"] | undefined): 
   }
 }
 
-/** The strongest contributions, which come first, in plain words. */
+/** One contribution a feature: a model sees each value of an attribute as an input of its own. */
+function byFeature(contributions: readonly Contribution[]): Contribution[] {
+  const sums = new Map<string, Contribution>();
+  for (const one of contributions) sums.set(one.input, { ...one, contribution: one.contribution + (sums.get(one.input)?.contribution ?? 0) });
+  return [...sums.values()].sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution));
+}
+
+/** The strongest contributions in plain words. */
 export function driversOf(contributions: readonly Contribution[]): Driver[] {
-  const strong = contributions.filter(({ contribution }) => Math.abs(contribution) >= EFFECT_MIN).slice(0, DRIVERS_MAX);
+  const strong = byFeature(contributions).filter(({ contribution }) => Math.abs(contribution) >= EFFECT_MIN).slice(0, DRIVERS_MAX);
   return strong.map(({ input: feature, value, contribution }) => {
-    const definition = definitions.get(feature);
     const direction = contribution > 0 ? "raises" : "lowers";
-    return { feature, value: roundRate(value), direction, effect: roundRate(contribution), text: `${phraseOf(feature)}: ${valueText(value, definition?.unit)}, which ${direction} it` };
+    return { feature, value: roundRate(value), direction, effect: roundRate(contribution), text: `${phraseOf(feature)}: ${valueText(feature, value)}, which ${direction} it` };
   });
 }

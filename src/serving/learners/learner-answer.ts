@@ -1,4 +1,4 @@
-import type { LearnerScoresAnswer, ScoreDegradedReason } from "../../contracts/learner-scores.ts";
+import type { Driver, LearnerScoresAnswer, ScoreDegradedReason } from "../../contracts/learner-scores.ts";
 import { dimensions } from "../../contracts/propensity.ts";
 import { formatTime } from "../../lib/time.ts";
 import type { CompiledRules } from "../../pricing/learners/action-rules.ts";
@@ -14,15 +14,28 @@ export interface AnswerContext {
   readonly reasons: readonly ScoreDegradedReason[];
 }
 
-/** What GET /learner/{id}/propensity says, all but the age of the record. Reasons of scores cost the most of it. */
-export function learnerAnswer(scored: ScoredLearner, { terciles, rules, reasons }: AnswerContext, drivers: boolean): Omit<LearnerScoresAnswer, "freshness_ms"> {
+/** Drivers of each score, in the order of `dimensions`. */
+export type Drivers = readonly Driver[][];
+
+/** What moves a learner's scores, a step for each: of some hundred deep trees one takes milliseconds. */
+export function* explainScores({ scorer, features }: ScoredLearner): Generator<void, Drivers> {
+  const drivers: Driver[][] = [];
+  for (const dimension of dimensions) {
+    yield;
+    drivers.push(driversOf(scorer.explain(features, dimension)));
+  }
+  return drivers;
+}
+
+/** What GET /learner/{id}/propensity says, all but the age of the record. */
+export function learnerAnswer(scored: ScoredLearner, { terciles, rules, reasons }: AnswerContext, drivers?: Drivers): Omit<LearnerScoresAnswer, "freshness_ms"> {
   const { learner_id, scorer, features, scores, effect, standing } = scored;
   const low = new Float64Array(dimensions.length);
   const high = new Float64Array(dimensions.length);
   scorer.intervals(features, scores, low, high);
   const entries = dimensions.map((dimension, i) => {
     const score = { score: roundRate(scores[i]!), interval: { low: roundRate(low[i]!), high: roundRate(high[i]!) }, model: scorer.model(dimension) };
-    return [dimension, drivers ? { ...score, drivers: driversOf(scorer.explain(features, dimension)) } : score] as const;
+    return [dimension, drivers === undefined ? score : { ...score, drivers: drivers[i]! }] as const;
   });
   return {
     learner_id,

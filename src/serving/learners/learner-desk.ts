@@ -36,10 +36,19 @@ export class LearnerDesk {
     return this.#population.last?.scored ?? 0;
   }
 
-  /** All learners, as surveyed some time ago: at once where there is a survey. Throws ProblemError without features. */
-  async population(): Promise<Population> {
+  /** All learners as of a minute or two ago. Throws ProblemError without features. */
+  population(): Promise<Population> {
+    return this.#surveyed(false);
+  }
+
+  /** What a learner is compared with: of the last survey, however old, so that nobody waits for one but the first; while it is used the next one is made. Throws ProblemError without features. */
+  standard(): Promise<Population> {
+    return this.#surveyed(true);
+  }
+
+  async #surveyed(however_old: boolean): Promise<Population> {
     for (;;) {
-      const built = await this.#population.of(mustFeatures(this.deps.features));
+      const built = await this.#population.of(mustFeatures(this.deps.features), however_old);
       if (built !== undefined) return built.value;
     }
   }

@@ -68,7 +68,25 @@ describe("GET /learner/{id}/propensity", () => {
     expect(engine.scores.misses).toBe(3);
   });
 
-  test("a model scores from the next answer on, and a broken one before it never shows", async () => {
+  test("many who ask for the same wait for the same reasons", async () => {
+    let explained = 0;
+    const model = testScorer();
+    engine.propensity.current = { model: { ...model, explain: (features, dimension) => (explained++, model.explain(features, dimension)) } };
+    engine.fold(tokens("ann", "purchased", 400));
+    const answers = await Promise.all(Array.from({ length: 150 }, () => askScores(engine, "ann")));
+    expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
+    expect(explained).toBe(dimensions.length);
+  });
+
+  test("too many at once are turned away, and answered when they come again", async () => {
+    for (let i = 0; i < 150; i++) engine.fold(tokens(`m${i}`, "purchased", 400));
+    await askScores(engine, "m0");
+    const statuses = await Promise.all(Array.from({ length: 150 }, async (_, i) => (await get(`/learner/m${i}/propensity`)).status));
+    expect(statuses.filter((status) => status === 503)).toHaveLength(150 - 1 - 128);
+    for (let i = 0; i < 150; i++) expect((await get(`/learner/m${i}/propensity`)).status).toBe(200);
+  });
+
+  test("a model scores from the next answer on", async () => {
     engine.fold(tokens("ann", "purchased", 400));
     expect(await askScores(engine, "ann")).toMatchObject({ model: "p1", segment: "cold" });
     engine.propensity.current = { model: testScorer("p2", 0.2) };

@@ -13,7 +13,7 @@ export interface Learners {
   batch(context: Context): Promise<Response>;
   segments(context: Context): Promise<Response>;
   recommendations(context: Context): Promise<Response>;
-  /** Goes through all learners unless it has: the first answer then need not wait for that. */
+  /** Goes through all learners unless that was done before: then the first answer need not wait for it. */
   survey(): Promise<void>;
   /** Learners of the last survey. */
   readonly surveyed: number;
@@ -37,7 +37,7 @@ export function createLearners({ indexes, pricing, movement, ...deps }: Learners
     segments: (context) => list.answer(context),
     recommendations: (context) => recommendations.answer(context),
     survey: async () => {
-      await desk.population();
+      if (desk.surveyed === 0) await desk.standard();
     },
     get surveyed() {
       return desk.surveyed;

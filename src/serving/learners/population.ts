@@ -14,6 +14,7 @@ const SAMPLE_MAX = 20_000;
 /** Some tenths of a millisecond: ids that are passed over, and learners that are scored. */
 const IDS_PER_STEP = 128;
 const SCORED_PER_STEP = 8;
+const SUMMED_PER_STEP = 2_048;
 
 const BALANCE = learnerPosition("balance_tokens");
 const COMPLETION_RATE = learnerPosition("completion_rate");
@@ -66,11 +67,12 @@ export function* surveyLearners(scores: LearnerScores, open: OpenFeatures, now_m
     }
     yield;
   }
-  const terciles = tercilesOf(sample.map(({ values }) => values[VALUE_AT_RISK]!));
   yield;
+  const terciles = tercilesOf(sample.map(({ values }) => values[VALUE_AT_RISK]!));
+  const sums = yield* sumsOf(sample);
   const weight = sample.length === 0 ? 0 : learners / sample.length;
-  const counted = segments.toReversed().map((segment) => segmentSummary(segment, sample.filter((one) => one.segment === segment), sample.length, weight));
-  return { at_ms: now_ms, model: scores.scorer.version, learners, scored: sample.length, terciles, segments: counted };
+  const summaries = segments.toReversed().map((segment) => summaryOf(segment, sums.get(segment)!, sample.length, weight));
+  return { at_ms: now_ms, model: scores.scorer.version, learners, scored: sample.length, terciles, segments: summaries };
 }
 
 function sampleOf(scores: LearnerScores, open: OpenFeatures, id: string, hash: number, now_ms: number): Sampled | undefined {
@@ -81,20 +83,34 @@ function sampleOf(scores: LearnerScores, open: OpenFeatures, id: string, hash: n
   return { hash, segment: standing.segment, risk_level: standing.risk_level, values };
 }
 
-function segmentSummary(segment: Segment, sample: readonly Sampled[], scored: number, weight: number): SegmentsAnswer["segments"][number] {
-  const risk_levels = { low: 0, medium: 0, high: 0 };
-  const sums = new Float64Array(averageNames.length);
-  for (const { risk_level, values } of sample) {
-    risk_levels[risk_level]++;
-    for (let i = 0; i < sums.length; i++) sums[i]! += values[i]!;
+/** Of the learners of one segment. */
+interface Sums {
+  learners: number;
+  readonly risk_levels: Record<RiskLevel, number>;
+  /** In the order of `averageNames`. */
+  readonly values: Float64Array;
+}
+
+function* sumsOf(sample: readonly Sampled[]): Generator<void, ReadonlyMap<Segment, Sums>> {
+  const sums = new Map(segments.map((segment): [Segment, Sums] => [segment, { learners: 0, risk_levels: { low: 0, medium: 0, high: 0 }, values: new Float64Array(averageNames.length) }]));
+  for (const [i, { segment, risk_level, values }] of sample.entries()) {
+    if (i % SUMMED_PER_STEP === 0) yield;
+    const sum = sums.get(segment)!;
+    sum.learners++;
+    sum.risk_levels[risk_level]++;
+    for (let k = 0; k < values.length; k++) sum.values[k]! += values[k]!;
   }
-  const round = (name: string): ((value: number) => number) => (name.endsWith("_tokens") ? roundTokens : roundRate);
-  const averages = Object.fromEntries(averageNames.map((name, i) => [name, round(name)(sums[i]! / sample.length)])) as Averages;
+  return sums;
+}
+
+/** `scored` learners were sampled, each of whom stands for `weight`. */
+function summaryOf(segment: Segment, { learners, risk_levels: { low, medium, high }, values }: Sums, scored: number, weight: number): SegmentsAnswer["segments"][number] {
+  const averages = Object.fromEntries(averageNames.map((name, i) => [name, (name.endsWith("_tokens") ? roundTokens : roundRate)(values[i]! / learners)])) as Averages;
   return {
     segment,
-    learners: Math.round(sample.length * weight),
-    share: scored === 0 ? 0 : roundRate(sample.length / scored),
-    risk_levels: { low: Math.round(risk_levels.low * weight), medium: Math.round(risk_levels.medium * weight), high: Math.round(risk_levels.high * weight) },
-    averages: sample.length === 0 ? null : averages,
+    learners: Math.round(learners * weight),
+    share: scored === 0 ? 0 : roundRate(learners / scored),
+    risk_levels: { low: Math.round(low * weight), medium: Math.round(medium * weight), high: Math.round(high * weight) },
+    averages: learners === 0 ? null : averages,
   };
 }

@@ -4,10 +4,10 @@ import { type PropensityBatchBody, propensityBatchBodySchema } from "../../contr
 import { readBody } from "../body.ts";
 import { mustFeatures } from "../feature-source.ts";
 import { jsonInit } from "../headers.ts";
-import { type AnswerContext, learnerAnswer } from "./learner-answer.ts";
+import { type AnswerContext, explainScores, learnerAnswer } from "./learner-answer.ts";
 import type { LearnerDesk } from "./learner-desk.ts";
 
-/** Learners of one turn: some tenths of a millisecond; their reasons take several times as long. */
+/** Learners of one turn, some tenths of a millisecond; their reasons take turns of their own. */
 const LEARNERS_PER_TURN = 4;
 
 interface Batch {
@@ -28,7 +28,7 @@ export class PropensityBatch {
     const { turns, features, rules } = this.#desk.deps;
     return turns.admit(async () => {
       for (;;) {
-        const { terciles } = await this.#desk.population();
+        const { terciles } = await this.#desk.standard();
         const open = mustFeatures(features);
         const batch = await turns.run(this.#items(body, { terciles, rules, reasons: this.#desk.reasons }), () => features.current === open);
         if (batch === undefined) continue;
@@ -43,7 +43,7 @@ export class PropensityBatch {
     const items: string[] = [];
     let failed = 0;
     for (const [i, learner_id] of learner_ids.entries()) {
-      if (i % (drivers ? 1 : LEARNERS_PER_TURN) === 0) yield;
+      if (i % LEARNERS_PER_TURN === 0) yield;
       const { error } = idSchema.safeParse(learner_id);
       const scored = error === undefined ? scores.find(learner_id) : undefined;
       if (scored === undefined) {
@@ -52,7 +52,8 @@ export class PropensityBatch {
         items.push(JSON.stringify({ learner_id, error: refusal }));
       } else {
         const freshness_ms = Math.max(0, Math.round(clock.now_ms() - scored.updated_at_ms));
-        items.push(JSON.stringify({ ...learnerAnswer(scored, context, drivers), freshness_ms }));
+        const explained = drivers ? yield* explainScores(scored) : undefined;
+        items.push(JSON.stringify({ ...learnerAnswer(scored, context, explained), freshness_ms }));
       }
     }
     return { items, failed };

@@ -1,20 +1,20 @@
-import type { ChurnSignal, SegmentSignal } from "../../contracts/signals.ts";
-import { churnSignalSubject, segmentSignalSubject, STREAM_EVENTS, STREAM_SIGNALS } from "../../contracts/subjects.ts";
+import { STREAM_EVENTS } from "../../contracts/subjects.ts";
 import { firstIds } from "../../features/first-ids.ts";
 import type { Lease } from "../../ingest/lease.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { TidemarkError } from "../../lib/errors.ts";
+import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { hash32 } from "../../lib/prng.ts";
-import { formatTime, MINUTE_MS } from "../../lib/time.ts";
+import { DAY_MS, MINUTE_MS } from "../../lib/time.ts";
 import { CHURN, ENROLLMENT } from "../../pricing/learners/standing.ts";
-import { nextTold, type Told } from "../../pricing/learners/transitions.ts";
+import { nextTold } from "../../pricing/learners/transitions.ts";
 import type { Degradation } from "../degradation.ts";
 import type { FeatureSource, OpenFeatures } from "../feature-source.ts";
-import type { LearnerScores, ScoredLearner } from "../learners/learner-scores.ts";
+import type { LearnerScores } from "../learners/learner-scores.ts";
 import type { Turns } from "../turns.ts";
 import type { SignalBroker } from "./signal-broker.ts";
-import { loadTold, signalOf, storeTold, type ToldState } from "./told-state.ts";
+import { type Change, SignalWriter, wasAnother } from "./signal-writer.ts";
+import { loadTold, storeTold, type ToldState } from "./told-state.ts";
 
 /** Learners of one turn: some tenths of a millisecond. */
 const IDS_PER_STEP = 128;
@@ -25,11 +25,13 @@ const PUBLISHING_MAX = 16;
 /** Each learner is scored at least once in so many rounds, event or not: scores change with time, too. */
 const ROUNDS_OF_TIME = 300;
 const STORED_ANEW_MS = 5 * MINUTE_MS;
-/** A fold that is further behind shows the past: nobody is to be told of that. */
+/** After a round, so many times as long without one: a twentieth of a process at most, since a round takes a quarter. */
+const PAUSE_RATIO = 4;
+/** A fold that is further behind, or in which history is being imported, shows the past: nobody is to be told of that. */
 const LAG_MAX = 10_000;
+const PAST_MAX_MS = DAY_MS;
 /** About 50 MB. */
 const LEARNERS_MAX = 4_000_000;
-const DEADLINE_MS = 5_000;
 
 export interface SignalPublisherDeps {
   readonly features: FeatureSource;
@@ -40,13 +42,6 @@ export interface SignalPublisherDeps {
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-interface Change {
-  readonly scored: ScoredLearner;
-  /** null: of whom nothing was known. */
-  readonly before: Told | null;
-  readonly told: Told;
 }
 
 /** A part of a round: what it found, and where the next one begins. */
@@ -70,30 +65,29 @@ interface Round {
  * Tells on SIGNALS of learners whose segment has changed, and of those whose risk of churn has become high or is no more. One process of all does it, by a lease, and goes through
  * the learners round after round: those with new events at once, all the others now and then.
  *
- * A signal is never told twice: the subject's last message is read, then the lease is looked at again, then the signal is published in that message's place, which the broker refuses once
- * another has come in between. What was told survives in SIGNALS itself and in a table that is stored now and then. A change of the model is no change of learners: where they stand by it is
- * learnt without a word.
+ * What was told survives in SIGNALS itself and in a table that is stored now and then. A change of the model is no change of learners: where they stand by it is learnt without a word.
  */
 export class SignalPublisher {
   readonly #deps: SignalPublisherDeps;
+  readonly #writer: SignalWriter;
   #state: { readonly told: ToldState; readonly term: number } | undefined;
-  #sequence = 0;
   #open: OpenFeatures | undefined;
   #since = 0;
   #rounds = 0;
-  #changed = false;
+  #next_round_ms = 0;
+  /** Signals that are in the stored table. */
+  #stored = 0;
   #stored_at_ms = 0;
-  #published = 0;
   #baselines = 0;
   #passed_over = 0;
 
   constructor(deps: SignalPublisherDeps) {
     this.#deps = deps;
+    this.#writer = new SignalWriter(deps);
   }
 
-  /** Signals that the broker stored. */
   get published(): number {
-    return this.#published;
+    return this.#writer.published;
   }
 
   /** Rounds that told nobody: the first one ever, and one after every change of the model. */
@@ -122,7 +116,8 @@ export class SignalPublisher {
   async check(): Promise<void> {
     const { lease, features, scores, broker, clock, logger } = this.#deps;
     const open = features.current;
-    if (!lease.held || open === undefined || !this.#sees()) return;
+    const began_ms = clock.now_ms();
+    if (!lease.held || open === undefined || !this.#sees() || began_ms < this.#next_round_ms) return;
     const { term } = lease;
     if (this.#state?.term !== term) await this.#load(term);
     const { told } = this.#state!;
@@ -134,11 +129,12 @@ export class SignalPublisher {
     const began = open.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
     if (!(await this.#round({ open, state: told, since: this.#since, silent, number, seen: number % 2 === 1 }))) return;
     this.#since = began;
-    if (!silent && !(this.#changed && clock.now_ms() - this.#stored_at_ms > STORED_ANEW_MS)) return;
-    const state: ToldState = { ...told, model_digest: digest, sequence: this.#sequence };
+    this.#next_round_ms = clock.now_ms() + PAUSE_RATIO * (clock.now_ms() - began_ms);
+    if (!silent && !(this.published > this.#stored && clock.now_ms() - this.#stored_at_ms > STORED_ANEW_MS)) return;
+    const state: ToldState = { ...told, model_digest: digest, sequence: this.#writer.sequence };
     await storeTold(broker, state);
     this.#state = { told: state, term };
-    this.#changed = false;
+    this.#stored = this.published;
     this.#stored_at_ms = clock.now_ms();
     if (!silent) return;
     this.#baselines++;
@@ -148,40 +144,46 @@ export class SignalPublisher {
   #sees(): boolean {
     const { features, broker, degradation } = this.#deps;
     const { lag_events, reasons } = degradation;
-    return features.current !== undefined && broker.connected && lag_events !== null && lag_events <= LAG_MAX && !reasons.includes("features_stale");
+    const watermark = features.current?.store.watermark();
+    const follows = lag_events !== null && lag_events <= LAG_MAX && !reasons.includes("features_stale");
+    return follows && broker.connected && watermark !== undefined && watermark.broker_time_ms - watermark.event_time_ms <= PAST_MAX_MS;
   }
 
   async #load(term: number): Promise<void> {
     const { broker, clock, logger } = this.#deps;
     const told = await loadTold(broker);
     this.#state = { told, term };
-    this.#sequence = told.sequence;
+    this.#writer.goOnFrom(told.sequence);
     this.#since = 0;
-    this.#changed = false;
+    this.#stored = this.published;
     this.#stored_at_ms = clock.now_ms();
     logger.info({ learners: told.table.size, sequence: told.sequence }, "signals are told from here");
   }
 
   /** Whether it got to the end: not when the lease, the store or the model went meanwhile. */
   async #round(round: Round): Promise<boolean> {
-    const { turns, lease, features, scores } = this.#deps;
+    const { turns, lease, features, scores, logger } = this.#deps;
     const { term } = lease;
     const { scorer } = scores;
     const holds = (): boolean => lease.held && lease.term === term && features.current === round.open && scores.scorer === scorer;
+    const { table } = round.state;
     this.#passed_over = 0;
     for (let after: string | undefined = ""; after !== undefined; ) {
       const part: Part | undefined = await turns.run(this.#look(round, after), holds);
       if (part === undefined) return false;
       for (let i = 0; i < part.changes.length; i += PUBLISHING_MAX) {
-        const told = await Promise.allSettled(part.changes.slice(i, i + PUBLISHING_MAX).map((change) => this.#tell(change, round)));
+        const told = await Promise.allSettled(part.changes.slice(i, i + PUBLISHING_MAX).map((change) => this.#writer.tell(change, (now) => table.set(change.scored.learner_id, now, round.seen))));
         const failed = told.find((result) => result.status === "rejected");
         if (failed === undefined) continue;
-        if (wasAnother(failed.reason)) this.#state = undefined;
-        throw failed.reason;
+        if (!wasAnother(failed.reason)) throw failed.reason;
+        // What was told is to be read again, if it comes to that.
+        this.#state = undefined;
+        logger.info({ reason: errorMessage(failed.reason) }, "another process has told signals");
+        return false;
       }
       after = part.after;
     }
-    round.state.table.forgetOthers(round.seen);
+    table.forgetOthers(round.seen);
     return true;
   }
 
@@ -229,45 +231,4 @@ export class SignalPublisher {
     table.set(id, told, seen);
     return undefined;
   }
-
-  async #tell({ scored, before, told }: Change, { state: { table }, seen }: Round): Promise<void> {
-    const { clock } = this.#deps;
-    const { learner_id, sequence: record_sequence, scores, scorer } = scored;
-    const common = { learner_id, time: formatTime(clock.now_ms()), record_sequence, model: scorer.version };
-    if (before?.segment !== told.segment) {
-      const signal: SegmentSignal = { type: "segment.changed", ...common, from: before?.segment ?? null, to: told.segment, score: scores[ENROLLMENT]! };
-      await this.#publish(segmentSignalSubject(learner_id), signal, `segment-${learner_id}-${record_sequence}-${scorer.version}-${told.segment}`);
-      table.set(learner_id, { segment: told.segment, alerted: before?.alerted ?? false }, seen);
-    }
-    if (told.alerted !== (before?.alerted ?? false)) {
-      const type = told.alerted ? "churn.raised" : "churn.cleared";
-      const signal: ChurnSignal = { type, ...common, score: scores[CHURN]!, segment: told.segment };
-      await this.#publish(churnSignalSubject(learner_id), signal, `${type}-${learner_id}-${record_sequence}-${scorer.version}`);
-      table.set(learner_id, told, seen);
-    }
-  }
-
-  /** Read, look at the lease, publish in place of what was read: in this order, whatever pauses in between, no two publishers tell the same. */
-  async #publish(subject: string, signal: SegmentSignal | ChurnSignal, message_id: string): Promise<void> {
-    const { broker, lease } = this.#deps;
-    const last = await broker.getMessage(STREAM_SIGNALS, { last_by_subject: subject });
-    if (last !== undefined && isSame(last.data, signal)) return;
-    if (!lease.held || (last?.sequence ?? 0) > this.#sequence) throw new TidemarkError("lease_lost", "another process tells signals now");
-    const { sequence, duplicate } = await broker.publish(subject, new TextEncoder().encode(JSON.stringify(signal)), { message_id, expected_last_subject_sequence: last?.sequence ?? 0, deadline_ms: DEADLINE_MS });
-    this.#sequence = Math.max(this.#sequence, sequence);
-    this.#changed = true;
-    if (!duplicate) this.#published++;
-  }
-}
-
-/** Whether a signal could not be told because another process has told one: what was told is then to be read again. */
-function wasAnother(error: unknown): boolean {
-  return error instanceof TidemarkError && (error.code === "wrong_last_sequence" || error.code === "lease_lost");
-}
-
-/** Whether a message says the same of the same record by the same model: its answer was lost, and the score has moved since by time alone. */
-function isSame(stored: Uint8Array, signal: SegmentSignal | ChurnSignal): boolean {
-  const before = signalOf(stored);
-  if (before === undefined || before.type !== signal.type || before.record_sequence !== signal.record_sequence || before.model !== signal.model) return false;
-  return before.type !== "segment.changed" || signal.type !== "segment.changed" || before.to === signal.to;
 }

@@ -166,7 +166,7 @@ describe("signals", () => {
     for (let round = 0; round < 12; round++) {
       for (let i = 0; i < 40; i++) engine.fold(tokens(`r${i}`, round % 2 === 0 ? "purchased" : "spent", 400));
       // Either may find that the other was first, and begin anew.
-      await Promise.allSettled([a.check(), b.check()]);
+      await Promise.all([a.check(), b.check()]);
     }
     const { length: last } = await told();
     await publisher().check();
@@ -225,6 +225,28 @@ describe("signals", () => {
     await one.checkLease();
     await one.check();
     expect([one.leading, await shorts()]).toEqual([true, ["ann cold hot"]]);
+  });
+
+  test("history that is imported tells nothing: where it ends is where learners stand", async () => {
+    engine = new TestEngine();
+    engine.propensity.current = { model: testScorer(model) };
+    await engine.degradation.check();
+    const one = publisher();
+    await one.check();
+    // Event times a month before the broker's.
+    for (const days of [30, 20, 10]) {
+      engine.fold(tokens("ann", "purchased", 320, START_MS - days * DAY_MS));
+      engine.store.commit((batch) => batch.putWatermark({ event_time_ms: START_MS - days * DAY_MS, broker_time_ms: START_MS }));
+      await engine.degradation.check();
+      await one.check();
+    }
+    expect([one.baselines, await shorts()]).toEqual([0, []]);
+    engine.fold(tokens("ann", "purchased", 1));
+    await one.check();
+    expect([one.baselines, await shorts()]).toEqual([1, []]);
+    engine.fold(tokens("ann", "spent", 600));
+    await one.check();
+    expect(await shorts()).toEqual(["ann hot cold"]);
   });
 
   test("who is erased is told of no more, and comes back as somebody new", async () => {

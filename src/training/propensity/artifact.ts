@@ -1,4 +1,4 @@
-import { type BinaryDimension, binaryDimensions, type BinaryPropensity, PROPENSITY_FAMILY, PROPENSITY_FORMAT, type PropensityArtifact } from "../../contracts/propensity.ts";
+import { binaryDimensions, PROPENSITY_FAMILY, PROPENSITY_FORMAT, type PropensityArtifact } from "../../contracts/propensity.ts";
 import { STREAM_EVENTS } from "../../contracts/subjects.ts";
 import { must } from "../../lib/assert.ts";
 import { formatTime } from "../../lib/time.ts";
@@ -11,6 +11,12 @@ import { propensityDefinitions, windowMs } from "./definitions.ts";
 import { inputsMatrix } from "./inputs-matrix.ts";
 import type { Training } from "./outputs.ts";
 import { dimensionBlocks } from "./windows.ts";
+
+/** What beside the data a run's artifact depends on. */
+export interface RunIdentity {
+  readonly seed: number;
+  readonly code_version: string;
+}
 
 /** Tenths of the training rows, for drift. */
 const QUANTILES = 10;
@@ -31,9 +37,10 @@ function fittedTo(dataset: PropensityDataset): number {
 }
 
 /**
- * The artifact of a run, all that serving needs. Its bytes, and with them its version, depend on events, seed, code and tensor backend alone, as those of the elasticity family do.
+ * The artifact of a run, all that serving needs. Its bytes, and with them its version, depend on events, seed, code and tensor backend alone, as
+ * those of the elasticity family do.
  */
-export function propensityArtifact(dataset: PropensityDataset, binary: Record<BinaryDimension, BinaryPropensity>, price: Training["price"], run: { readonly seed: number; readonly code_version: string }): PropensityArtifact {
+export function propensityArtifact(dataset: PropensityDataset, binary: PropensityArtifact["binary"], price: Training["price"], run: RunIdentity): PropensityArtifact {
   const { range, learner } = dataset;
   const draft: PropensityArtifact = {
     format: PROPENSITY_FORMAT,

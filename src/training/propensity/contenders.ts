@@ -32,7 +32,7 @@ export function outcomes(dimension: BinaryDimension, { y }: Pick<WindowRows, "y"
 }
 
 /** Log-odds of the score before calibration, of a block's rows from `from` on. */
-function rawLogOdds(dimension: BinaryDimension, served: Pick<BinaryPropensity, "model" | "steps">, { features }: PropensityDataset, windows: WindowRows, from: number): Float64Array {
+function rawLogOdds(dimension: BinaryDimension, served: Raw, { features }: PropensityDataset, windows: WindowRows, from: number): Float64Array {
   const raw = compileRaw(dimension, served);
   const width = propensityInputNames.length;
   return Float64Array.from({ length: windows.rows - from }, (_, i) => {
@@ -46,7 +46,17 @@ export function learnersOf({ learner }: PropensityDataset, { row }: WindowRows, 
   return clusterIndices(Array.from(row.subarray(from), (own) => learner[own]!));
 }
 
-function contend(dimension: BinaryDimension, name: string, served: Pick<BinaryPropensity, "model" | "steps">, fitted: Contender["fitted"], dataset: PropensityDataset, windows: PreparedWindows, seed: number): Contender {
+/** What the candidates of one dimension meet on. */
+interface Ground {
+  readonly dimension: BinaryDimension;
+  readonly dataset: PropensityDataset;
+  readonly windows: PreparedWindows;
+  readonly seed: number;
+}
+
+type Raw = Pick<BinaryPropensity, "model" | "steps">;
+
+function contend({ dimension, dataset, windows, seed }: Ground, name: string, served: Raw, fitted: Contender["fitted"]): Contender {
   const { learning, train_rows, test } = windows;
   const y = outcomes(dimension, learning, train_rows);
   const clusters = learnersOf(dataset, learning, train_rows);
@@ -74,13 +84,15 @@ export function baseRate(dimension: BinaryDimension, { learning, whole_rows }: P
 }
 
 /** The fitted candidates, the hand score where there is one, and the base rate, calibrated alike. */
-export function contenders(dimension: BinaryDimension, candidates: readonly FittedCandidate[], dataset: PropensityDataset, windows: PreparedWindows, seed: number): Contender[] {
+export function contenders(candidates: readonly FittedCandidate[], ground: Ground): Contender[] {
+  const { dimension, windows } = ground;
   const fitted = candidates.map((candidate) => {
     const steps = windows.steps_max > 1 ? { offsets: [...candidate.offsets] } : null;
-    return contend(dimension, candidate.name, { model: candidate.model, steps }, candidate, dataset, windows, seed);
+    return contend(ground, candidate.name, { model: candidate.model, steps }, candidate);
   });
-  const baseline = (name: string, model: BinaryPropensity["model"]): Contender => contend(dimension, name, { model, steps: null }, noFit, dataset, windows, seed);
-  return [...fitted, ...(isHandScored(dimension) ? [baseline("hand_score", { kind: "hand_score" })] : []), baseline("base_rate", { kind: "base_rate", rate: baseRate(dimension, windows) })];
+  const baseline = (name: string, model: BinaryPropensity["model"]): Contender => contend(ground, name, { model, steps: null }, noFit);
+  const hand = isHandScored(dimension) ? [baseline("hand_score", { kind: "hand_score" })] : [];
+  return [...fitted, ...hand, baseline("base_rate", { kind: "base_rate", rate: baseRate(dimension, windows) })];
 }
 
 /** The least loss of those that may be chosen: the base rate always may. */

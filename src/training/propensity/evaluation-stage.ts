@@ -11,7 +11,7 @@ import { readJson, writeJson } from "../json-files.ts";
 import type { Stage, StageContext } from "../pipeline/stage.ts";
 import { decide } from "../promotion.ts";
 import { ModelRegistry, type PromotionNote } from "../registry.ts";
-import { propensityArtifact } from "./artifact.ts";
+import { propensityArtifact, type RunIdentity } from "./artifact.ts";
 import { binaryArtifact, candidateRecord, chosen, type Contender, contenders, outcomes, unknownArtifact } from "./contenders.ts";
 import type { PropensityDataset } from "./dataset.ts";
 import { segmentsOf } from "./segmentation.ts";
@@ -41,11 +41,11 @@ export interface Challenger {
 }
 
 /** Calibrates and selects on each dimension's validation block, judges on its test block, and makes the artifact. */
-export function selectChallenger(data: PropensityDataset, preparation: Preparation, { candidates, price }: Training, run: { readonly seed: number; readonly code_version: string }): Challenger {
+export function selectChallenger(data: PropensityDataset, preparation: Preparation, { candidates, price }: Training, run: RunIdentity): Challenger {
   const contests = binaryDimensions.flatMap((dimension): Contest[] => {
     const windows = preparation.windows[dimension];
     if (windows === undefined) return [];
-    const all = contenders(dimension, candidates[dimension] ?? [], data, windows, run.seed);
+    const all = contenders(candidates[dimension] ?? [], { dimension, dataset: data, windows, seed: run.seed });
     return [{ dimension, windows, all, champion: chosen(all) }];
   });
   const found = new Map(contests.map(({ dimension, all, windows }) => [dimension, binaryArtifact(dimension, all, windows)]));
@@ -74,13 +74,21 @@ function lossesOf(contests: readonly Contest[], scoreOf: (contest: Contest, row:
 
 /** By the code that serves. */
 function modelLosses(contests: readonly Contest[], model: CompiledPropensity, { features }: PropensityDataset): Float64Array {
-  return lossesOf(contests, ({ dimension, windows: { test } }, row) => model.scoreOne(features.values.subarray(test.row[row]! * features.columns, (test.row[row]! + 1) * features.columns), dimension));
+  const { values, columns } = features;
+  return lossesOf(contests, ({ dimension, windows: { test } }, row) => {
+    const at = test.row[row]! * columns;
+    return model.scoreOne(values.subarray(at, at + columns), dimension);
+  });
 }
 
 /** What each dimension falls back on: the contender of that name, or the base rate where it has none. */
 function baselineLosses(contests: readonly Contest[], name: string): Float64Array {
-  const own = new Map(contests.map((contest) => [contest, must(contest.all.find((contender) => contender.name === name) ?? contest.all.find((contender) => contender.name === "base_rate"), "every contest has a base rate")]));
-  return lossesOf(contests, (contest, row) => own.get(contest)!.test_scores[row]!);
+  const scoresOf = ({ all }: Contest): Float64Array => {
+    const own = all.find((contender) => contender.name === name) ?? all.find((contender) => contender.name === "base_rate");
+    return must(own, "every contest has a base rate").test_scores;
+  };
+  const scores = new Map(contests.map((contest) => [contest, scoresOf(contest)]));
+  return lossesOf(contests, (contest, row) => scores.get(contest)![row]!);
 }
 
 function calibrationOf({ dimension, champion, windows: { test } }: Contest): Analysis["calibration"][number] {
@@ -108,7 +116,9 @@ function headlineOf(contests: readonly Contest[]): string {
 function checkForward(contests: readonly Contest[], { check }: StageContext): void {
   const errors = contests.map(({ dimension, champion }) => ({ dimension, ece: champion.metrics["ece"]!, slope: champion.metrics["slope"]! }));
   const worst = Math.max(...errors.map(({ ece }) => ece));
-  check(judge("drift.calibration", worst, errors.map(({ dimension, ece, slope }) => `${dimension} ${ece.toFixed(3)}, slope ${slope.toFixed(2)} (${calibrationLimits.slope_min} to ${calibrationLimits.slope_max} is well calibrated)`).join("; ")));
+  const { slope_min, slope_max } = calibrationLimits;
+  const details = errors.map(({ dimension, ece, slope }) => `${dimension} ${ece.toFixed(3)}, slope ${slope.toFixed(2)}`);
+  check(judge("drift.calibration", worst, `calibration error on the rows held out: ${details.join("; ")}; slopes from ${slope_min} to ${slope_max} are good`));
 }
 
 /** What CONTROL keeps of the run. */

@@ -6,7 +6,7 @@ import { Prng } from "../../lib/prng.ts";
 import { centreOffsets, lifeTable } from "../../models/propensity/hazard.ts";
 import { importanceOf } from "../../models/propensity/importance.ts";
 import { compileMargin } from "../../models/propensity/margin.ts";
-import { standardise } from "../../models/propensity/standardise.ts";
+import { standardise, type Standardised } from "../../models/propensity/standardise.ts";
 import type { TensorLibrary } from "../backend.ts";
 
 export interface NetworkOptions {
@@ -76,6 +76,13 @@ function targetsOf({ windows }: NetworkTask): Targets {
   return { dimensions: asked.map(({ name }) => name), rows: places.size, train_rows, values, inputs, columns, dimension: Int32Array.from(dimension), risk, event, start: Float32Array.from(start) };
 }
 
+/** Some rows of the inputs, standardised, and of the targets. */
+interface Batch {
+  readonly x: tensorflow.Tensor2D;
+  readonly risk: tensorflow.Tensor2D;
+  readonly event: tensorflow.Tensor2D;
+}
+
 /** The network's variables, and its loss. */
 class Network {
   readonly #tf: TensorLibrary;
@@ -113,7 +120,7 @@ class Network {
   }
 
   /** Minus the log-likelihood of windows, each weighted as its dimension's targets are. */
-  loss(x: tensorflow.Tensor2D, risk: tensorflow.Tensor2D, event: tensorflow.Tensor2D): tensorflow.Scalar {
+  loss({ x, risk, event }: Batch): tensorflow.Scalar {
     const tf = this.#tf;
     let trunk = x;
     for (const [i, weights] of this.#weights.entries()) trunk = tf.relu(tf.add(tf.matMul(trunk, weights as tensorflow.Tensor2D), this.#biases[i]!));
@@ -122,12 +129,12 @@ class Network {
   }
 
   /** One step of an optimizer on a batch that stands for `share` of the training rows. */
-  step(optimizer: tensorflow.Optimizer, x: tensorflow.Tensor2D, risk: tensorflow.Tensor2D, event: tensorflow.Tensor2D, share: number): void {
+  step(optimizer: tensorflow.Optimizer, batch: Batch, share: number): void {
     const tf = this.#tf;
     tf.tidy(() => {
       const { grads } = tf.variableGrads(() => {
         const penalty = [...this.#weights, this.#head].reduce((sum: tensorflow.Scalar, own) => tf.add(sum, tf.sum(tf.square(own))), tf.scalar(0));
-        return tf.add(tf.div(this.loss(x, risk, event), share), tf.mul(penalty, this.#options.weight_decay));
+        return tf.add(tf.div(this.loss(batch), share), tf.mul(penalty, this.#options.weight_decay));
       }, this.#variables);
       optimizer.applyGradients(grads);
     });
@@ -148,7 +155,13 @@ class Network {
 const decimals = (values: ArrayLike<number>): number[] => Array.from(values, (own) => Number(own.toPrecision(8)));
 
 /** One dimension's margin, out of the numbers of a network. */
-function headOf(dimension: number, numbers: readonly Float32Array[], targets: Targets, options: NetworkOptions, mean: Float64Array, scale: Float64Array): { model: NetworkModel; offsets: Float64Array } {
+function headOf(
+  dimension: number,
+  numbers: readonly Float32Array[],
+  targets: Targets,
+  options: NetworkOptions,
+  { mean, scale }: Standardised,
+): { model: NetworkModel; offsets: Float64Array } {
   const depth = options.units.length;
   const head = numbers[2 * depth]!;
   const offsets = Float64Array.from(numbers[2 * depth + 1]!.filter((_, column) => targets.dimension[column] === dimension));
@@ -164,15 +177,16 @@ export interface TrainedNetwork {
 }
 
 /**
- * A network with one trunk for all dimensions and a linear head each (Caruana 1997), on the likelihood of windows in steps; a dimension that does not ask about a row leaves its columns
- * out. Batches are drawn from the seed, Adam (Kingma, Ba 2015) takes the steps, and the epoch with the least loss on the validation rows is kept. Dense operations alone, so that every
- * backend runs it; on one backend without a GPU, equal tasks give equal networks.
+ * A network with one trunk for all dimensions and a linear head each (Caruana 1997), on the likelihood of windows in steps; a dimension that does not
+ * ask about a row leaves its columns out. Batches are drawn from the seed, Adam (Kingma, Ba 2015) takes the steps, and the epoch with the least loss
+ * on the validation rows is kept. Dense operations alone, so that every backend runs it; on one backend without a GPU, equal tasks give equal
+ * networks.
  */
 export async function trainNetwork(tf: TensorLibrary, task: NetworkTask, options: NetworkOptions = networkDefaults): Promise<TrainedNetwork> {
   const targets = targetsOf(task);
   const columns = targets.inputs;
   const random = new Prng(`network ${task.seed}`);
-  const { x, mean, scale } = standardise(targets.values, columns, targets.rows, targets.train_rows);
+  const standard = standardise(targets.values, columns, targets.rows, targets.train_rows);
   const network = new Network(tf, targets, options, random);
   const optimizer = tf.train.adam(options.learning_rate);
   const gather = (values: ArrayLike<number>, width: number, rows: Int32Array): tensorflow.Tensor2D => {
@@ -180,7 +194,11 @@ export async function trainNetwork(tf: TensorLibrary, task: NetworkTask, options
     for (let i = 0; i < rows.length; i++) for (let c = 0; c < width; c++) own[i * width + c] = values[rows[i]! * width + c]!;
     return tf.tensor2d(own, [rows.length, width]);
   };
-  const batch = (rows: Int32Array): [tensorflow.Tensor2D, tensorflow.Tensor2D, tensorflow.Tensor2D] => [gather(x, columns, rows), gather(targets.risk, targets.columns, rows), gather(targets.event, targets.columns, rows)];
+  const batch = (rows: Int32Array): Batch => ({
+    x: gather(standard.x, columns, rows),
+    risk: gather(targets.risk, targets.columns, rows),
+    event: gather(targets.event, targets.columns, rows),
+  });
   const order = Int32Array.from({ length: targets.train_rows }, (_, i) => i);
   const late = Int32Array.from({ length: targets.rows - targets.train_rows }, (_, i) => targets.train_rows + i);
   let best = { epoch: 0, loss: Number.POSITIVE_INFINITY, numbers: network.numbers() };
@@ -194,15 +212,15 @@ export async function trainNetwork(tf: TensorLibrary, task: NetworkTask, options
       for (let from = 0; from < order.length; from += options.batch_rows) {
         const rows = order.subarray(from, from + options.batch_rows);
         const tensors = batch(rows);
-        network.step(optimizer, ...tensors, rows.length / order.length);
-        tf.dispose(tensors);
+        network.step(optimizer, tensors, rows.length / order.length);
+        tf.dispose({ ...tensors });
       }
       let loss = 0;
       for (let from = 0; from < late.length; from += ROWS_AT_A_TIME) {
         const tensors = batch(late.subarray(from, from + ROWS_AT_A_TIME));
-        const own = tf.tidy(() => network.loss(...tensors));
+        const own = tf.tidy(() => network.loss(tensors));
         loss += (await own.data())[0]!;
-        tf.dispose([...tensors, own]);
+        tf.dispose({ ...tensors, own });
       }
       epoch++;
       // Without validation rows the last epoch counts.
@@ -214,7 +232,7 @@ export async function trainNetwork(tf: TensorLibrary, task: NetworkTask, options
   }
   const heads: TrainedNetwork["heads"] = {};
   for (const [d, dimension] of targets.dimensions.entries()) {
-    const { model, offsets } = headOf(d, best.numbers, targets, options, mean, scale);
+    const { model, offsets } = headOf(d, best.numbers, targets, options, standard);
     const importance = importanceOf(compileMargin(model, columns), must(task.windows[dimension], "the network asked about it"), offsets, task.seed);
     heads[dimension] = { model, offsets: [...offsets], importance };
   }

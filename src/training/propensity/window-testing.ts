@@ -13,7 +13,10 @@ export const trueMargins: Readonly<Record<BinaryDimension, (x: Float64Array) => 
 };
 export const churnOffsets: readonly number[] = [-0.5, -1, -1.4];
 
-/** Windows of every dimension over the same rows, of which the first `train_rows` train; completion asks about every other row, churn is watched in steps, some cut short. */
+/**
+ * Windows of every dimension over the same rows, of which the first `train_rows` train; completion asks about every other row, churn is watched in
+ * steps, some cut short.
+ */
 export function syntheticWindows(seed: string, rows: number, train_rows: number, columns = 5): Readonly<Record<BinaryDimension, LearningWindows>> {
   const random = new Prng(seed);
   const inputs = Float64Array.from({ length: rows * columns }, () => random.normal());
