@@ -43,6 +43,7 @@ export interface ScoreResult {
   readonly binary: Readonly<Record<BinaryDimension, Figures>>;
   readonly price_sensitivity: Figures;
   readonly shuffled_auc: number;
+  readonly lifetime_ratio_60d: number;
   readonly champions: Readonly<Record<Dimension, string>>;
   readonly train_s: number;
   readonly rows: number;
@@ -117,9 +118,10 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const binary = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, over(scores.map((own) => own.binary[dimension]))])) as Record<BinaryDimension, Figures>;
   const price_sensitivity = over(scores.map((own) => own.price_sensitivity));
   const shuffled_auc = scores.reduce((worst, own) => (Math.abs(own.shuffled_auc - 0.5) > Math.abs(worst - 0.5) ? own.shuffled_auc : worst), 0.5);
+  const mean = (of: (own: ScoreResult) => number): number => scores.reduce((sum, own) => sum + of(own), 0) / scores.length;
   const judged: Judged = { binary, price_sensitivity, shuffled_auc };
   const failures = quick ? [] : missedGates(judged);
-  const metrics: Record<string, Metric> = { ...binary, price_sensitivity, shuffled_auc, populations: scores.length, train_s: scores.reduce((sum, own) => sum + own.train_s, 0) / scores.length, rows: scores[0]!.rows };
+  const metrics: Record<string, Metric> = { ...binary, price_sensitivity, shuffled_auc, lifetime_ratio_60d: mean(({ lifetime_ratio_60d }) => lifetime_ratio_60d), populations: scores.length, train_s: mean(({ train_s }) => train_s), rows: scores[0]!.rows };
   return {
     metrics,
     check: scores.map(({ hash }) => hash).join(" "),
@@ -128,6 +130,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
       `observable_auc: boosting on ${CEILING_POPULATIONS} other populations of the same platform, all cut-offs (${ceilings.join(", ")} rows or views by dimension); latent_auc: the simulation gone on from its state ${size.replicates} times (completion integrated), for the chance left in so many extrapolated`,
       ...binaryDimensions.map((dimension) => `${dimension}: ${scores.map(({ champions }) => champions[dimension]).join(", ")}; targets of the product description AUC 0.80, precision_70 0.75, f1 0.75${dimension === "churn" ? ", recall_high 0.70" : ""}; here ${list(binary[dimension], ["auc", "precision_70", "f1", "recall_high"])}; a model that knew the truth ${list(binary[dimension], ["latent_auc", "latent_precision_70", "latent_f1", "latent_recall_high"])}`),
       "price_sensitivity: rank correlation with the true sensitivity over the courses that a learner sees; spearman_ceiling: the same estimator on all other populations; spearman_inputs: boosting fitted to the truth itself, what the inputs hold of it; null: not identified from so few views",
+      "lifetime_ratio_60d: tokens that lifetime value expects of all learners within 60 days, over those that they spent",
       "shuffled_auc: of the candidate and population that are farthest from one half, enrollment labels dealt anew within each cut-off, in training and in judging",
       ...(quick ? [`quick: small platforms, whose gates mean little, are not judged; ${missedGates(judged).length} would be missed`] : []),
     ],

@@ -2,9 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BinaryDimension, binaryDimensions, type Dimension, dimensions } from "../../src/contracts/propensity.ts";
+import { learnerOutcomeNames } from "../../src/features/learner-outcomes.ts";
 import { learnerFeatureNames } from "../../src/features/learner-replay.ts";
 import { must } from "../../src/lib/assert.ts";
 import { Prng } from "../../src/lib/prng.ts";
+import { DAY_MS } from "../../src/lib/time.ts";
 import { compilePredictor } from "../../src/models/predictor.ts";
 import { binaryMetrics, bestThreshold } from "../../src/models/propensity/binary-metrics.ts";
 import type { CompiledPropensity } from "../../src/models/propensity/compiled-scorer.ts";
@@ -12,6 +14,7 @@ import { CompiledSensitivity } from "../../src/models/propensity/compiled-sensit
 import { handScore, isHandScored } from "../../src/models/propensity/hand-scores.ts";
 import { eventLogOdds } from "../../src/models/propensity/hazard.ts";
 import { propensityInputNames } from "../../src/models/propensity/inputs.ts";
+import { lifetimeOf } from "../../src/models/propensity/lifetime-value.ts";
 import { compileMargin } from "../../src/models/propensity/margin.ts";
 import { areaWithError, clusteredError, slopeWithError } from "../../src/models/propensity/metric-errors.ts";
 import { spearman } from "../../src/models/rank-correlation.ts";
@@ -19,7 +22,7 @@ import { type LatentPropensity, latentPropensity, trueSensitivity } from "../../
 import { createWorld } from "../../src/simulator/world.ts";
 import { blocksOf } from "../../src/training/propensity/cut-offs.ts";
 import type { PropensityDataset } from "../../src/training/propensity/dataset.ts";
-import { GAP_DAYS, propensityDefinitions, windowMs } from "../../src/training/propensity/definitions.ts";
+import { GAP_DAYS, HORIZON_DAYS, propensityDefinitions, windowMs } from "../../src/training/propensity/definitions.ts";
 import { createTrainingPool } from "../../src/training/pool.ts";
 import { shareableBytes } from "../../src/training/shared-memory.ts";
 import { answer } from "../child.ts";
@@ -144,6 +147,22 @@ function sensitivityFigures(scorer: CompiledPropensity): Figures {
   };
 }
 
+/** Tokens that everybody is expected to spend in the windows after the last cut-off at which they have passed, over those that were spent. */
+function lifetimeRatio(scorer: CompiledPropensity): number {
+  const whole = dataset.at_ms.findLastIndex((at) => at + (GAP_DAYS + HORIZON_DAYS) * DAY_MS <= config.end_ms);
+  const scores = new Float64Array(dimensions.length);
+  let expected = 0;
+  let spent = 0;
+  for (const [row, period] of dataset.period.entries()) {
+    if (period !== whole) continue;
+    const features = featuresOf(row);
+    scorer.score(features, scores);
+    expected += must(lifetimeOf(features, scores, scorer, HORIZON_DAYS), "probabilities");
+    spent += dataset.outcomes[row * learnerOutcomeNames.length + learnerOutcomeNames.indexOf("price_paid_tokens")]!;
+  }
+  return expected / spent;
+}
+
 /** The same training on labels that are dealt anew among the rows of each cut-off. */
 function shuffled(): PropensityDataset {
   const { row, y } = dataset.labels.enrollment;
@@ -177,6 +196,7 @@ const binary = Object.fromEntries(binaryDimensions.map((dimension) => [dimension
 const result: ScoreResult = {
   binary,
   price_sensitivity: sensitivityFigures(scorer),
+  lifetime_ratio_60d: lifetimeRatio(scorer),
   shuffled_auc: farthest(blind.contests.flatMap(({ all, windows: { test } }) => all.filter(({ served }) => fromInputs.has(served.model.kind)).map(({ test_scores }) => areaWithError(test_scores, test.y)?.value ?? 0.5))),
   champions: Object.fromEntries(dimensions.map((dimension) => [dimension, scorer.model(dimension)])) as Record<Dimension, string>,
   train_s: seconds,

@@ -43,7 +43,8 @@ const ENROLLMENT = dimensions.indexOf("enrollment");
 const CHURN = dimensions.indexOf("churn");
 
 /** Of a learner whom a scorer gave these scores; null where they are no probabilities. */
-export function lifetimeOf(features: ArrayLike<number>, scores: ArrayLike<number>, { windows }: Pick<PropensityScorer, "windows">): number | null {
+export function lifetimeOf(features: ArrayLike<number>, scores: ArrayLike<number>, { windows }: Pick<PropensityScorer, "windows">, horizon_days = LIFETIME_DAYS): number | null {
   if (windows === undefined) return null;
-  return lifetimeTokens({ enrollment: scores[ENROLLMENT]!, enrollment_days: windows.enrollment, churn: scores[CHURN]!, churn_days: windows.churn, price_tokens: expectedPrice(features) });
+  const [enrollment, churn] = [scores[ENROLLMENT]!, scores[CHURN]!];
+  return lifetimeTokens({ enrollment, enrollment_days: windows.enrollment, churn, churn_days: windows.churn, price_tokens: expectedPrice(features) }, horizon_days);
 }
