@@ -63,7 +63,7 @@ interface Size {
 }
 
 const full: Size = { config: defaultPlatform, populations: 4, replicates: 200 };
-const quickSize: Size = { config: { ...defaultPlatform, learners: 700, courses: 250, teachers: 60, enrollments: 3_500 }, populations: 1, replicates: 40 };
+const quickSize: Size = { config: { ...defaultPlatform, learners: 400, courses: 150, teachers: 40, enrollments: 2_000 }, populations: 1, replicates: 40 };
 
 /** Runs jobs in so many processes, in their order. */
 async function inProcesses<Job, Result extends object>(script: string, jobs: readonly Job[]): Promise<Result[]> {
@@ -126,7 +126,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     metrics,
     check: scores.map(({ hash }) => hash).join(" "),
     notes: [
-      `${scores.length} populations of ${size.config.learners} learners on one catalogue, each trained on by itself and judged on later cut-offs, means over populations; _error: standard error, clustered by learner`,
+      `${scores.length === 1 ? "a population" : `${scores.length} populations`} of ${size.config.learners} learners on one catalogue, each trained on by itself and judged on later cut-offs, means over populations; _error: standard error, clustered by learner`,
       `observable_auc: boosting on ${CEILING_POPULATIONS} other populations of the same platform, all cut-offs (${ceilings.join(", ")} rows or views by dimension); latent_auc: the simulation gone on from its state ${size.replicates} times (completion integrated), for the chance left in so many extrapolated`,
       ...binaryDimensions.map((dimension) => `${dimension}: ${scores.map(({ champions }) => champions[dimension]).join(", ")}; targets of the product description AUC 0.80, precision_70 0.75, f1 0.75${dimension === "churn" ? ", recall_high 0.70" : ""}; here ${list(binary[dimension], ["auc", "precision_70", "f1", "recall_high"])}; a model that knew the truth ${list(binary[dimension], ["latent_auc", "latent_precision_70", "latent_f1", "latent_recall_high"])}`),
       "price_sensitivity: rank correlation with the true sensitivity over the courses that a learner sees; spearman_ceiling: the same estimator on all other populations; spearman_inputs: boosting fitted to the truth itself, what the inputs hold of it; null: not identified from so few views",
