@@ -95,8 +95,10 @@ export class PlatformStart {
     const serve = this.#launch("serve", nats_url);
     await this.#history(nats_url, ingest);
     const train = this.#launch("train", nats_url, ["--role"]);
-    // From the beginning: a run may end before the features are folded.
-    train.onOutcome((_, reason) => (this.#trained = reason));
+    // From the beginning: a run may end before the features are folded. Prices need no other family.
+    train.onOutcome((of, _, reason) => {
+      if (of === null || of === "elasticity") this.#trained = reason;
+    });
     await this.#catchUp(ingest);
     const modelled = await this.#firstModel(train);
     if (modelled) await this.#firstPrice(serve);

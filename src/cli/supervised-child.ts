@@ -43,7 +43,7 @@ export interface ChildSurroundings {
 }
 
 export type ReadyDetail = Readonly<Record<string, string | number>>;
-export type OutcomeListener = (ok: boolean, reason: string) => void;
+export type OutcomeListener = (of: string | null, ok: boolean, reason: string) => void;
 export type ProgressListener = (phase: string, done: number, total: number) => void;
 
 const GRACE_MS = 2_000;
@@ -138,7 +138,7 @@ export class SupervisedChild {
   #receive(message: unknown): void {
     if (!isRoleReport(message)) return;
     if (message.type === "progress") for (const listener of this.#listeners) listener(message.phase, message.done, message.total);
-    else if (message.type === "outcome") for (const listener of this.#outcomeListeners) listener(message.ok, message.reason);
+    else if (message.type === "outcome") for (const listener of this.#outcomeListeners) listener(message.of, message.ok, message.reason);
     else if (message.type === "failed") this.#giveUp(message.code, message.message);
     else {
       this.#wasReady = true;

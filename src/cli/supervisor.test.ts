@@ -30,7 +30,7 @@ const doings = {
   work() { console.log("hello from", role); process.send({ type: "progress", phase: "p", done: 1, total: 2 }); process.send({ type: "ready", detail: { port: 7 } }); wait(); },
   together() { process.send({ type: "ready", detail: {} }); wait(); },
   stubborn() { process.send({ type: "ready", detail: {} }); wait(); },
-  run() { process.send({ type: "outcome", ok: false, reason: "too little data" }); process.send({ type: "ready", detail: {} }); wait(); },
+  run() { process.send({ type: "outcome", of: "elasticity", ok: false, reason: "too little data" }); process.send({ type: "ready", detail: {} }); wait(); },
   die() { console.error("last words"); process.exit(3); },
   readyThenDie() { process.send({ type: "ready", detail: {} }, () => process.exit(3)); },
   refuse() { console.error("the reason"); process.exit(2); },
@@ -156,7 +156,7 @@ describe("supervisor", () => {
     const outcomes: unknown[] = [];
     child.onOutcome((...outcome) => outcomes.push(outcome));
     await child.ready;
-    expect(outcomes).toEqual([[false, "too little data"]]);
+    expect(outcomes).toEqual([["elasticity", false, "too little data"]]);
   });
 
   test("kills a role that does not stop in time", async () => {

@@ -206,21 +206,17 @@ function categoriesIn(set: Uint32Array, cuts: Float64Array, categories: Float64A
   return [...categories].filter((_, bin) => ((set[bin >>> 5]! >>> (bin & 31)) & 1) === 1);
 }
 
-function cut(forest: GrowingForest, data: BinnedMatrix, base: number, trees: number): BoostingModel {
+/** The first `trees` trees, as artifacts have them. */
+export function firstTrees(forest: GrowingForest, trees: number): Pick<BoostingModel, "roots" | "feature" | "threshold" | "left" | "right" | "value"> {
   const nodes = nodesOf(forest, trees);
   const kept = (values: readonly number[]): number[] => values.slice(0, nodes);
+  return { roots: forest.roots.slice(0, trees), feature: kept(forest.feature), threshold: kept(forest.threshold), left: kept(forest.left), right: kept(forest.right), value: kept(forest.value) };
+}
+
+function cut(forest: GrowingForest, data: BinnedMatrix, base: number, trees: number): BoostingModel {
+  const nodes = nodesOf(forest, trees);
   const sets = [...forest.sets].filter(([node]) => node < nodes).map(([node, set]) => [node, categoriesIn(set, data.cuts[forest.feature[node]!]!, must(data.categories[forest.feature[node]!], "the column's categories"))]);
-  return {
-    kind: "boosting",
-    base,
-    roots: forest.roots.slice(0, trees),
-    feature: kept(forest.feature),
-    threshold: kept(forest.threshold),
-    left: kept(forest.left),
-    right: kept(forest.right),
-    value: kept(forest.value),
-    ...(forest.sets.size > 0 && { category_sets: Object.fromEntries(sets) }),
-  };
+  return { kind: "boosting", base, ...firstTrees(forest, trees), ...(forest.sets.size > 0 && { category_sets: Object.fromEntries(sets) }) };
 }
 
 function totalGain(forest: GrowingForest, trees: number, columns: number): Float64Array {

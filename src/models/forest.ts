@@ -29,7 +29,7 @@ export interface ForestFit {
 
 /**
  * Random forest (Breiman 2001) of y per exposure, weighted by exposure: bootstrapped trees, each split the best of a few random columns over their bins.
- * Trees [from, to) only, where several threads share the work: a tree depends on the seed and its number alone, and `mergeForests` joins them.
+ * Trees [from, to) only, where several threads share the work: a tree depends on the seed and its number alone.
  */
 export function fitForest(data: CountRows, options: ForestOptions, from = 0, to: number = options.trees, binned?: BinnedMatrix): ForestFit {
   const { columns, y, exposure, train_rows: rows } = data;
@@ -46,27 +46,4 @@ export function fitForest(data: CountRows, options: ForestOptions, from = 0, to:
   const model: ForestModel = { kind: "forest", roots: [], feature: [], threshold: [], left: [], right: [], value: [] };
   for (let i = from; i < to; i++) tree.grow(new Prng(`forest ${options.seed} ${i}`), model);
   return { model, gain: tree.gain, cover: tree.cover };
-}
-
-/** One forest of several's trees, in their order. */
-export function mergeForests(parts: readonly ForestFit[]): ForestFit {
-  const merged: ForestModel = { kind: "forest", roots: [], feature: [], threshold: [], left: [], right: [], value: [] };
-  const gain = new Float64Array(parts[0]?.gain.length ?? 0);
-  const cover: number[] = [];
-  for (const part of parts) {
-    const first = merged.feature.length;
-    const { roots, feature, threshold, left, right, value } = part.model;
-    for (const root of roots) merged.roots.push(root + first);
-    for (let i = 0; i < feature.length; i++) {
-      const leaf = feature[i]! < 0;
-      merged.feature.push(feature[i]!);
-      merged.threshold.push(threshold[i]!);
-      merged.left.push(leaf ? 0 : left[i]! + first);
-      merged.right.push(leaf ? 0 : right[i]! + first);
-      merged.value.push(value[i]!);
-      cover.push(part.cover[i]!);
-    }
-    for (let i = 0; i < gain.length; i++) gain[i]! += part.gain[i]!;
-  }
-  return { model: merged, gain, cover };
 }

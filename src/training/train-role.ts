@@ -78,14 +78,14 @@ class Turn {
       const { resume, given_up } = await interruptedRun(family, options);
       if (resume !== undefined || given_up || this.#failures > 0 || !this.#first || (await families[family].registry(broker).promoted()) === undefined) {
         const { verdict, failure } = await families[family].run({ ...options, pool, trigger: "schedule", resume, onProgress: (phase, done, total) => report({ type: "progress", phase, done, total }) });
-        report({ type: "outcome", ok: verdict?.promoted ?? false, reason: verdict?.reason ?? failure?.message ?? "" });
+        report({ type: "outcome", of: family, ok: verdict?.promoted ?? false, reason: verdict?.reason ?? failure?.message ?? "" });
       }
       this.#failures = 0;
     } catch (error) {
       if (signal.aborted) return;
       this.#failures++;
       logger.error({ family, code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "training run failed; it will be tried again");
-      report({ type: "outcome", ok: false, reason: errorMessage(error) });
+      report({ type: "outcome", of: family, ok: false, reason: errorMessage(error) });
     }
     this.#first = false;
     this.wait_ms = this.#failures > 0 ? Math.min(RETRY_MS * 2 ** (this.#failures - 1), interval_ms) : interval_ms;
@@ -110,7 +110,7 @@ export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
         pool ??= await startPool(logger, backend);
       } catch (error) {
         logger.error({ code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "the training pool did not start; it will be tried again");
-        report({ type: "outcome", ok: false, reason: errorMessage(error) });
+        report({ type: "outcome", of: null, ok: false, reason: errorMessage(error) });
         await sleep(clock, Math.min(RETRY_MS * 2 ** starts++, options.interval_ms), signal);
         continue;
       }

@@ -2,8 +2,8 @@ import type { PropensityTrees } from "../../contracts/propensity.ts";
 import type { BinnedMatrix } from "../../contracts/worker-protocol.ts";
 import { assert } from "../../lib/assert.ts";
 import { Prng } from "../../lib/prng.ts";
-import { applyLastTree, drawColumns, nodesOf } from "../boosting.ts";
-import { emptyForest, type GrowingForest, TreeGrower } from "../trees/tree-grower.ts";
+import { applyLastTree, drawColumns, firstTrees, nodesOf } from "../boosting.ts";
+import { emptyForest, TreeGrower } from "../trees/tree-grower.ts";
 import type { GrowOptions } from "../trees/tree-memory.ts";
 import { centreOffsets, type HazardFit, type HazardRows, improveOffsets, lifeTable, windowDerivatives, windowLoss } from "./hazard.ts";
 
@@ -75,21 +75,6 @@ export function fitHazardBoosting(data: HazardRows, binned: BinnedMatrix, option
     if (loss < best.loss) best = { trees: forest.roots.length, loss, offsets: offsets.slice() };
   }
   const base = centreOffsets(best.offsets);
-  return { model: cut(forest, base, best.trees), offsets: best.offsets };
-}
-
-function cut(forest: GrowingForest, base: number, trees: number): PropensityTrees {
-  const nodes = nodesOf(forest, trees);
-  const kept = (values: readonly number[]): number[] => values.slice(0, nodes);
-  return {
-    kind: "boosting",
-    base,
-    roots: forest.roots.slice(0, trees),
-    feature: kept(forest.feature),
-    threshold: kept(forest.threshold),
-    left: kept(forest.left),
-    right: kept(forest.right),
-    value: kept(forest.value),
-    cover: kept(forest.cover),
-  };
+  const model: PropensityTrees = { kind: "boosting", base, ...firstTrees(forest, best.trees), cover: forest.cover.slice(0, nodesOf(forest, best.trees)) };
+  return { model, offsets: best.offsets };
 }

@@ -12,8 +12,8 @@ const penalties: readonly number[] = [3_000, 300, 30, 3];
 const PENALTY = 30;
 const STEPS_MAX = 30;
 const HALVINGS_MAX = 20;
-/** Largest change of a coefficient at which Newton's method has arrived. */
-const TOLERANCE = 1e-7;
+/** Change of every coefficient below which Newton's method has arrived: the step after it would be the square of that. */
+const TOLERANCE = 1e-5;
 
 /** Offsets first, then a coefficient a column: the offsets are the intercepts of their steps and have no penalty. */
 function marginOf(beta: Float64Array, x: Float64Array, row: number, columns: number, first: number): number {

@@ -50,9 +50,9 @@ function correlation(a: Float64Array, b: Float64Array): number {
 }
 
 /** A platform with many inputs that say nothing, and one, in a group of its own, that decides. */
-function manyInputs(seed: string): World & { readonly group: Int32Array } {
+function manyInputs(seed: string, difference = 0.6): World & { readonly group: Int32Array } {
   const random = new Prng(`many ${seed}`);
-  const { data, effects } = world({ seed, views: 16_000, sigma: 0.3, effect: (x) => -1.5 + 0.6 * x[2]! });
+  const { data, effects } = world({ seed, views: 16_000, sigma: 0.3, effect: (x) => -1.5 + difference * x[2]! });
   const columns = 30;
   const learners = effects.length;
   const inputs = Float64Array.from({ length: learners * columns }, (_, at) => (at % columns === 0 ? data.inputs[Math.floor(at / columns) * COLUMNS + 2]! : random.normal()));
@@ -88,6 +88,22 @@ describe("price sensitivity", () => {
     const apart = ranked(group);
     expect(apart).toBeGreaterThan(0.9);
     expect(apart).toBeGreaterThan(ranked(group.map(() => 0)) + 0.03);
+  });
+
+  test("a difference that views barely show is believed in part: neither all of it nor none", () => {
+    const difference = 0.3;
+    const seeds = ["a", "b", "c", "d", "e", "f"];
+    const found = seeds.map((seed) => {
+      const { data, effects } = manyInputs(`faint ${seed}`, difference);
+      const { coefficients, scale, mean, intercept } = estimateSensitivity(data, 1);
+      const estimated = effects.map((_, i) => effectOf({ coefficients, scale, mean, intercept } as Sensitivity, data.inputs.subarray(i * data.columns, (i + 1) * data.columns)));
+      return { slope: coefficients[0]! / scale[0]!, correlation: correlation(estimated, effects) };
+    });
+    const average = (of: (one: (typeof found)[number]) => number): number => found.reduce((sum, one) => sum + of(one) / seeds.length, 0);
+    for (const { slope } of found) expect(slope).not.toBe(0);
+    expect(average(({ slope }) => slope)).toBeGreaterThan(0.2 * difference);
+    expect(average(({ slope }) => slope)).toBeLessThan(1.1 * difference);
+    expect(average((one) => one.correlation)).toBeGreaterThan(0.6);
   });
 
   test("where all answer price alike, hardly any difference is claimed", () => {

@@ -4,7 +4,7 @@ import { choleskyInPlace, choleskySolveInPlace } from "../../lib/linear-algebra.
 import { Prng } from "../../lib/prng.ts";
 import { dealClusters } from "../econometrics/folds.ts";
 import { Moments } from "../econometrics/ridge.ts";
-import { columnsIn, groupedRidge, type GroupedRidge, penalisedGram } from "./grouped-ridge.ts";
+import { groupedRidge, penalisedGram, type RidgePosterior } from "./grouped-ridge.ts";
 import { logistic, logOdds } from "./hazard.ts";
 import { fitLogistic } from "./logistic-regression.ts";
 import { compileMargin, type Margin } from "./margin.ts";
@@ -153,14 +153,15 @@ function notIdentified(columns: number, views: number): Sensitivity {
 /**
  * How a learner's conversion answers price: d log-odds of enrolling / d log price as a linear function of the learner's inputs, by the R-learner
  * (Nie, Wager 2021) on the log-odds scale. To first order Y − m(x) = m(1 − m)·τ(x)·D, so that Ỹ/(m̂(1 − m̂)D) is regressed on x with weights m̂(1 −
- * m̂)·D², penalised; the penalties, one a group of inputs, are those that do best on left-out learners.
+ * m̂)·D², penalised, with the penalties, one a group of inputs, integrated out.
  *
  * The conversion m̂ is a logistic model of the course's trailing conversion and the learner's inputs, out of fold by learner. The treatment needs no
  * model: the random part of a price is drawn with mean 0 whatever the learner, so that D̃ = D. Views at prices that the balance did not cover are
  * left out.
  *
- * The covariance is that of the penalised estimate with errors clustered by learner, H⁻¹(M + P)H⁻¹, with M the clusters' outer products in place of
- * the Gram matrix of the usual posterior, and P the penalty, read as what slopes were taken to be before.
+ * The covariance is that within each choice of penalties and that between them. Within: the penalised estimate's with errors clustered by learner,
+ * H⁻¹(M + P)H⁻¹, with M the clusters' outer products in place of the Gram matrix of the usual posterior, and P the penalty, read as what slopes were
+ * taken to be before.
  */
 export function estimateSensitivity(data: SensitivityRows, seed: number): Sensitivity {
   const { columns, inputs, jitter, row, enrolled } = data;
@@ -184,16 +185,16 @@ export function estimateSensitivity(data: SensitivityRows, seed: number): Sensit
   }
   const { mean, scale } = scaling(inputs, columns);
   const regression = new Regression(data, mean, scale, conversion);
-  const moments = Array.from({ length: FOLDS }, () => new Moments(columns + 1));
+  const moments = new Moments(columns + 1);
   for (const view of views) {
     const target = regression.fill(view);
-    moments[foldOf(view)]!.add(regression.row, target, 1);
+    moments.add(regression.row, target, 1);
   }
-  const total = moments.reduce((sum, part) => sum.addAll(part), new Moments(columns + 1));
-  if (1 / Math.sqrt(total.gram[0]!) > SE_MAX) return notIdentified(columns, views.length);
-  const fit = groupedRidge(moments, Int32Array.of(-1, ...data.group));
-  const { coefficients, loss, loss_first } = fit;
-  const covariance = clusteredCovariance(regression, views, learners, total, fit);
+  if (1 / Math.sqrt(moments.gram[0]!) > SE_MAX) return notIdentified(columns, views.length);
+  const fits = groupedRidge(moments, Int32Array.of(-1, ...data.group));
+  const coefficients = new Float64Array(columns + 1);
+  for (const fit of fits) for (let i = 0; i <= columns; i++) coefficients[i]! += fit.weight * fit.coefficients[i]!;
+  const covariance = covarianceOf(fits, coefficients, moments, clusteredProducts(regression, views, learners, coefficients));
   const effects = new Float64Array(inputs.length / columns);
   for (let i = 0; i < effects.length; i++) {
     let effect = coefficients[0]!;
@@ -218,8 +219,8 @@ export function estimateSensitivity(data: SensitivityRows, seed: number): Sensit
           effect: coefficients[0]!,
           effect_se: Math.sqrt(covariance[0]!),
           spread: quantiles[Math.round(0.75 * QUANTILES)]! - quantiles[Math.round(0.25 * QUANTILES)]!,
-          // What differing effects take off the loss on left-out learners, in squares of a standard normal: some 2 a coefficient that matters, and above.
-          gain: loss_first - loss,
+          // How likely it is that effects differ between learners at all, one choice of penalties being as likely as another before.
+          differing: 1 - fits.reduce((sum, { penalties, weight }) => sum + (penalties.every((own) => own === Number.POSITIVE_INFINITY) ? weight : 0), 0),
         },
         barred: null,
       },
@@ -227,22 +228,36 @@ export function estimateSensitivity(data: SensitivityRows, seed: number): Sensit
   };
 }
 
-function clusteredCovariance(regression: Regression, views: Int32Array, learners: number, total: Moments, { coefficients, added }: GroupedRidge): Float64Array {
-  const columns = columnsIn(added);
-  const width = columns.length;
+/** Outer products of the learners' sums of residual times row, added up. */
+function clusteredProducts(regression: Regression, views: Int32Array, learners: number, coefficients: Float64Array): Float64Array {
+  const width = coefficients.length;
   const scores = new Float64Array(learners * width);
   const { row, learner } = regression.data;
   for (const view of views) {
     let residual = regression.fill(view);
-    for (let i = 0; i < width; i++) residual -= coefficients[columns[i]!]! * regression.row[columns[i]!]!;
+    for (let i = 0; i < width; i++) residual -= coefficients[i]! * regression.row[i]!;
     const first = learner[row[view]!]! * width;
-    for (let i = 0; i < width; i++) scores[first + i]! += residual * regression.row[columns[i]!]!;
+    for (let i = 0; i < width; i++) scores[first + i]! += residual * regression.row[i]!;
   }
-  const meat = new Float64Array(width * width);
-  for (let g = 0; g < learners; g++) for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) meat[i * width + j]! += scores[g * width + i]! * scores[g * width + j]!;
-  for (let i = 0; i < width; i++) meat[i * width + i]! += added[columns[i]!]!;
-  const found = sandwich(inverse(penalisedGram(total, added, columns), width), meat, width);
-  const all = new Float64Array(total.size * total.size);
-  for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) all[columns[i]! * total.size + columns[j]!] = found[i * width + j]!;
-  return all;
+  const products = new Float64Array(width * width);
+  for (let g = 0; g < learners; g++) for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) products[i * width + j]! += scores[g * width + i]! * scores[g * width + j]!;
+  return products;
+}
+
+/** Below it a choice of penalties adds nothing to a covariance. */
+const WEIGHT_MIN = 1e-6;
+
+function covarianceOf(fits: readonly RidgePosterior[], mean: Float64Array, moments: Moments, products: Float64Array): Float64Array {
+  const width = mean.length;
+  const covariance = new Float64Array(width * width);
+  for (const { weight, coefficients, columns, added } of fits) {
+    if (weight < WEIGHT_MIN) continue;
+    const n = columns.length;
+    const meat = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) meat[i * n + j] = products[columns[i]! * width + columns[j]!]! + (i === j ? added[i]! : 0);
+    const within = sandwich(inverse(penalisedGram(moments, { columns, added }), n), meat, n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) covariance[columns[i]! * width + columns[j]!]! += weight * within[i * n + j]!;
+    for (let i = 0; i < width; i++) for (let j = 0; j < width; j++) covariance[i * width + j]! += weight * (coefficients[i]! - mean[i]!) * (coefficients[j]! - mean[j]!);
+  }
+  return covariance;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Prng } from "../../lib/prng.ts";
 import { binMatrix } from "../binning.ts";
 import { boostingDefaults, fitBoosting, type BoostingOptions, type CountRows } from "../boosting.ts";
-import { fitForest, mergeForests, type ForestOptions } from "../forest.ts";
+import { fitForest, type ForestOptions } from "../forest.ts";
 import { compilePredictor } from "../predictor.ts";
 import { packedGradient, packedHessian, packGradients } from "./packed-sums.ts";
 import type { TreeTeam } from "./tree-grower.ts";
@@ -111,12 +111,13 @@ describe("boosting", () => {
 describe("random forest", () => {
   const forest: ForestOptions = { trees: 9, leaf_weight_min: 20, columns_per_split: 3, prior_weight: 5, decreasing_columns: 1, seed: 4 };
 
-  test("shared out and merged it is the forest grown at once", () => {
+  test("shared out it is the forest grown at once", () => {
     const data = simulate(2_000, 6, "forest");
     const whole = fitForest(data, forest);
-    const merged = mergeForests([fitForest(data, forest, 0, 4), fitForest(data, forest, 4, 9)]);
-    expect(merged.model).toEqual(whole.model);
-    expect([...merged.gain].map((gain) => gain.toPrecision(9))).toEqual([...whole.gain].map((gain) => gain.toPrecision(9)));
+    const parts = [fitForest(data, forest, 0, 4), fitForest(data, forest, 4, 9)];
+    for (const name of ["feature", "threshold", "value"] as const) expect(parts.flatMap(({ model }) => model[name])).toEqual(whole.model[name]);
+    expect(parts.flatMap(({ cover }) => cover)).toEqual(whole.cover);
+    expect([...parts[0]!.gain].map((gain, column) => (gain + parts[1]!.gain[column]!).toPrecision(9))).toEqual([...whole.gain].map((gain) => gain.toPrecision(9)));
   });
 
   test("leaves are no lighter than asked, and the best split of all columns is the exhaustive one", () => {
