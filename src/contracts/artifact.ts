@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { lineageSchema } from "./lineage.ts";
 
 /** Bumped when a reader of the old shape could not use the new one. */
 export const ARTIFACT_FORMAT = 1;
@@ -178,22 +179,7 @@ export const artifactSchema = z.object({
   level_sd: finite.positive(),
   /** Over-dispersion φ ≥ 1 of enrollments given exposures, per category, and pooled under "". */
   dispersion: z.record(z.string(), finite.min(1)),
-  /** What the artifact follows from. Which run made it, and when, is in that run's record and in CONTROL: equal runs give equal bytes. */
-  lineage: z.object({
-    seed: z.int(),
-    stream: z.string(),
-    stream_created: z.string(),
-    first_sequence: z.int(),
-    last_sequence: z.int(),
-    data_from: z.string(),
-    data_to: z.string(),
-    /** End of the last label window that it was fitted to or selected by: what comes later judges it fairly. */
-    fitted_to: z.string().optional(),
-    rows: z.int(),
-    code_version: z.string(),
-    /** Of artifacts made before runs had records of their own. */
-    run_id: z.string().optional(),
-    trained_at: z.string().optional(),
-  }),
+  /** Of artifacts made before runs had records of their own: without the end of what they were fitted to, with the run that made them. */
+  lineage: lineageSchema.extend({ fitted_to: z.string().optional(), run_id: z.string().optional(), trained_at: z.string().optional() }),
 });
 export type Artifact = z.infer<typeof artifactSchema>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { lineageSchema } from "./lineage.ts";
 
 /** Bumped when a reader of the old shape could not use the new one. */
 export const PROPENSITY_FORMAT = 1;
@@ -118,17 +119,6 @@ export const propensityArtifactSchema = z.object({
   price_sensitivity: sensitivitySchema,
   /** Quantiles of each input over the training rows (11 each), for drift. */
   inputs: z.array(z.object({ name: z.string(), quantiles: finites })),
-  lineage: z.object({
-    seed: z.int(),
-    stream: z.string(),
-    stream_created: z.string(),
-    first_sequence: z.int(),
-    last_sequence: z.int(),
-    data_from: z.string(),
-    data_to: z.string(),
-    fitted_to: z.string(),
-    rows: z.int(),
-    code_version: z.string(),
-  }),
+  lineage: lineageSchema,
 });
 export type PropensityArtifact = z.infer<typeof propensityArtifactSchema>;

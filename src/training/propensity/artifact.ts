@@ -1,22 +1,14 @@
 import { binaryDimensions, PROPENSITY_FAMILY, PROPENSITY_FORMAT, type PropensityArtifact } from "../../contracts/propensity.ts";
-import { STREAM_EVENTS } from "../../contracts/subjects.ts";
 import { must } from "../../lib/assert.ts";
-import { formatTime } from "../../lib/time.ts";
-import { artifactDigest, encodeArtifact } from "../../models/compiled.ts";
 import { propensityInputNames } from "../../models/propensity/inputs.ts";
 import { quantilesOf } from "../../models/propensity/quantile-rank.ts";
+import { lineageOf, type RunIdentity, versioned } from "../artifact-identity.ts";
 import { rowsBefore } from "../split.ts";
 import type { PropensityDataset } from "./dataset.ts";
 import { propensityDefinitions, windowMs } from "./definitions.ts";
 import { inputsMatrix } from "./inputs-matrix.ts";
 import type { Training } from "./outputs.ts";
 import { dimensionBlocks } from "./windows.ts";
-
-/** What beside the data a run's artifact depends on. */
-export interface RunIdentity {
-  readonly seed: number;
-  readonly code_version: string;
-}
 
 /** Tenths of the training rows, for drift. */
 const QUANTILES = 10;
@@ -41,7 +33,6 @@ function fittedTo(dataset: PropensityDataset): number {
  * those of the elasticity family do.
  */
 export function propensityArtifact(dataset: PropensityDataset, binary: PropensityArtifact["binary"], price: Training["price"], run: RunIdentity): PropensityArtifact {
-  const { range, learner } = dataset;
   const draft: PropensityArtifact = {
     format: PROPENSITY_FORMAT,
     family: PROPENSITY_FAMILY,
@@ -50,19 +41,7 @@ export function propensityArtifact(dataset: PropensityDataset, binary: Propensit
     binary,
     price_sensitivity: { definition: { ...propensityDefinitions.price_sensitivity }, ...price.sensitivity },
     inputs: inputQuantiles(dataset),
-    lineage: {
-      seed: run.seed,
-      stream: STREAM_EVENTS,
-      stream_created: range.stream_created,
-      first_sequence: range.first_sequence,
-      last_sequence: range.last_sequence,
-      data_from: formatTime(range.from_ms),
-      data_to: formatTime(range.to_ms),
-      fitted_to: formatTime(fittedTo(dataset)),
-      rows: learner.length,
-      code_version: run.code_version,
-    },
+    lineage: lineageOf(dataset.range, run, fittedTo(dataset), dataset.learner.length),
   };
-  const digest = artifactDigest(encodeArtifact(draft));
-  return { ...draft, version: `${draft.lineage.data_to.replaceAll(/[-:.]/g, "")}-${digest.slice(0, 8)}` };
+  return versioned(draft);
 }
