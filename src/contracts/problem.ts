@@ -28,6 +28,8 @@ export const problemCodes = {
   broker_unavailable: 503,
   overloaded: 503,
   features_unavailable: 503,
+  conflict: 409,
+  fold_behind: 503,
   draining: 503,
   internal: 500,
 } as const;

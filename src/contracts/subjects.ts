@@ -1,3 +1,4 @@
+import type { ControlKind } from "./control.ts";
 import type { Event } from "./events.ts";
 
 export const STREAM_EVENTS = "EVENTS";
@@ -55,12 +56,18 @@ export function eventSubject(event: Event, root: "events" | "backfill" = "events
   }
 }
 
+export const controlSubject = (kind: ControlKind, id: string): string => `control.${kind}.${id}`;
 export const modelSubject = (family: string): string => `control.model.${family}`;
 export const trainingSignalSubject = (run_id: string): string => `signals.training.${run_id}`;
 export const segmentSignalSubject = (learner_id: string): string => `signals.segment.${learner_id}`;
 export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
 export const leaseSubject = (name: string): string => `leases.${name}`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
+/** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
+export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
+export const PERSONAL_QUOTE_SUBJECTS = "quotes.learner.>";
+/** What the ids of personal quotes begin with: a fold of EVENTS knows from it which citations redeem one. */
+export const PERSONAL_QUOTE_PREFIX = "q_";
 /** One subject a message, so that replicas which dead-letter the same message agree without duplicates. */
 export const deadLetterSubject = (stream: string, sequence: number): string => `dlq.${stream}.${sequence}`;
 /** Beside the dead letter, which stays: that its message was published again, and as what. */

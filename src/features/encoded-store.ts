@@ -1,11 +1,15 @@
+import { type ControlKind, type ControlMessages, controlSchemas } from "../contracts/control.ts";
 import { assert, must } from "../lib/assert.ts";
 import { recordSequence } from "./record.ts";
-import { SLOT_BYTES_MAX, readVarint, writeVarint } from "./sparse-slots.ts";
-import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, StoreBatch, Watermark } from "./store.ts";
+import { SLOT_BYTES_MAX, readVarint, varintEnd, writeVarint } from "./sparse-slots.ts";
+import { CONTROL_HISTORY_MAX } from "./store.ts";
+import type { Champion, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, StoreBatch, Watermark } from "./store.ts";
 
 /** The named databases. Each stream folds into its own. */
 export const databaseNames = [
   "control.champion",
+  "control.count",
+  "control.log",
   "control.meta",
   "events.category",
   "events.course",
@@ -53,11 +57,26 @@ function nameKey(kind: NameKind, ordinal: number): string {
   return `${kind}:${String(ordinal).padStart(10, "0")}`;
 }
 
+function controlCountKey(kind: ControlKind, id: string): string {
+  return `${kind}/${id}`;
+}
+
+/** A subject's messages lie in a ring. */
+function controlKey(kind: ControlKind, id: string, ordinal: number): string {
+  return `${kind}/${id}/${String(ordinal % CONTROL_HISTORY_MAX).padStart(3, "0")}`;
+}
+
 const LATE_COUNT = "count:";
 const LATE_UPDATE = "update:";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** What this version makes of a message; the bytes that are kept are those that were sent, whatever a version makes of them. */
+function parseControl<Kind extends ControlKind>(kind: Kind, bytes: Uint8Array): ControlMessages[Kind] | undefined {
+  // The schema of a kind gives that kind's messages, which the compiler cannot see through the look-up.
+  return controlSchemas[kind].safeParse(JSON.parse(decoder.decode(bytes))).data as ControlMessages[Kind] | undefined;
+}
 
 function json(value: object): Uint8Array {
   return encoder.encode(JSON.stringify(value));
@@ -101,6 +120,14 @@ export abstract class EncodedBatch implements StoreBatch {
   putChampion(family: string, { artifact, digest, version, sequence, pinned, run_id, trained_at, training_seconds }: Champion): void {
     // Undefined fields leave no trace, and the order is always this one.
     this.set("control.champion", family, json({ artifact, digest, version, sequence, pinned, run_id, trained_at, training_seconds }));
+  }
+
+  putControl(kind: ControlKind, id: string, ordinal: number, sequence: number, message: Uint8Array): void {
+    this.set("control.count", controlCountKey(kind, id), this.#varint.subarray(0, writeVarint(this.#varint, 0, ordinal + 1)));
+    const value = new Uint8Array(SLOT_BYTES_MAX + message.length);
+    const start = writeVarint(value, 0, sequence);
+    value.set(message, start);
+    this.set("control.log", controlKey(kind, id, ordinal), value.subarray(0, start + message.length));
   }
 
   putCursor(stream: string, { stream_created, sequence, message_hash }: Cursor): void {
@@ -196,6 +223,31 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
     return this.#json<Champion>("control.champion", family);
   }
 
+  controlCount(kind: ControlKind, id: string): number {
+    const value = this.read("control.count", controlCountKey(kind, id));
+    return value === undefined ? 0 : readVarint(value, 0);
+  }
+
+  control<Kind extends ControlKind>(kind: Kind, id: string): ControlEntry<Kind> | undefined {
+    const count = this.controlCount(kind, id);
+    return count === 0 ? undefined : this.#controlEntry(kind, id, count - 1);
+  }
+
+  controlHistory<Kind extends ControlKind>(kind: Kind, id: string): readonly ControlEntry<Kind>[] {
+    const count = this.controlCount(kind, id);
+    const entries: ControlEntry<Kind>[] = [];
+    for (let ordinal = Math.max(0, count - CONTROL_HISTORY_MAX); ordinal < count; ordinal++) {
+      const entry = this.#controlEntry(kind, id, ordinal);
+      if (entry !== undefined) entries.push(entry);
+    }
+    return entries;
+  }
+
+  controlIds(kind: ControlKind): readonly string[] {
+    const prefix = `${kind}/`;
+    return [...this.#keysOf("control.count", prefix)].map((key) => key.slice(prefix.length));
+  }
+
   layout(): string | undefined {
     return this.#text("events.meta", "layout");
   }
@@ -208,6 +260,14 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
         yield { database, key, value: new Uint8Array(value.subarray(0, value.length)) };
       }
     }
+  }
+
+  #controlEntry<Kind extends ControlKind>(kind: Kind, id: string, ordinal: number): ControlEntry<Kind> | undefined {
+    const value = this.read("control.log", controlKey(kind, id, ordinal));
+    if (value === undefined) return undefined;
+    const sequence = readVarint(value, 0);
+    const message = parseControl(kind, value.subarray(varintEnd, value.length));
+    return message === undefined ? undefined : { sequence, message };
   }
 
   *#keysOf(database: DatabaseName, prefix: string, after = ""): Iterable<string> {

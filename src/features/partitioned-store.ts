@@ -1,9 +1,10 @@
+import type { ControlKind } from "../contracts/control.ts";
 import { assert, must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { layoutIdentity, mergeRecords, recordWidths } from "./feature-set.ts";
 import { ownerOf, partitionLayout } from "./partition.ts";
 import { type RecordHeader, decodeRecord, encodeRecord, recordBytesMax } from "./record.ts";
-import type { Champion, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, Watermark } from "./store.ts";
+import type { Champion, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, Watermark } from "./store.ts";
 
 /** Records of these lie in every partition, a share in each; all others with one owner. */
 const SHARED: ReadonlySet<EntityName> = new Set(["category", "teacher", "platform"]);
@@ -113,6 +114,23 @@ export class PartitionedStore implements FeatureStoreReader {
 
   champion(family: string): Champion | undefined {
     return this.#last("CONTROL").champion(family);
+  }
+
+  /** Every partition folds all of CONTROL. */
+  controlCount(kind: ControlKind, id: string): number {
+    return this.#last("CONTROL").controlCount(kind, id);
+  }
+
+  control<Kind extends ControlKind>(kind: Kind, id: string): ControlEntry<Kind> | undefined {
+    return this.#last("CONTROL").control(kind, id);
+  }
+
+  controlHistory<Kind extends ControlKind>(kind: Kind, id: string): readonly ControlEntry<Kind>[] {
+    return this.#last("CONTROL").controlHistory(kind, id);
+  }
+
+  controlIds(kind: ControlKind): readonly string[] {
+    return this.#last("CONTROL").controlIds(kind);
   }
 
   layout(): string | undefined {

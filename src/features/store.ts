@@ -1,4 +1,4 @@
-import type { ModelPromoted } from "../contracts/control.ts";
+import type { ControlKind, ControlMessages, ModelPromoted } from "../contracts/control.ts";
 
 /**
  * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
@@ -37,6 +37,16 @@ export interface Champion extends Partial<Pick<ModelPromoted, "pinned" | "run_id
   readonly version: string;
   readonly sequence: number;
 }
+
+/** A message of CONTROL as it is kept. */
+export interface ControlEntry<Kind extends ControlKind = ControlKind> {
+  /** CONTROL sequence. */
+  readonly sequence: number;
+  readonly message: ControlMessages[Kind];
+}
+
+/** Messages of one subject that are kept: the newest. */
+export const CONTROL_HISTORY_MAX = 1_000;
 
 /**
  * How far time has come in the fold: the greatest event time folded, and the greatest broker's timestamp of an event folded. Refused
@@ -103,6 +113,14 @@ export interface FeatureStoreReader {
   /** The newest late updates, in order of their ordinals. */
   lateUpdates(): readonly LateUpdate[];
   champion(family: string): Champion | undefined;
+  /** How many messages a subject of CONTROL has had; 0: none. */
+  controlCount(kind: ControlKind, id: string): number;
+  /** The last message of a subject; undefined without any, or when this version does not understand it. */
+  control<Kind extends ControlKind>(kind: Kind, id: string): ControlEntry<Kind> | undefined;
+  /** The newest CONTROL_HISTORY_MAX messages of a subject, oldest first; what this version does not understand is left out. */
+  controlHistory<Kind extends ControlKind>(kind: Kind, id: string): readonly ControlEntry<Kind>[];
+  /** Ids that CONTROL has spoken of, ascending. */
+  controlIds(kind: ControlKind): readonly string[];
   /** Identity of the record layout that the records were written with; undefined before the first commit. */
   layout(): string | undefined;
   /** Every key and value of every database, copied, in key order: what two folds of the same stream must agree on. */
@@ -120,6 +138,8 @@ export interface StoreBatch {
   removeIdBlock(number: number): void;
   putEnrollment(hash: Uint8Array, sequence: number): void;
   putChampion(family: string, champion: Champion): void;
+  /** The message numbered `ordinal` (from 0 on) of its subject, as it arrived. */
+  putControl(kind: ControlKind, id: string, ordinal: number, sequence: number, message: Uint8Array): void;
   putCursor(stream: string, cursor: Cursor): void;
   putWatermark(watermark: Watermark): void;
   putLateCount(state: string, updates: number): void;

@@ -19,6 +19,8 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   broker_unavailable: "The broker is not available",
   overloaded: "Too much is asked for at once",
   features_unavailable: "The feature store is not available",
+  conflict: "Somebody else was faster",
+  fold_behind: "The change is recorded, but not in force here yet",
   draining: "This process is stopping",
   internal: "Something went wrong in the engine",
 };
