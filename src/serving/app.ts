@@ -3,6 +3,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { registerDocs } from "./docs/docs-routes.ts";
 import type { EventIntake } from "./event-intake.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { createFinish, preflight, requestIdOf } from "./finish.ts";
@@ -13,6 +14,7 @@ import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
+import type { RouteDefinition } from "./route.ts";
 import { type Access, RouteTable } from "./route-table.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
@@ -35,6 +37,8 @@ export interface AppDeps {
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
   readonly logger: Logger;
+  /** Of the program, for its documents. */
+  readonly version: string;
   /** Who may ask for what. */
   readonly access: Access;
   /** Origins whose pages may ask; nobody's unless given. */
@@ -43,8 +47,13 @@ export interface AppDeps {
   readonly tls?: boolean;
 }
 
+export interface TidemarkApp extends Hono {
+  /** Every endpoint that it answers. */
+  readonly endpoints: readonly RouteDefinition[];
+}
+
 /** The HTTP application: every endpoint stands in one table, which each part of serving adds its own to. */
-export function createApp(deps: AppDeps): Hono {
+export function createApp(deps: AppDeps): TidemarkApp {
   const { metrics, metricsText, access, cors_origins = [], tls = false, logger } = deps;
   const app = new Hono();
   const finish = createFinish({ cors_origins, tls });
@@ -57,6 +66,7 @@ export function createApp(deps: AppDeps): Hono {
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
+  registerDocs(route, table.definitions, deps.version);
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 
   const observeUnmatched = metrics.route("any", "unmatched");
@@ -76,5 +86,5 @@ export function createApp(deps: AppDeps): Hono {
     logger.error({ request_id: requestIdOf(context), path: context.req.path, error: errorMessage(error), stack: error.stack }, "request failed");
     return finish(context, problemResponse(internalProblem()));
   });
-  return app;
+  return Object.assign(app, { endpoints: table.definitions });
 }

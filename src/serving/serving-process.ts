@@ -84,7 +84,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: policy.version });
-  const app = createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, logger, access, cors_origins: config.gate?.cors_origins ?? [], tls: config.gate?.tls !== undefined });
+  const app = createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, logger, version: config.version, access, cors_origins: config.gate?.cors_origins ?? [], tls: config.gate?.tls !== undefined });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
 

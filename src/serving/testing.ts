@@ -238,7 +238,7 @@ export class TestEngine {
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: defaultPolicy.version });
-    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger, access: options.access ?? openAccess, cors_origins: options.cors_origins ?? [] });
+    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger, version: "0.0.0", access: options.access ?? openAccess, cors_origins: options.cors_origins ?? [] });
   }
 
   get sequence(): number {
