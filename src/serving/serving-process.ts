@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { defaultActionRules } from "../contracts/action-rules.ts";
-import { defaultPolicy } from "../contracts/policy.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
 import { Lease } from "../ingest/lease.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -26,6 +25,7 @@ import type { ServingMetrics } from "./metrics.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { FixedPolicy } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -60,24 +60,24 @@ export interface ServingProcess {
 export async function startServing({ config, logger, clock, name, metrics, metricsText }: ServingProcessOptions): Promise<ServingProcess> {
   const features = new LmdbFeatureSource((config.partition_dirs ?? [config.data_dir]).map((directory) => new StoreDirectory(join(directory, "features")).current), logger);
   const broker = new BrokerLink(config.nats_url, name, logger);
-  const policy = defaultPolicy;
+  const policies = new FixedPolicy();
   const models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
   const propensity = new ModelHolder({ family: propensityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models", propensityFamily.family) });
-  const degradation = new DegradationMonitor(broker, features, clock, policy.stale_after_ms);
+  const degradation = new DegradationMonitor(broker, features, clock, policies);
   const decisions = new DecisionLog({ broker, clock, logger });
-  const prices = new PriceService({ features, models, degradation, decisions, policy, clock });
+  const prices = new PriceService({ features, models, degradation, decisions, policies, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
-  const catalogue = createCatalogue({ features, prices, models, degradation, policy, clock, turns, indexes });
+  const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const movement = new Movements(broker, clock);
-  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policy }, movement });
+  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
-  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: policy.version });
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
   const server = new HttpServer(createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, logger }), clock);
   metrics.watchServer(server);
 

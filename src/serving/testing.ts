@@ -4,7 +4,6 @@ import type { ModelPromoted } from "../contracts/control.ts";
 import type { Event } from "../contracts/events.ts";
 import type { SegmentsAnswer } from "../contracts/learner-scores.ts";
 import type { PropensityArtifact } from "../contracts/propensity.ts";
-import { defaultPolicy } from "../contracts/policy.ts";
 import { modelSubject } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
@@ -36,6 +35,7 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
+import { FixedPolicy, type PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { Turns } from "./turns.ts";
 
@@ -170,6 +170,7 @@ export function testArtifact(version = "v1", price_coefficient = -1.6): Artifact
 export interface TestEngineOptions {
   readonly cache_dir?: string;
   readonly logger?: Logger;
+  readonly policies?: PolicySource;
 }
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
@@ -213,27 +214,27 @@ export class TestEngine {
   #sequence = 0;
   #promotions = 0;
 
-  constructor({ cache_dir = "/dev/null/no-directory", logger = silentLogger }: TestEngineOptions = {}) {
+  constructor({ cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() }: TestEngineOptions = {}) {
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
-    this.degradation = new DegradationMonitor(broker, features, clock, defaultPolicy.stale_after_ms);
+    this.degradation = new DegradationMonitor(broker, features, clock, policies);
     const { models, decisions, degradation } = this;
-    this.prices = new PriceService({ features, models, degradation, decisions, policy: defaultPolicy, clock });
+    this.prices = new PriceService({ features, models, degradation, decisions, policies, clock });
     this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
     const indexes = new CourseIndexes(features, turns, clock);
-    this.catalogue = createCatalogue({ features, prices: this.prices, models, degradation, policy: defaultPolicy, clock, turns, indexes });
+    this.catalogue = createCatalogue({ features, prices: this.prices, models, degradation, policies, clock, turns, indexes });
     const rules = compileActionRules(defaultActionRules);
     this.scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
     const { events, catalogue, scores, prices } = this;
-    this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policy: defaultPolicy }, movement });
+    this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
-    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: defaultPolicy.version });
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
     this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
   }
 

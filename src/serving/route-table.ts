@@ -1,0 +1,60 @@
+import type { Context, Hono } from "hono";
+import { assert } from "../lib/assert.ts";
+import type { ServingMetrics } from "./metrics.ts";
+import { ProblemError } from "./problem.ts";
+import type { Handler, Method, RouteDefinition } from "./route.ts";
+
+/** Lets a request pass to its endpoint, or throws the ProblemError that refuses it. */
+export type Guard = (context: Context) => void;
+
+export interface Access {
+  /** Resolved once an endpoint. */
+  guard(definition: RouteDefinition): Guard;
+}
+
+/** Every endpoint there is, in order of registration. */
+export class RouteTable {
+  readonly #app: Hono;
+  readonly #metrics: ServingMetrics;
+  readonly #access: Access;
+  readonly #definitions: RouteDefinition[] = [];
+  readonly #methods = new Set<Method>();
+
+  constructor(app: Hono, metrics: ServingMetrics, access: Access) {
+    this.#app = app;
+    this.#metrics = metrics;
+    this.#access = access;
+  }
+
+  get definitions(): readonly RouteDefinition[] {
+    return this.#definitions;
+  }
+
+  /** A middleware would put each request through the framework's composition, which a price call feels: guard, handler and clock are one function instead. */
+  readonly route = (definition: RouteDefinition, handler: Handler): void => {
+    const { method, path } = definition;
+    assert(!this.#definitions.some((known) => known.method === method && known.path === path), `${method} ${path} is registered twice`);
+    this.#definitions.push(definition);
+    this.#methods.add(method);
+    const observe = this.#metrics.route(method, path);
+    const guard = this.#access.guard(definition);
+    this.#app.on(method, path, async (context) => {
+      const started = performance.now();
+      try {
+        guard(context);
+        const response = await handler(context);
+        observe(response.status, performance.now() - started);
+        return response;
+      } catch (error) {
+        observe(error instanceof ProblemError ? error.status : 500, performance.now() - started);
+        throw error;
+      }
+    });
+  };
+
+  /** Methods that a path answers to; none: there is no such path. */
+  allowed(path: string): string[] {
+    const methods = [...this.#methods].filter((method) => this.#app.router.match(method, path)[0].length > 0);
+    return methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
+  }
+}
