@@ -81,14 +81,14 @@ export class CategoryList {
   }
 
   async #answer(context: Context, query: CategoriesQuery): Promise<Response> {
-    const { features, turns, policy, degradation } = this.#deps;
+    const { features, turns, policies, degradation } = this.#deps;
     for (;;) {
       const open = mustFeatures(features);
       const served = this.#deps.models.current;
       const model = served?.model ?? null;
       const page = await turns.run(this.#page(open, query, model), () => features.current === open);
       if (page === undefined) continue;
-      const rest = { elasticity: globalElasticityAnswer(model), model: model?.version ?? "none", ...pageDegraded({ policy, degradation, models: { current: served } }) };
+      const rest = { elasticity: globalElasticityAnswer(model), model: model?.version ?? "none", ...pageDegraded({ policies, degradation, models: { current: served } }) };
       return pageResponse(context, "categories", page, { limit: context.req.query("limit") }, rest);
     }
   }

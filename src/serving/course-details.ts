@@ -13,7 +13,7 @@ import { CourseLookup } from "./course-lookup.ts";
 import { validatedJson } from "./etag.ts";
 import { type FeatureSource, mustFeatures, PerStore } from "./feature-source.ts";
 import type { PriceService } from "./price-service.ts";
-import { minuteOf, type PricingContext, pricingInputs } from "./pricing-inputs.ts";
+import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
 import { ProblemError } from "./problem.ts";
 import type { Turns } from "./turns.ts";
 
@@ -40,7 +40,7 @@ export class CourseDetails {
   }
 
   #answer(context: Context): Response {
-    const { features, prices, clock, models, policy } = this.#deps;
+    const { features, prices, clock } = this.#deps;
     const course_id = context.req.param("id") ?? "";
     const { lookup, sheets } = this.#readers.of(mustFeatures(features));
     const now_ms = clock.now_ms();
@@ -49,8 +49,8 @@ export class CourseDetails {
     const { view } = found;
     const sheet = must(sheets.read(course_id, view.teacher_id, view.now_ms), "the course has just been read");
     const decision = prices.decision(course_id);
-    const model = models.current?.model ?? null;
-    const { points, horizon_days, volume, supported_range, degraded } = demandCurve(pricingInputs(this.#deps, found), model, policy, decision.optimal_price);
+    const { inputs, model, policy } = pricingOf(this.#deps, found);
+    const { points, horizon_days, volume, supported_range, degraded } = demandCurve(inputs, model, policy, decision.optimal_price);
     const answer: Omit<CourseDetail, "recommendation" | "freshness_ms"> = {
       course_id,
       title: sheet.profile?.title || null,

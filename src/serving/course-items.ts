@@ -5,7 +5,7 @@ import { courseElasticityAnswer } from "../pricing/estimated-elasticity.ts";
 import { roundRate } from "../pricing/money.ts";
 import { priceCourse } from "../pricing/price-course.ts";
 import type { FoundCourse } from "./course-lookup.ts";
-import { type PricingContext, pricingInputs } from "./pricing-inputs.ts";
+import { type PricingContext, pricingOf } from "./pricing-inputs.ts";
 
 const at = {
   price: courseFeatureIndex("price_tokens"),
@@ -19,7 +19,8 @@ const at = {
 
 /** What a price call would answer now, computed the same way; no decision is made of it, and none recorded. */
 function shortRecommendation(context: PricingContext, found: FoundCourse): ShortRecommendation {
-  const { optimal_price, expected, recommendation, degraded } = optimizeAnswer(priceCourse(pricingInputs(context, found), context.models.current?.model ?? null, context.policy), "");
+  const { inputs, model, policy } = pricingOf(context, found);
+  const { optimal_price, expected, recommendation, degraded } = optimizeAnswer(priceCourse(inputs, model, policy), "");
   return { optimal_price, increase_pct: expected.increase_pct, ...recommendation, ...(degraded === undefined ? {} : { degraded }) };
 }
 

@@ -51,14 +51,14 @@ export class CourseList {
   }
 
   async #answer(context: Context, query: CoursesQuery): Promise<Response> {
-    const { features, turns, policy, degradation, clock, indexes } = this.#deps;
+    const { features, turns, policies, degradation, clock, indexes } = this.#deps;
     const { limit, category, teacher_id, sort, with: extra } = context.req.query();
     for (;;) {
       const open = mustFeatures(features);
       const index = query.sort.by === "id" && !query.sort.descending && query.category === undefined && query.teacher_id === undefined ? null : await indexes.of(open);
       if (index === undefined) continue;
       const served = this.#deps.models.current;
-      const pricing: PricingContext = { policy, degradation, models: { current: served } };
+      const pricing: PricingContext = { policies, degradation, models: { current: served } };
       const making: Making = { open, query, context: pricing, now_ms: clock.now_ms() };
       const page = await turns.run(index === null ? this.#byId(making) : this.#byIndex(making, index), () => features.current === open);
       if (page === undefined) continue;

@@ -3,6 +3,7 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import type { FeatureSource } from "./feature-source.ts";
+import type { PolicySource } from "./policy-source.ts";
 
 /** What is wrong around a price, besides the price itself. */
 export interface Degradation {
@@ -17,23 +18,23 @@ const combinations: readonly (readonly DegradedReason[])[] = [[], ["broker_unrea
 
 /**
  * Watches the broker and the fold. Features are stale when EVENTS is ahead of the store's cursor and the cursor has not
- * moved for longer than the policy allows: a fold that is behind but catching up is late, not dead.
+ * moved for longer than the platform's policy allows: a fold that is behind but catching up is late, not dead.
  */
 export class DegradationMonitor implements Degradation {
   readonly #broker: BrokerPort;
   readonly #features: FeatureSource;
   readonly #clock: Clock;
-  readonly #stale_after_ms: number;
+  readonly #policies: Pick<PolicySource, "platform">;
   #lag_events: number | null = null;
   #stale = false;
   #seen_sequence = -1;
   #progress_at_ms: number;
 
-  constructor(broker: BrokerPort, features: FeatureSource, clock: Clock, stale_after_ms: number) {
+  constructor(broker: BrokerPort, features: FeatureSource, clock: Clock, policies: Pick<PolicySource, "platform">) {
     this.#broker = broker;
     this.#features = features;
     this.#clock = clock;
-    this.#stale_after_ms = stale_after_ms;
+    this.#policies = policies;
     this.#progress_at_ms = clock.now_ms();
   }
 
@@ -60,6 +61,6 @@ export class DegradationMonitor implements Degradation {
     const other = cursor !== undefined && cursor.stream_created !== stream.created;
     this.#lag_events = Math.max(0, stream.last_sequence - (other ? 0 : sequence));
     if (this.#lag_events === 0) this.#progress_at_ms = now_ms;
-    this.#stale = this.#lag_events > 0 && now_ms - this.#progress_at_ms > this.#stale_after_ms;
+    this.#stale = this.#lag_events > 0 && now_ms - this.#progress_at_ms > this.#policies.platform.stale_after_ms;
   }
 }

@@ -6,6 +6,7 @@ import type { EventIntake } from "./event-intake.ts";
 import type { LearnerScores } from "./learners/learner-scores.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import type { PolicySource } from "./policy-source.ts";
 import type { PriceService } from "./price-service.ts";
 import type { SignalPublisher } from "./signals/signal-publisher.ts";
 import type { Turns } from "./turns.ts";
@@ -28,7 +29,7 @@ export interface MetricSources {
   readonly learners: Learners;
   readonly signals: Pick<SignalPublisher, "published" | "baselines" | "passed_over" | "leading">;
   readonly degradation: Degradation;
-  readonly policy_version: string;
+  readonly policies: Pick<PolicySource, "platform">;
 }
 
 export class ServingMetrics {
@@ -56,7 +57,7 @@ export class ServingMetrics {
 
   /** Registers the figures that others count. In a cluster counters and queues add up, states take the worst. */
   watch(sources: MetricSources): void {
-    const { prices, models, propensity, decisions, events, turns, indexes, degradation, policy_version } = sources;
+    const { prices, models, propensity, decisions, events, turns, indexes, degradation, policies } = sources;
     collectDefaultMetrics({ register: this.registry });
     this.#counter("tidemark_price_cache_hits_total", "Prices answered from the cache", () => prices.hits);
     this.#counter("tidemark_price_cache_misses_total", "Prices computed", () => prices.misses);
@@ -83,7 +84,7 @@ export class ServingMetrics {
       registers: [this.registry],
       collect(): void {
         info.reset();
-        info.set({ model: models.current?.model.version ?? "none", propensity_model: propensity.current?.model.version ?? "none", policy: policy_version }, 1);
+        info.set({ model: models.current?.model.version ?? "none", propensity_model: propensity.current?.model.version ?? "none", policy: policies.platform.version }, 1);
       },
     });
     const degraded = new Gauge({

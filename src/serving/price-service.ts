@@ -13,7 +13,7 @@ import type { DecisionLog } from "./decision-log.ts";
 import { mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import type { ServedModel } from "./model-holder.ts";
-import { minuteOf, type PricingContext, pricingInputs } from "./pricing-inputs.ts";
+import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
 
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
@@ -48,6 +48,8 @@ interface CachedAnswer {
   readonly features: Float64Array;
   readonly views_until_ms: number;
   readonly model: ServedModel<CompiledModel> | undefined;
+  /** Revision of the policies in force. */
+  readonly policies: number;
   /** End of the course's minute: the features' time, and with it the category's side, hold until then. */
   readonly until_ms: number;
   readonly reasons: readonly DegradedReason[];
@@ -169,26 +171,25 @@ export class PriceService {
 
   /** The body of POST /predict_enrollments. Throws ProblemError. */
   predict(body: PredictBody): string {
-    const { features, clock, models, policy } = this.#deps;
+    const { features, clock } = this.#deps;
     const lookup = this.#lookupOf(mustFeatures(features));
     const now_ms = clock.now_ms();
     const found = lookup.find(body, now_ms, minuteOf(body.course_id ?? "", now_ms));
-    const model = models.current?.model ?? null;
-    const answer = predictEnrollments(pricingInputs(this.#deps, found), model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
+    const { inputs, model, policy } = pricingOf(this.#deps, found);
+    const answer = predictEnrollments(inputs, model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
     if (answer.degraded !== undefined) this.#degraded_answers++;
     return withFreshness(JSON.stringify(answer).slice(0, -1), now_ms, found.view.updated_at_ms);
   }
 
   #holds(cached: CachedAnswer, now_ms: number): boolean {
-    return now_ms < cached.until_ms && cached.model === this.#deps.models.current && cached.reasons === this.#deps.degradation.reasons;
+    return now_ms < cached.until_ms && cached.model === this.#deps.models.current && cached.policies === this.#deps.policies.revision && cached.reasons === this.#deps.degradation.reasons;
   }
 
   /** Prices, and queues the decision. */
   #price(body: OptimizeBody, found: FoundCourse, now_ms: number): CachedAnswer {
-    const { models, policy, decisions, degradation, features } = this.#deps;
-    const model = models.current;
-    const inputs = pricingInputs(this.#deps, found, body);
-    const decision = decide(inputs, model?.model ?? null, policy);
+    const { models, policies, decisions, degradation, features } = this.#deps;
+    const { inputs, model, policy } = pricingOf(this.#deps, found, body);
+    const decision = decide(inputs, model, policy);
     const cursor_sequence = features.current?.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
     decisions.record(decision, { decided_at_ms: now_ms, cursor_sequence });
     return {
@@ -196,7 +197,8 @@ export class PriceService {
       seen_sequence: found.view.sequence,
       features: found.view.features,
       views_until_ms: now_ms + VIEWS_MS,
-      model,
+      model: models.current,
+      policies: policies.revision,
       until_ms: inputs.now_ms + MINUTE_MS,
       reasons: degradation.reasons,
       head: decision.answer_json.slice(0, -1),

@@ -5,9 +5,11 @@ import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { PricingInputs } from "../pricing/price-course.ts";
+import { termsFor } from "../pricing/price-terms.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { Degradation } from "./degradation.ts";
 import type { ServedModel } from "./model-holder.ts";
+import type { CourseScope, PolicySource } from "./policy-source.ts";
 
 const PRICE = courseFeatureIndex("price_tokens");
 
@@ -15,8 +17,7 @@ const PRICE = courseFeatureIndex("price_tokens");
 export interface PricingContext {
   readonly models: { readonly current: ServedModel<CompiledModel> | undefined };
   readonly degradation: Degradation;
-  /** In force for the life of the process, so it is no part of a cached answer's validity. */
-  readonly policy: Policy;
+  readonly policies: PolicySource;
 }
 
 /**
@@ -28,11 +29,28 @@ export function minuteOf(key: string, now_ms: number): number {
   return Math.floor((now_ms - phase_ms) / MINUTE_MS) * MINUTE_MS + phase_ms;
 }
 
-/** Everything that the price of a found course is a function of, besides the model. */
-export function pricingInputs(
-  { models, degradation, policy }: PricingContext,
+export function scopeOf({ course_id, view: { category, teacher_id } }: FoundCourse): CourseScope {
+  return { course_id, category, teacher_id: teacher_id === "" ? null : teacher_id };
+}
+
+/** Everything that the price of a found course is a function of. */
+export interface Pricing {
+  readonly inputs: PricingInputs;
+  readonly model: CompiledModel | null;
+  readonly policy: Policy;
+}
+
+/** Under the policy that is in force for the course. */
+export function pricingOf(context: PricingContext, found: FoundCourse, body: Pick<OptimizeBody, "current_price" | "current_enrollments" | "objective"> = {}): Pricing {
+  const policy = context.policies.policyFor(scopeOf(found), found.view.now_ms);
+  return { inputs: pricingInputs(context, found, body, policy), model: context.models.current?.model ?? null, policy };
+}
+
+function pricingInputs(
+  { models, degradation }: PricingContext,
   { view, course_id, course_features }: FoundCourse,
-  body: Pick<OptimizeBody, "current_price" | "current_enrollments" | "objective"> = {},
+  body: Pick<OptimizeBody, "current_price" | "current_enrollments" | "objective">,
+  policy: Policy,
 ): PricingInputs {
   return {
     course_id,
@@ -47,6 +65,7 @@ export function pricingInputs(
     objective: body.objective ?? policy.objective,
     model_digest: models.current?.model.digest ?? null,
     policy_version: policy.version,
+    terms: termsFor(policy, course_id, view.category, view.band),
     record_sequence: view.sequence,
     degraded: [...degradation.reasons],
   };

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { defaultActionRules } from "../contracts/action-rules.ts";
-import { defaultPolicy } from "../contracts/policy.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
 import { Lease } from "../ingest/lease.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -12,6 +11,7 @@ import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { createCatalogue } from "./catalogue.ts";
+import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
@@ -28,6 +28,7 @@ import type { ServingMetrics } from "./metrics.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { FixedPolicy } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -66,25 +67,44 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const { keys, access } = await createGate({ config, features, clock, logger });
   const certificates = await readCertificates(config.gate?.tls);
   const broker = new BrokerLink(config.nats_url, name, logger);
-  const policy = defaultPolicy;
+  const policies = new FixedPolicy();
   const models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
   const propensity = new ModelHolder({ family: propensityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models", propensityFamily.family) });
-  const degradation = new DegradationMonitor(broker, features, clock, policy.stale_after_ms);
+  const degradation = new DegradationMonitor(broker, features, clock, policies);
   const decisions = new DecisionLog({ broker, clock, logger });
-  const prices = new PriceService({ features, models, degradation, decisions, policy, clock });
+  const prices = new PriceService({ features, models, degradation, decisions, policies, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
+  const desk = new ControlDesk({ broker, features, clock, logger });
+  const control = { desk, features, clock };
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
-  const catalogue = createCatalogue({ features, prices, models, degradation, policy, clock, turns, indexes });
+  const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const movement = new Movements(broker, clock);
-  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policy }, movement });
+  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
-  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policy_version: policy.version });
-  const app = createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, logger, version: config.version, access, cors_origins: config.gate?.cors_origins ?? [], tls: config.gate?.tls !== undefined });
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+  const app = createApp({
+    prices,
+    models,
+    propensity,
+    features: new FeatureService(features, clock),
+    catalogue,
+    learners,
+    health,
+    events,
+    control,
+    metrics,
+    metricsText,
+    logger,
+    version: config.version,
+    access,
+    cors_origins: config.gate?.cors_origins ?? [],
+    tls: config.gate?.tls !== undefined,
+  });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
 
