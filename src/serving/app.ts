@@ -25,6 +25,8 @@ import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
+import { registerStream } from "./routes/stream-routes.ts";
+import type { StreamHub } from "./stream/stream-hub.ts";
 
 export interface AppDeps {
   readonly prices: PriceService;
@@ -36,6 +38,7 @@ export interface AppDeps {
   readonly health: HealthReport;
   readonly events: EventIntake;
   readonly control: ControlDeps;
+  readonly stream: StreamHub;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -70,6 +73,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
+  registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 

@@ -33,11 +33,13 @@ import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
 import { SignalPublisher } from "./signals/signal-publisher.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
 import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
 const KEY_CHECK_MS = 250;
+const STREAM_BEAT_MS = 10_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -77,6 +79,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
   const control = { desk, features, clock };
+  const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
@@ -97,6 +100,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     health,
     events,
     control,
+    stream,
     metrics,
     metricsText,
     logger,
@@ -116,6 +120,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
+    new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
@@ -142,6 +147,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     port,
     drain: async () => {
       health.drain();
+      stream.close();
       await server.drain();
       await release();
     },

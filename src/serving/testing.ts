@@ -9,7 +9,7 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { BulkPublisher, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -40,6 +40,7 @@ import { elasticityFamily } from "./model-info.ts";
 import { FixedPolicy, type PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -118,6 +119,31 @@ export class TestBroker implements BrokerPort, EventPublisher {
   /** One message an id, like the broker. */
   #store(messages: readonly Published[]): void {
     for (const message of messages) if (!this.published.some(({ message_id }) => message_id === message.message_id)) this.published.push(message);
+  }
+
+  readonly #listeners = new Map<string, Set<(message: DeliveredMessage) => void>>();
+
+  /** What consumers of a stream get; subjects are theirs to tell apart. */
+  deliver(stream: string, subject: string, sequence: number, message: unknown): void {
+    const data = new TextEncoder().encode(typeof message === "string" ? message : JSON.stringify(message));
+    for (const listen of this.#listeners.get(stream) ?? []) listen({ subject, sequence, time_ms: START_MS, data, pending: 0 });
+  }
+
+  consumers(stream: string): number {
+    return this.#listeners.get(stream)?.size ?? 0;
+  }
+
+  async consume(stream: string, _options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    if (!this.connected) throw new TidemarkError("broker_unreachable", "not connected");
+    const listeners = this.#listeners.get(stream) ?? new Set();
+    this.#listeners.set(stream, listeners);
+    listeners.add(onMessage);
+    return {
+      pause: () => void listeners.delete(onMessage),
+      resume: () => void listeners.add(onMessage),
+      stop: async () => void listeners.delete(onMessage),
+      closed: new Promise(() => undefined),
+    };
   }
 
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
@@ -209,6 +235,7 @@ export class TestEngine {
   readonly events: EventIntake;
   readonly desk: ControlDesk;
   readonly control: ControlDeps;
+  readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -266,6 +293,7 @@ export class TestEngine {
       health: this.health,
       events,
       control,
+      stream: this.stream,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
