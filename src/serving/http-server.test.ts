@@ -160,7 +160,7 @@ describe("bodies that come slowly or not at all", () => {
     await underWay(Promise.resolve());
     for (const socket of gone) socket.destroy();
     const told = async (): Promise<string> => (await engine.app.request("/metrics")).text();
-    await vi.waitFor(async () => expect(await told()).toContain(`count{route="${path}",status="400"} ${lengths.length}`));
+    await vi.waitFor(async () => expect(await told()).toContain(`count{method="POST",route="${path}",status="400"} ${lengths.length}`));
     expect(await told()).not.toContain('status="500"');
   });
 });

@@ -8,6 +8,7 @@ import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { closingResponse } from "./closing-response.ts";
 import { ProblemError, problemResponse, problemText } from "./problem.ts";
+import { wholeListener } from "./whole-listener.ts";
 
 /** What a client may take its time over. Whole requests are small: a slow one holds a connection for nothing. */
 const LIMITS = {
@@ -51,12 +52,13 @@ export class HttpServer {
   constructor(app: Hono, clock: Clock, connections_max = CONNECTIONS_MAX) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
-    const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
-    this.#server = createServer({ ...LIMITS, ServerResponse: closingResponse(this.#state) }, (request, response) => void listener(request, response));
+    const usual = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
+    const listener = wholeListener(app, (request, response) => void usual(request, response));
+    this.#server = createServer({ ...LIMITS, ServerResponse: closingResponse(this.#state) }, listener);
     this.#server.maxConnections = connections_max;
     this.#server.on("drop", () => this.#refused++);
     // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
-    this.#server.on("checkExpectation", (request, response) => void listener(request, response));
+    this.#server.on("checkExpectation", listener);
     this.#server.on("clientError", answerMalformed);
   }
 

@@ -38,16 +38,23 @@ export class RouteTable {
     this.#methods.add(method);
     const observe = this.#metrics.route(method, path);
     const guard = this.#access.guard(definition);
-    this.#app.on(method, path, async (context) => {
+    this.#app.on(method, path, (context) => {
       const started = performance.now();
-      try {
-        guard(context);
-        const response = await handler(context);
+      const answered = (response: Response): Response => {
         observe(response.status, performance.now() - started);
         return response;
-      } catch (error) {
+      };
+      const failed = (error: unknown): never => {
         observe(error instanceof ProblemError ? error.status : 500, performance.now() - started);
         throw error;
+      };
+      try {
+        guard(context);
+        const response = handler(context);
+        // What is answered at once is not made to wait for a turn of promises.
+        return response instanceof Promise ? response.then(answered, failed) : answered(response);
+      } catch (error) {
+        return failed(error);
       }
     });
   };
