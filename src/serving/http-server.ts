@@ -1,5 +1,5 @@
 import { createServer, STATUS_CODES } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -11,6 +11,7 @@ import type { Clock } from "../lib/clock.ts";
 import type { Certificates } from "./certificates.ts";
 import { closingResponse } from "./closing-response.ts";
 import { ProblemError, problemResponse, problemText } from "./problem.ts";
+import { wholeListener } from "./whole-listener.ts";
 
 /** What a client may take its time over. Whole requests are small: a slow one holds a connection for nothing. */
 const LIMITS = {
@@ -60,14 +61,14 @@ export class HttpServer {
   constructor(app: Hono, clock: Clock, { connections_max = CONNECTIONS_MAX, tls }: HttpServerOptions = {}) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
-    const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
+    const usual = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
+    const listener = wholeListener(app, (request, response) => void usual(request, response));
     const options = { ...LIMITS, ServerResponse: closingResponse(this.#state) };
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => void listener(request, response);
-    this.#server = tls === undefined ? createServer(options, onRequest) : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: LIMITS.headersTimeout }, onRequest);
+    this.#server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: LIMITS.headersTimeout }, listener);
     this.#server.maxConnections = connections_max;
     this.#server.on("drop", () => this.#refused++);
     // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
-    this.#server.on("checkExpectation", (request, response) => void listener(request, response));
+    this.#server.on("checkExpectation", listener);
     this.#server.on("clientError", answerMalformed);
   }
 
