@@ -19,6 +19,7 @@ import { EventIntake } from "./event-intake.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { createGate, mustBeSafe } from "./gate.ts";
+import { watchGate } from "./gate-metrics.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
@@ -111,6 +112,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
+  watchGate(metrics.registry, { keys, access, stream, features, clock });
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
