@@ -19,6 +19,8 @@ export const problemCodes = {
   invalid_field: 422,
   unknown_course: 404,
   unknown_learner: 404,
+  unknown_policy: 404,
+  invalid_policy: 422,
   not_found: 404,
   method_not_allowed: 405,
   body_too_large: 413,

@@ -71,12 +71,12 @@ async function readCounted(request: Request, bytes_max: number, onBytes: (bytes:
  * it declares; the framework's body-limit middleware would wrap the body in a stream and cost several times the
  * whole price call.
  */
-function readText(context: Context): Promise<string> {
-  const declared = declaredLength(context, BODY_BYTES_MAX);
+function readText(context: Context, bytes_max: number): Promise<string> {
+  const declared = declaredLength(context, bytes_max);
   if (mediaType(context) !== JSON_TYPE) {
     throw new ProblemError("unsupported_media_type", `Send the body as ${JSON_TYPE}.`, { field: "content-type" });
   }
-  return declared === undefined ? readCounted(context.req.raw, BODY_BYTES_MAX).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text().catch(cutOff);
+  return declared === undefined ? readCounted(context.req.raw, bytes_max).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text().catch(cutOff);
 }
 
 function parseJson(text: string): unknown {
@@ -95,8 +95,8 @@ function invalidField(error: z.ZodError, whole: string): ProblemError {
 }
 
 /** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
-export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {
-  const result = schema.safeParse(parseJson(await readText(context)));
+export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema, bytes_max = BODY_BYTES_MAX): Promise<z.output<Schema>> {
+  const result = schema.safeParse(parseJson(await readText(context, bytes_max)));
   if (!result.success) throw invalidField(result.error, "body");
   return result.data;
 }

@@ -10,6 +10,8 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   invalid_field: "A field is not valid",
   unknown_course: "The course is not known",
   unknown_learner: "The learner is not known",
+  unknown_policy: "The policy is not known",
+  invalid_policy: "The policy contradicts itself or another one",
   not_found: "Nothing here",
   method_not_allowed: "This method is not allowed here",
   body_too_large: "The body is too large",
