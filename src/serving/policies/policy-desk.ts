@@ -42,12 +42,7 @@ export class PolicyDesk {
   }
 
   list(): PolicyListAnswer {
-    const policies = this.#ids().map((id) => {
-      const state = this.#state(id);
-      const { description, scope, schedule } = shown(state)?.document ?? builtInPolicy.document;
-      return { ...standingOf(state), description, scope, schedule };
-    });
-    return { policies, platform: this.#deps.holder.platform.version };
+    return { policies: this.#ids().map((id) => itemOf(this.#state(id))), platform: this.#deps.holder.platform.version };
   }
 
   show(policy_id: string, revision: number | undefined): PolicyAnswer {
@@ -173,6 +168,11 @@ export class PolicyDesk {
 
 function standingOf({ policy_id, sequence, active, previous, latest, retired }: PolicyState): Omit<PolicyAnswer, "revision" | "document" | "changes"> {
   return { policy_id, sequence, active, previous, latest: latest === 0 ? null : latest, retired };
+}
+
+function itemOf(state: PolicyState): PolicyListAnswer["policies"][number] {
+  const { description, scope, schedule } = shown(state)?.document ?? builtInPolicy.document;
+  return { ...standingOf(state), description, scope, schedule };
 }
 
 /** What people want to see of a policy: what is in force, else the newest draft. */
