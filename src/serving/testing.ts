@@ -41,6 +41,7 @@ import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
+import { type Access, openAccess } from "./route-table.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -179,6 +180,8 @@ export interface TestEngineOptions {
   readonly cache_dir?: string;
   readonly logger?: Logger;
   readonly policies?: PolicySource;
+  readonly access?: Access;
+  readonly cors_origins?: readonly string[];
 }
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
@@ -226,12 +229,13 @@ export class TestEngine {
   #controlled = 0;
   readonly #control_last = new Map<string, number>();
 
-  constructor({ cache_dir = "/dev/null/no-directory", logger = silentLogger, policies: asked }: TestEngineOptions = {}) {
+  constructor(options: TestEngineOptions = {}) {
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
     this.policies = new PolicyHolder({ features, clock, logger });
-    const policies = asked ?? this.policies;
+    const policies = options.policies ?? this.policies;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -257,7 +261,22 @@ export class TestEngine {
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
-    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, control, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    this.app = createApp({
+      prices,
+      models,
+      propensity: served,
+      features: new FeatureService(features, clock),
+      catalogue,
+      learners,
+      health: this.health,
+      events,
+      control,
+      metrics,
+      metricsText: () => metrics.registry.metrics(),
+      logger,
+      access: options.access ?? openAccess,
+      cors_origins: options.cors_origins ?? [],
+    });
   }
 
   get sequence(): number {
@@ -309,6 +328,11 @@ export class TestEngine {
     const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: artifact.family, artifact: name, digest, version: artifact.version, reason: "test", ...more };
     this.#foldControl(modelSubject(artifact.family), new TextEncoder().encode(JSON.stringify(promoted)));
     return digest;
+  }
+
+  /** Folds a message of CONTROL. */
+  foldControl(subject: string, message: object): void {
+    this.#foldControl(subject, new TextEncoder().encode(JSON.stringify(message)));
   }
 
   /** CONTROL and its fold in one. */
