@@ -41,8 +41,8 @@ import { Turns } from "./turns.ts";
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
 const KEY_CHECK_MS = 250;
-const STREAM_BEAT_MS = 10_000;
-const CERTIFICATE_CHECK_MS = 60_000;
+const STREAM_BEAT_MS = 5_000;
+const CERTIFICATE_CHECK_MS = 5_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
 const BROKER_WAIT_MS = 2_000;
@@ -127,7 +127,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
-    new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
+    ...(certificates === undefined ? [] : [new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls)))]),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
