@@ -3,7 +3,7 @@ import { assert, must } from "../lib/assert.ts";
 import { recordSequence } from "./record.ts";
 import { SLOT_BYTES_MAX, readVarint, varintEnd, writeVarint } from "./sparse-slots.ts";
 import { CONTROL_HISTORY_MAX } from "./store.ts";
-import type { Champion, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, StoreBatch, Watermark } from "./store.ts";
+import type { Champion, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, LearnerExposure, NameKind, StoreBatch, Watermark } from "./store.ts";
 
 /** The named databases. Each stream folds into its own. */
 export const databaseNames = [
@@ -24,6 +24,8 @@ export const databaseNames = [
   "events.price_history",
   "events.profile",
   "events.teacher",
+  "offers.exposed",
+  "offers.exposure",
 ] as const;
 export type DatabaseName = (typeof databaseNames)[number];
 
@@ -128,6 +130,16 @@ export abstract class EncodedBatch implements StoreBatch {
     const start = writeVarint(value, 0, sequence);
     value.set(message, start);
     this.set("control.log", controlKey(kind, id, ordinal), value.subarray(0, start + message.length));
+  }
+
+  putExposure({ experiment_id, learner_id, arm, probability, covariate, exposed_ms, sequence }: LearnerExposure): void {
+    this.set("offers.exposure", `${experiment_id}/${learner_id}`, json({ arm, probability, covariate, exposed_ms, sequence }));
+    this.set("offers.exposed", `${learner_id}/${experiment_id}`, new Uint8Array(0));
+  }
+
+  removeExposure(experiment_id: string, learner_id: string): void {
+    this.unset("offers.exposure", `${experiment_id}/${learner_id}`);
+    this.unset("offers.exposed", `${learner_id}/${experiment_id}`);
   }
 
   putCursor(stream: string, { stream_created, sequence, message_hash }: Cursor): void {
@@ -246,6 +258,21 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
   controlIds(kind: ControlKind): readonly string[] {
     const prefix = `${kind}/`;
     return [...this.#keysOf("control.count", prefix)].map((key) => key.slice(prefix.length));
+  }
+
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined {
+    const kept = this.#json<Omit<LearnerExposure, "experiment_id" | "learner_id">>("offers.exposure", `${experiment_id}/${learner_id}`);
+    return kept && { experiment_id, learner_id, ...kept };
+  }
+
+  *exposedTo(experiment_id: string, after = ""): Iterable<string> {
+    const prefix = `${experiment_id}/`;
+    for (const key of this.#keysOf("offers.exposure", prefix, after === "" ? "" : prefix + after)) yield key.slice(prefix.length);
+  }
+
+  exposuresOf(learner_id: string): readonly string[] {
+    const prefix = `${learner_id}/`;
+    return [...this.#keysOf("offers.exposed", prefix)].map((key) => key.slice(prefix.length));
   }
 
   layout(): string | undefined {

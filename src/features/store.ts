@@ -80,6 +80,19 @@ export interface CourseProfile {
   readonly time_ms: number;
 }
 
+/** A learner's first personal quote of an experiment: which arm they were shown, and what was known of them then. */
+export interface LearnerExposure {
+  readonly experiment_id: string;
+  readonly learner_id: string;
+  readonly arm: string;
+  readonly probability: number;
+  /** Absent where the experiment asks for none. */
+  readonly covariate?: number | undefined;
+  readonly exposed_ms: number;
+  /** Of the quote in its stream. */
+  readonly sequence: number;
+}
+
 export interface DumpEntry {
   readonly database: string;
   readonly key: string;
@@ -121,6 +134,11 @@ export interface FeatureStoreReader {
   controlHistory<Kind extends ControlKind>(kind: Kind, id: string): readonly ControlEntry<Kind>[];
   /** Ids that CONTROL has spoken of, ascending. */
   controlIds(kind: ControlKind): readonly string[];
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined;
+  /** Learners exposed to an experiment, in order of their ids: all, or those after `after`. To be read in one turn. */
+  exposedTo(experiment_id: string, after?: string): Iterable<string>;
+  /** Experiments that a learner was exposed to. */
+  exposuresOf(learner_id: string): readonly string[];
   /** Identity of the record layout that the records were written with; undefined before the first commit. */
   layout(): string | undefined;
   /** Every key and value of every database, copied, in key order: what two folds of the same stream must agree on. */
@@ -140,6 +158,8 @@ export interface StoreBatch {
   putChampion(family: string, champion: Champion): void;
   /** The message numbered `ordinal` (from 0 on) of its subject, as it arrived. */
   putControl(kind: ControlKind, id: string, ordinal: number, sequence: number, message: Uint8Array): void;
+  putExposure(exposure: LearnerExposure): void;
+  removeExposure(experiment_id: string, learner_id: string): void;
   putCursor(stream: string, cursor: Cursor): void;
   putWatermark(watermark: Watermark): void;
   putLateCount(state: string, updates: number): void;
