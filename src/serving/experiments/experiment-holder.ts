@@ -5,6 +5,7 @@ import { EntityReader, entityFeatureNames } from "../../features/entity-reader.t
 import type { Clock } from "../../lib/clock.ts";
 import type { Arm } from "../../pricing/experiments/assignment.ts";
 import { type ExperimentState, experimentState } from "../../pricing/experiments/experiment-state.ts";
+import { shadowing } from "../../pricing/experiments/overlap.ts";
 import { type FeatureSource, PerStore } from "../feature-source.ts";
 import type { CourseScope, PersonalPolicy, PolicySource } from "../policy-source.ts";
 import { CompiledExperiment } from "./compiled-experiment.ts";
@@ -78,7 +79,7 @@ export class ExperimentHolder implements PolicySource {
     if (unchanged) return;
     this.#states = states;
     const now_ms = this.#deps.clock.now_ms();
-    const live = states.filter(({ from_ms, until_ms }) => from_ms !== undefined && now_ms < until_ms).map((state) => new CompiledExperiment(state));
+    const live = states.filter((state) => state.from_ms !== undefined && now_ms < state.until_ms && shadowing(state, states).length === 0).map((state) => new CompiledExperiment(state));
     this.#by_course = live.filter(({ by_learner }) => !by_learner);
     this.#by_learner = live.filter(({ by_learner }) => by_learner);
     this.#changed();
@@ -88,7 +89,7 @@ export class ExperimentHolder implements PolicySource {
     const base = this.#deps.policies.policyFor(scope, now_ms);
     for (const experiment of this.#by_course) {
       const arm = experiment.courseArm(scope, now_ms);
-      // At most one experiment sets a price (conflicting() in src/pricing/experiments/overlap.ts).
+      // At most one experiment sets a price (src/pricing/experiments/overlap.ts).
       if (arm !== undefined) return this.#policyOf(arm, base) ?? base;
     }
     return base;
