@@ -4,6 +4,7 @@ import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryFeatures, categoryListPrices } from "./category-features.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
 import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseTeacher, difficultyLevels, qualityTiers } from "./course-features.ts";
+import { fingerprintWithoutViews } from "./course-fingerprint.ts";
 import { courseFeatureIndex } from "./course-view.ts";
 import { Evaluator } from "./evaluator.ts";
 import { layoutIdentity, offsetOf, recordWidths } from "./feature-set.ts";
@@ -102,6 +103,14 @@ export class FeatureReader {
   /** EVENTS sequence of the course record's last change, from its header alone: validates a cache. */
   courseSequence(course_id: string): number | undefined {
     return this.#store.sequence("course", course_id);
+  }
+
+  /** Of all that happened to the course but views; undefined when nobody has seen the course. */
+  courseFingerprint(course_id: string): number | undefined {
+    const stored = this.#store.get("course", course_id);
+    if (stored === undefined) return undefined;
+    decodeRecord(stored, this.#header, this.#course);
+    return fingerprintWithoutViews(this.#course);
   }
 
   category(category: string): CategorySnapshot | undefined {
