@@ -31,7 +31,7 @@ export class LearnerPurchases {
     const prefix = `${learner_id}/`;
     const purchases: Purchase[] = [];
     // Ids first: a record is borrowed until the next read.
-    for (const id of [...this.#store.ids("learner_course", prefix)]) {
+    for (const id of Array.from(this.#store.ids("learner_course", prefix))) {
       const stored = this.#store.get("learner_course", id);
       if (stored === undefined) continue;
       decodeRecord(stored, this.#header, this.#slots);
