@@ -1,4 +1,5 @@
 import type { ControlKind, ControlMessages, ModelPromoted } from "../contracts/control.ts";
+import type { QuoteTerms } from "../contracts/quote.ts";
 
 /**
  * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
@@ -93,6 +94,34 @@ export interface LearnerExposure {
   readonly sequence: number;
 }
 
+/** The quote in force for a learner and a course. */
+export interface QuoteLock extends Pick<QuoteTerms, "quote_id" | "price" | "expires_ms" | "locked_ms"> {
+  /** OFFERS sequence of the quote: what a message that takes its place must name. */
+  readonly sequence: number;
+  /** Whether personal data moved the price. */
+  readonly personal: boolean;
+  /** JSON, as it was answered. */
+  readonly answer: string;
+}
+
+export interface KeptQuote extends QuoteTerms {
+  readonly sequence: number;
+}
+
+/** The first enrollment of a learner that cited a quote, whether or not it was the learner's own. */
+export interface Citation {
+  readonly quote_id: string;
+  readonly learner_id: string;
+  readonly course_id: string;
+  readonly enrollment_id: string;
+  readonly price: number;
+  /** EVENTS sequence, and event time. */
+  readonly sequence: number;
+  readonly time_ms: number;
+  /** Enrollments of the learner that cited it again. */
+  readonly repeats: number;
+}
+
 export interface DumpEntry {
   readonly database: string;
   readonly key: string;
@@ -139,11 +168,31 @@ export interface FeatureStoreReader {
   exposedTo(experiment_id: string, after?: string): Iterable<string>;
   /** Experiments that a learner was exposed to. */
   exposuresOf(learner_id: string): readonly string[];
+  /** The newest quote of a learner and a course that is not over yet, by the broker's time. */
+  lock(learner_id: string, course_id: string): QuoteLock | undefined;
+  /** A quote that is kept, until QUOTE_KEPT_MS after it was over. */
+  quote(quote_id: string): KeptQuote | undefined;
+  /** Ids of a learner's quotes that are kept. */
+  quotesOf(learner_id: string): readonly string[];
+  /** What of the quotes falls due before a time, in order: `lock` ends, `quote` is forgotten. */
+  quotesDue(before_ms: number): readonly QuoteDue[];
+  /** The greatest broker's timestamp of a message of OFFERS folded; undefined before the first. */
+  quoteTime(): number | undefined;
+  citation(learner_id: string, quote_id: string): Citation | undefined;
+  /** Places of citations, `<learner_id>/<quote_id>`, in order: all, or those that start with `prefix`, and of these those that come after `after`. */
+  citationKeys(prefix?: string, after?: string): Iterable<string>;
   /** Identity of the record layout that the records were written with; undefined before the first commit. */
   layout(): string | undefined;
   /** Every key and value of every database, copied, in key order: what two folds of the same stream must agree on. */
   dump(): Iterable<DumpEntry>;
   close(): Promise<void>;
+}
+
+export interface QuoteDue {
+  readonly due_ms: number;
+  readonly what: "lock" | "quote";
+  readonly learner_id: string;
+  readonly quote_id: string;
 }
 
 /** The writes of one transaction. Values are copied before each call returns. */
@@ -160,6 +209,15 @@ export interface StoreBatch {
   putControl(kind: ControlKind, id: string, ordinal: number, sequence: number, message: Uint8Array): void;
   putExposure(exposure: LearnerExposure): void;
   removeExposure(experiment_id: string, learner_id: string): void;
+  putLock(learner_id: string, course_id: string, lock: QuoteLock): void;
+  removeLock(learner_id: string, course_id: string): void;
+  putQuote(quote: KeptQuote): void;
+  removeQuote(learner_id: string, quote_id: string): void;
+  putQuoteDue(due: QuoteDue): void;
+  removeQuoteDue(due: QuoteDue): void;
+  putQuoteTime(broker_time_ms: number): void;
+  putCitation(citation: Citation): void;
+  removeCitation(learner_id: string, quote_id: string): void;
   putCursor(stream: string, cursor: Cursor): void;
   putWatermark(watermark: Watermark): void;
   putLateCount(state: string, updates: number): void;
