@@ -29,6 +29,8 @@ import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
+import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
@@ -209,6 +211,9 @@ export class TestEngine {
   readonly events: EventIntake;
   readonly desk: ControlDesk;
   readonly control: ControlDeps;
+  /** The policies in force, experiments included. */
+  readonly policies: ExperimentHolder;
+  readonly experiments: ExperimentDesk;
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -227,10 +232,12 @@ export class TestEngine {
   readonly #control_last = new Map<string, number>();
 
   constructor(options: TestEngineOptions = {}) {
-    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() } = options;
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies: documents = new FixedPolicy() } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
+    this.policies = new ExperimentHolder({ policies: documents, features, clock });
+    const { policies } = this;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -252,6 +259,8 @@ export class TestEngine {
     const rules = compileActionRules(defaultActionRules);
     this.scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
     const { events, catalogue, scores, prices } = this;
+    this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
+    const { experiments } = this;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
@@ -266,6 +275,7 @@ export class TestEngine {
       health: this.health,
       events,
       control,
+      experiments,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
