@@ -1,14 +1,24 @@
 import type { Context } from "hono";
-import { jsonInit } from "./headers.ts";
+import { jsonHeaders, jsonInit } from "./headers.ts";
 import { WholeRequest } from "./whole-request.ts";
 
-/** A JSON answer of status 200 as its text alone, which the listener of whole requests writes as it is. */
+/** A JSON answer of status 200 as its text alone, which the listener of whole requests writes as it is. Headers are those of every JSON answer until somebody asks for them. */
 export class JsonAnswer {
   readonly status = 200;
-  readonly text: string;
+  readonly content: string;
+  #headers: Headers | undefined;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(content: string) {
+    this.content = content;
+  }
+
+  get headers(): Headers {
+    return (this.#headers ??= new Headers(jsonHeaders));
+  }
+
+  /** undefined: nobody has changed them. */
+  get changedHeaders(): Headers | undefined {
+    return this.#headers;
   }
 }
 

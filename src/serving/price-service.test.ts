@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { decisionRecordSchema } from "../contracts/decision.ts";
+import { defaultPolicy } from "../contracts/policy.ts";
 import type { DecisionRecord } from "../contracts/decision.ts";
 import { formatTime, MINUTE_MS } from "../lib/time.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
@@ -154,7 +155,7 @@ describe("sharing answers", () => {
 describe("decisions", () => {
   test("each one replays to the answer that was given", async () => {
     const answers = [quote({ course_id: "c1" }), quote({ course_id: "c1", objective: "enrollments" }), quote({ course_features: { category: "design", base_price: 33 } })];
-    const replayed = (await records()).map((record) => replayDecision(record, engine.models.current?.model ?? null));
+    const replayed = (await records()).map((record) => replayDecision(record, engine.models.current?.model ?? null, defaultPolicy));
     expect(replayed.map(({ identical }) => identical)).toEqual([true, true, true]);
     expect(replayed.map(({ answer }) => answer)).toEqual(answers.map(({ freshness_ms: _age, ...answer }) => answer));
   });

@@ -37,6 +37,7 @@ import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import { FixedPolicy, type PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
+import { type Access, openAccess } from "./route-table.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -171,6 +172,8 @@ export interface TestEngineOptions {
   readonly cache_dir?: string;
   readonly logger?: Logger;
   readonly policies?: PolicySource;
+  readonly access?: Access;
+  readonly cors_origins?: readonly string[];
 }
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
@@ -214,7 +217,8 @@ export class TestEngine {
   #sequence = 0;
   #promotions = 0;
 
-  constructor({ cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() }: TestEngineOptions = {}) {
+  constructor(options: TestEngineOptions = {}) {
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
@@ -235,7 +239,7 @@ export class TestEngine {
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
-    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger, access: options.access ?? openAccess, cors_origins: options.cors_origins ?? [] });
   }
 
   get sequence(): number {
@@ -288,6 +292,12 @@ export class TestEngine {
     this.#control.apply(modelSubject(artifact.family), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
     this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions, message_hash: "" });
     return digest;
+  }
+
+  /** Folds a message of CONTROL. */
+  control(subject: string, message: object): void {
+    this.#control.apply(subject, new TextEncoder().encode(JSON.stringify(message)), ++this.#promotions);
+    this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions, message_hash: "" });
   }
 
   post(path: string, body: unknown): Promise<Response> {

@@ -36,15 +36,17 @@ function answer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse, 
 }
 
 function write(outgoing: ServerResponse, answered: Response): void {
-  if ((answered as unknown) instanceof JsonAnswer) writeText(outgoing, (answered as unknown as JsonAnswer).text);
+  const answer: unknown = answered;
+  if (answer instanceof JsonAnswer) writeText(outgoing, answer);
   else void writeResponse(outgoing, answered).catch(() => outgoing.destroy());
 }
 
 /** Text that is ASCII throughout is written as it lies in memory. */
-function writeText(outgoing: ServerResponse, text: string): void {
-  const bytes = Buffer.byteLength(text);
-  outgoing.writeHead(200, [...jsonHeaderList, "content-length", String(bytes)]);
-  outgoing.end(text, bytes === text.length ? "latin1" : "utf8");
+function writeText(outgoing: ServerResponse, { content, changedHeaders }: JsonAnswer): void {
+  const bytes = Buffer.byteLength(content);
+  const headers = changedHeaders === undefined ? jsonHeaderList : [...changedHeaders].flat();
+  outgoing.writeHead(200, [...headers, "content-length", String(bytes)]);
+  outgoing.end(content, bytes === content.length ? "latin1" : "utf8");
 }
 
 /** Problems, mostly. */
