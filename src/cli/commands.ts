@@ -364,7 +364,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     summary: "Write the platform's tables, or point-in-time datasets, rebuilt from the stream, as CSV, Parquet or SQLite.",
     settings: ["nats_url", "data_dir", "archive_dir"],
     options: [
-      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions, platform_metrics or propensity (the scores of learners)"],
+      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions, platform_metrics, propensity (the scores of learners), or the events themselves: exposures, activities, price_changes, competitor_prices"],
       ["--all", "every table: a directory of files, or one SQLite file"],
       ["--dataset <name>", "a point-in-time dataset instead: elasticity (courses) or propensity (learners)"],
       ["--every-days <days>", "of a dataset: between cut-offs (default: 7 for courses, 30 for learners)"],

@@ -31,7 +31,7 @@ class KeyedEngine extends TestEngine {
   }
 
   async say(message: KeyMessage): Promise<void> {
-    this.control(controlSubject("key", message.key_id), message);
+    this.foldControl(controlSubject("key", message.key_id), message);
     await this.keys.check();
   }
 

@@ -3,6 +3,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { Catalogue } from "./catalogue.ts";
+import type { ControlDeps } from "./control-deps.ts";
 import type { EventIntake } from "./event-intake.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { createFinish, preflight, requestIdOf } from "./finish.ts";
@@ -20,6 +21,7 @@ import { registerFeatures } from "./routes/feature-routes.ts";
 import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
+import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 
 export interface AppDeps {
@@ -31,6 +33,7 @@ export interface AppDeps {
   readonly learners: Learners;
   readonly health: HealthReport;
   readonly events: EventIntake;
+  readonly control: ControlDeps;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -56,6 +59,7 @@ export function createApp(deps: AppDeps): Hono {
   registerCatalogue(route, deps.catalogue);
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
+  registerPersonalisation(route, deps.control);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 

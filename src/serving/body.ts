@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import { BODY_BYTES_MAX } from "../contracts/api.ts";
+import { idSchema } from "../contracts/fields.ts";
 import { errorMessage } from "../lib/errors.ts";
 import { ProblemError } from "./problem.ts";
 import type { Handler } from "./route.ts";
@@ -119,5 +120,12 @@ export function withBody<Schema extends z.ZodType>(schema: Schema, handle: (body
 export function readQuery<Schema extends z.ZodType>(context: Context, schema: Schema): z.output<Schema> {
   const result = schema.safeParse(context.req.query());
   if (!result.success) throw invalidField(result.error, "query");
+  return result.data;
+}
+
+/** The path's `id`. Throws the ProblemError that says what an id looks like. */
+export function readId(context: Context): string {
+  const result = idSchema.safeParse(context.req.param("id") ?? "");
+  if (!result.success) throw invalidField(result.error, "id");
   return result.data;
 }

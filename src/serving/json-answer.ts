@@ -2,22 +2,23 @@ import type { Context } from "hono";
 import { jsonHeaders, jsonInit } from "./headers.ts";
 import { WholeRequest } from "./whole-request.ts";
 
-/** A JSON answer of status 200 as its text alone, which the listener of whole requests writes as it is. Headers are those of every JSON answer until somebody asks for them. */
+/** A JSON answer of status 200 as its text alone, which the listener of whole requests writes as it is. */
 export class JsonAnswer {
   readonly status = 200;
-  readonly content: string;
+  readonly text: string;
+  /** Made when something is to be added to the usual ones. */
   #headers: Headers | undefined;
 
-  constructor(content: string) {
-    this.content = content;
+  constructor(text: string) {
+    this.text = text;
   }
 
   get headers(): Headers {
     return (this.#headers ??= new Headers(jsonHeaders));
   }
 
-  /** undefined: nobody has changed them. */
-  get changedHeaders(): Headers | undefined {
+  /** undefined: only what every JSON answer has. */
+  get changed_headers(): Headers | undefined {
     return this.#headers;
   }
 }

@@ -48,8 +48,8 @@ export class RouteTable {
     const guard = access.guard(definition);
     app.on(method, path, (context) => {
       const started = performance.now();
-      const answered = (answer: Response): Response => {
-        const response = finish(context, answer);
+      const answered = (made: Response): Response => {
+        const response = finish(context, made);
         observe(response.status, performance.now() - started);
         return response;
       };

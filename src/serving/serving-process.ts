@@ -11,6 +11,7 @@ import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { createCatalogue } from "./catalogue.ts";
+import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
@@ -74,6 +75,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const prices = new PriceService({ features, models, degradation, decisions, policies, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
+  const desk = new ControlDesk({ broker, features, clock, logger });
+  const control = { desk, features, clock };
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
@@ -84,7 +87,23 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
-  const app = createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, logger, access, cors_origins: config.gate?.cors_origins ?? [], tls: config.gate?.tls !== undefined });
+  const app = createApp({
+    prices,
+    models,
+    propensity,
+    features: new FeatureService(features, clock),
+    catalogue,
+    learners,
+    health,
+    events,
+    control,
+    metrics,
+    metricsText,
+    logger,
+    access,
+    cors_origins: config.gate?.cors_origins ?? [],
+    tls: config.gate?.tls !== undefined,
+  });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
 

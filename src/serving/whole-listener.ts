@@ -36,17 +36,16 @@ function answer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse, 
 }
 
 function write(outgoing: ServerResponse, answered: Response): void {
-  const answer: unknown = answered;
-  if (answer instanceof JsonAnswer) writeText(outgoing, answer);
+  if ((answered as unknown) instanceof JsonAnswer) writeText(outgoing, answered as unknown as JsonAnswer);
   else void writeResponse(outgoing, answered).catch(() => outgoing.destroy());
 }
 
 /** Text that is ASCII throughout is written as it lies in memory. */
-function writeText(outgoing: ServerResponse, { content, changedHeaders }: JsonAnswer): void {
-  const bytes = Buffer.byteLength(content);
-  const headers = changedHeaders === undefined ? jsonHeaderList : [...changedHeaders].flat();
+function writeText(outgoing: ServerResponse, { text, changed_headers }: JsonAnswer): void {
+  const bytes = Buffer.byteLength(text);
+  const headers = changed_headers === undefined ? jsonHeaderList : [...changed_headers].flat();
   outgoing.writeHead(200, [...headers, "content-length", String(bytes)]);
-  outgoing.end(content, bytes === content.length ? "latin1" : "utf8");
+  outgoing.end(text, bytes === text.length ? "latin1" : "utf8");
 }
 
 /** Problems, mostly. */
