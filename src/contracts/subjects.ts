@@ -63,6 +63,8 @@ export const segmentSignalSubject = (learner_id: string): string => `signals.seg
 export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
 export const leaseSubject = (name: string): string => `leases.${name}`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
+/** Batches name decisions of many courses: they have a subject of their own. */
+export const BATCH_DECISION_SUBJECT = "quotes.batch";
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
 export const PERSONAL_QUOTE_SUBJECTS = "quotes.learner.>";
