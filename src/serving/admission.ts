@@ -32,7 +32,7 @@ function refuse(outgoing: ServerResponse): void {
 export class Admission {
   readonly #now_ms: () => number;
   readonly #held: ServerResponse[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #releasing = false;
   #in_turn = false;
   #turn_began_ms = 0;
   #together = 0;
@@ -80,7 +80,7 @@ export class Admission {
       return;
     }
     this.#held.push(outgoing);
-    this.#timer ??= setTimeout(() => this.#release(), RELEASE_MS).unref();
+    if (!this.#releasing) this.#releaseLater();
   }
 
   /** Writes all refusals, for a server that stops. */
@@ -98,8 +98,14 @@ export class Admission {
     });
   }
 
+  #releaseLater(): void {
+    this.#releasing = true;
+    setTimeout(() => this.#release(), RELEASE_MS).unref();
+  }
+
   #release(): void {
     for (const outgoing of this.#held.splice(0, RELEASED_MAX)) refuse(outgoing);
-    this.#timer = this.#held.length === 0 ? undefined : setTimeout(() => this.#release(), RELEASE_MS).unref();
+    if (this.#held.length > 0) this.#releaseLater();
+    else this.#releasing = false;
   }
 }
