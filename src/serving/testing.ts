@@ -20,7 +20,8 @@ import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
 import { artifactDigest, type CompiledModel, encodeArtifact } from "../models/compiled.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
-import { createApp } from "./app.ts";
+import { BatchPrices } from "./batch-prices.ts";
+import { type AppDeps, createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
@@ -210,6 +211,9 @@ export class TestEngine {
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
+  /** What the application is made of: a test may put another part in. */
+  readonly appDeps: AppDeps;
+  readonly batches: BatchPrices;
   readonly events: EventIntake;
   readonly desk: ControlDesk;
   /** The policies in force, experiments left out. */
@@ -271,8 +275,10 @@ export class TestEngine {
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
-    this.app = createApp({
+    this.batches = new BatchPrices({ features, prices, decisions, clock });
+    this.appDeps = {
       prices,
+      batches: this.batches,
       models,
       propensity: served,
       features: new FeatureService(features, clock),
@@ -287,7 +293,8 @@ export class TestEngine {
       logger,
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
-    });
+    };
+    this.app = createApp(this.appDeps);
   }
 
   get sequence(): number {
