@@ -23,6 +23,7 @@ import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { createGate, mustBeSafe } from "./gate.ts";
+import { watchGate } from "./gate-metrics.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
@@ -38,6 +39,7 @@ import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
 import { SignalPublisher } from "./signals/signal-publisher.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
 import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
@@ -45,6 +47,7 @@ const STATE_CHECK_MS = 1_000;
 const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
+const STREAM_BEAT_MS = 10_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -86,6 +89,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
   const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
+  const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
@@ -110,15 +114,18 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     events,
     control,
     experiments,
+    stream,
     metrics,
     metricsText,
     logger,
+    version: config.version,
     access,
     cors_origins: config.gate?.cors_origins ?? [],
     tls: config.gate?.tls !== undefined,
   });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
+  watchGate(metrics.registry, { keys, access, stream, features, clock });
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
@@ -130,6 +137,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
+    new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
@@ -159,6 +167,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     port,
     drain: async () => {
       health.drain();
+      stream.close();
       await server.drain();
       await release();
     },

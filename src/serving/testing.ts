@@ -9,7 +9,7 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { BulkPublisher, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -34,6 +34,7 @@ import { ExperimentDesk } from "./experiments/experiment-desk.ts";
 import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
+import { watchGate } from "./gate-metrics.ts";
 import { HealthReport } from "./health.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
 import { createLearners, type Learners } from "./learners/learners.ts";
@@ -45,6 +46,7 @@ import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -123,6 +125,31 @@ export class TestBroker implements BrokerPort, EventPublisher {
   /** One message an id, like the broker. */
   #store(messages: readonly Published[]): void {
     for (const message of messages) if (!this.published.some(({ message_id }) => message_id === message.message_id)) this.published.push(message);
+  }
+
+  readonly #listeners = new Map<string, Set<(message: DeliveredMessage) => void>>();
+
+  /** What consumers of a stream get; subjects are theirs to tell apart. */
+  deliver(stream: string, subject: string, sequence: number, message: unknown): void {
+    const data = new TextEncoder().encode(typeof message === "string" ? message : JSON.stringify(message));
+    for (const listen of this.#listeners.get(stream) ?? []) listen({ subject, sequence, time_ms: START_MS, data, pending: 0 });
+  }
+
+  consumers(stream: string): number {
+    return this.#listeners.get(stream)?.size ?? 0;
+  }
+
+  async consume(stream: string, _options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    if (!this.connected) throw new TidemarkError("broker_unreachable", "not connected");
+    const listeners = this.#listeners.get(stream) ?? new Set();
+    this.#listeners.set(stream, listeners);
+    listeners.add(onMessage);
+    return {
+      pause: () => void listeners.delete(onMessage),
+      resume: () => void listeners.add(onMessage),
+      stop: async () => void listeners.delete(onMessage),
+      closed: new Promise(() => undefined),
+    };
   }
 
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
@@ -222,6 +249,7 @@ export class TestEngine {
   /** The policies in force, experiments included. */
   readonly policies: ExperimentHolder;
   readonly experiments: ExperimentDesk;
+  readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -276,6 +304,7 @@ export class TestEngine {
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
     this.batches = new BatchPrices({ features, prices, decisions, clock });
+    watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
     this.appDeps = {
       prices,
       batches: this.batches,
@@ -288,9 +317,11 @@ export class TestEngine {
       events,
       control,
       experiments,
+      stream: this.stream,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
+      version: "0.0.0",
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
     };
