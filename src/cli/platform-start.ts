@@ -13,7 +13,7 @@ import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
 import { anyCourse, askPrice } from "./first-price.ts";
 import { readImportedHistory, writeImportedHistory } from "./imported-history.ts";
 import { aborted } from "./lifetime.ts";
-import { httpUrl } from "./nats-url.ts";
+import { httpUrl, withCredentials } from "./nats-url.ts";
 import { DRAIN_MAX_MS } from "../serving/options.ts";
 import { formatCount, type Phase, type Progress } from "./progress.ts";
 import type { StartLock } from "./start-lock.ts";
@@ -28,6 +28,8 @@ export class StopRequested extends Error {
 export interface PlatformStartOptions {
   readonly read: ReadConfig;
   readonly port: number;
+  /** What the engine is asked with, where it asks for a key. */
+  readonly key: string | undefined;
   readonly entry: string;
   readonly log_dir: string;
   readonly progress: Progress;
@@ -75,7 +77,7 @@ export class PlatformStart {
 
   constructor(options: PlatformStartOptions) {
     this.#options = options;
-    this.#url = httpUrl(options.read.config.host, options.port);
+    this.#url = httpUrl(options.read.config.host, options.port, options.read.config.tls_cert !== null);
     this.#stopped = aborted(options.signal).then(() => {
       throw new StopRequested();
     });
@@ -106,7 +108,7 @@ export class PlatformStart {
     });
     await this.#catchUp(ingest);
     const modelled = await this.#firstModel(train);
-    if (this.#imported) this.#probe = (await this.#until(serve.ready.then(() => anyCourse(this.#url)))) ?? PROBE_COURSE;
+    if (this.#imported) this.#probe = (await this.#until(serve.ready.then(() => anyCourse(this.#url, this.#options.key)))) ?? PROBE_COURSE;
     if (modelled) await this.#firstPrice(serve);
     else await this.#phase("serving", async () => `ready, ${(await this.#until(serve.ready))["url"]}`);
     if (this.#simulates) this.#launch("simulate", nats_url, ["--live"]);
@@ -177,7 +179,7 @@ export class PlatformStart {
   async #connect(url: string): Promise<Broker> {
     const timeout = AbortSignal.timeout(CONNECT_MAX_MS);
     try {
-      return await Broker.connect({ url, name: "tidemark-start", signal: AbortSignal.any([this.#options.signal, timeout]) });
+      return await Broker.connect({ url: withCredentials(url, this.#options.read.config), name: "tidemark-start", signal: AbortSignal.any([this.#options.signal, timeout]) });
     } catch (error) {
       if (!timeout.aborted) throw error;
       throw new TidemarkError("broker_unreachable", `no NATS server answers at ${maskUrl(url)} (TIDEMARK_NATS_URL)`, { cause: error });
@@ -279,11 +281,12 @@ export class PlatformStart {
     await this.#phase("price", async (phase) => {
       await this.#until(serve.ready);
       const answer = await this.#poll(async () => {
-        const answer = await askPrice(this.#url, this.#probe);
+        const answer = await askPrice(this.#url, this.#probe, this.#options.key);
         if (typeof answer !== "string") return answer;
         phase.note(answer);
         return undefined;
       });
+      if (answer === null) return "the engine asks for a key: name a file with one by TIDEMARK_KEY_FILE, or the simulator sells at list price";
       return `${this.#probe}: ${answer.current_price} → ${answer.optimal_price} tokens, from ${answer.model}, ${process.uptime().toFixed(1)} s after the start`;
     });
   }
@@ -293,6 +296,7 @@ export class PlatformStart {
     const waited = this.#options.clock.sleep(BACKEND_WAIT_MS).then((): ReadyDetail => ({}));
     const { backend } = await this.#until(Promise.race([train.ready, waited]));
     const traffic = this.#simulates ? `${config.sim_rate} views a second, bought at the engine's prices` : "off";
+    const keyHeader = config.key_file === null ? "" : `-H "authorization: Bearer $(cat ${config.key_file})" `;
     const lines = [
       `Tidemark is running after ${process.uptime().toFixed(1)} s:`,
       `  prices     ${this.#url} (${config.serve_workers} ${config.serve_workers === 1 ? "process" : "processes"})`,
@@ -302,7 +306,7 @@ export class PlatformStart {
       `  simulator  ${traffic}`,
       `  kept in    ${config.data_dir} (logs in logs/)`,
       "Try:",
-      `  curl -s ${this.#url}/optimize_price -H 'content-type: application/json' -d '{"course_id":"${this.#probe}"}'`,
+      `  curl -s ${this.#url}/optimize_price ${keyHeader}-H 'content-type: application/json' -d '{"course_id":"${this.#probe}"}'`,
       "Ctrl-C stops everything; the next start goes on from here.",
     ];
     for (const line of lines) this.#options.progress.line(line);

@@ -1,13 +1,12 @@
-/**
- * What a key may do. `price`: ask for prices, quotes, and what is known of courses and learners. `events`: publish events. `operate`: both, and read figures and
- * change policies, experiments and prices. `admin`: everything, keys included.
- */
-export const roles = ["price", "events", "operate", "admin"] as const;
-export type Role = (typeof roles)[number];
+import { type Role, roles } from "./control.ts";
 
 /** What an endpoint asks for; `public` asks for no key at all. */
 export type MinimumRole = "public" | Role;
 
+/**
+ * What the key of a role may do. `price`: ask for prices and quotes, and for what is known of courses and learners. `events`: publish events. `operate`: both, see
+ * figures, and change policies, experiments and prices. `admin`: everything.
+ */
 const grants: Readonly<Record<Role, readonly Role[]>> = {
   price: ["price"],
   events: ["events"],
@@ -15,6 +14,7 @@ const grants: Readonly<Record<Role, readonly Role[]>> = {
   admin: roles,
 };
 
-export function mayUse(role: Role, needed: MinimumRole): boolean {
-  return needed === "public" || grants[role].includes(needed);
+/** Roles whose keys may use what asks for `needed`. */
+export function rolesThatMay(needed: MinimumRole): readonly Role[] {
+  return needed === "public" ? roles : roles.filter((role) => grants[role].includes(needed));
 }

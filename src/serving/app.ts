@@ -3,8 +3,10 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { Catalogue } from "./catalogue.ts";
+import type { ControlDeps } from "./control-deps.ts";
 import type { EventIntake } from "./event-intake.ts";
 import type { FeatureService } from "./feature-service.ts";
+import { createFinish, preflight, requestIdOf } from "./finish.ts";
 import type { HealthReport } from "./health.ts";
 import { landingOf } from "./landing.ts";
 import type { Learners } from "./learners/learners.ts";
@@ -12,13 +14,14 @@ import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
-import { RouteTable } from "./route-table.ts";
+import { type Access, RouteTable } from "./route-table.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
 import { registerFeatures } from "./routes/feature-routes.ts";
 import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
+import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 
 export interface AppDeps {
@@ -30,17 +33,25 @@ export interface AppDeps {
   readonly learners: Learners;
   readonly health: HealthReport;
   readonly events: EventIntake;
+  readonly control: ControlDeps;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
   readonly logger: Logger;
+  /** Who may ask for what. */
+  readonly access: Access;
+  /** Origins whose pages may ask; nobody's unless given. */
+  readonly cors_origins?: readonly string[];
+  /** Answers travel encrypted, and are to go on doing so. */
+  readonly tls?: boolean;
 }
 
 /** The HTTP application: every endpoint stands in one table, which each part of serving adds its own to. */
 export function createApp(deps: AppDeps): Hono {
-  const { metrics, metricsText } = deps;
+  const { metrics, metricsText, access, cors_origins = [], tls = false, logger } = deps;
   const app = new Hono();
-  const table = new RouteTable(app, metrics, { guard: () => () => undefined });
+  const finish = createFinish({ cors_origins, tls });
+  const table = new RouteTable({ app, metrics, access, finish });
   const { route } = table;
   registerPrices(route, deps.prices);
   registerEvents(route, deps.events);
@@ -48,23 +59,26 @@ export function createApp(deps: AppDeps): Hono {
   registerCatalogue(route, deps.catalogue);
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
+  registerPersonalisation(route, deps.control);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 
   const observeUnmatched = metrics.route("any", "unmatched");
   app.notFound((context) => {
     const allow = table.allowed(context.req.path).join(", ");
+    const asked = allow === "" ? undefined : preflight(context, allow, cors_origins);
+    if (asked !== undefined) return finish(context, asked);
     const problem =
       allow === ""
         ? new ProblemError("not_found", "There is no such endpoint. GET / lists what there is.")
         : new ProblemError("method_not_allowed", `This endpoint answers to ${allow}.`, { headers: { allow } });
     observeUnmatched(problem.status, 0);
-    return problemResponse(problem);
+    return finish(context, problemResponse(problem));
   });
   app.onError((error, context) => {
-    if (error instanceof ProblemError) return problemResponse(error);
-    deps.logger.error({ path: context.req.path, error: errorMessage(error), stack: error.stack }, "request failed");
-    return problemResponse(internalProblem());
+    if (error instanceof ProblemError) return finish(context, problemResponse(error));
+    logger.error({ request_id: requestIdOf(context), path: context.req.path, error: errorMessage(error), stack: error.stack }, "request failed");
+    return finish(context, problemResponse(internalProblem()));
   });
   return app;
 }

@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono";
 import { assert } from "../lib/assert.ts";
+import type { Finish } from "./finish.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import { ProblemError } from "./problem.ts";
 import type { Handler, Method, RouteDefinition } from "./route.ts";
@@ -12,18 +13,24 @@ export interface Access {
   guard(definition: RouteDefinition): Guard;
 }
 
+/** Nobody is asked for anything: for what listens to its own process alone. */
+export const openAccess: Access = { guard: () => () => undefined };
+
+export interface RouteTableDeps {
+  readonly app: Hono;
+  readonly metrics: ServingMetrics;
+  readonly access: Access;
+  readonly finish: Finish;
+}
+
 /** Every endpoint there is, in order of registration. */
 export class RouteTable {
-  readonly #app: Hono;
-  readonly #metrics: ServingMetrics;
-  readonly #access: Access;
+  readonly #deps: RouteTableDeps;
   readonly #definitions: RouteDefinition[] = [];
   readonly #methods = new Set<Method>();
 
-  constructor(app: Hono, metrics: ServingMetrics, access: Access) {
-    this.#app = app;
-    this.#metrics = metrics;
-    this.#access = access;
+  constructor(deps: RouteTableDeps) {
+    this.#deps = deps;
   }
 
   get definitions(): readonly RouteDefinition[] {
@@ -36,25 +43,34 @@ export class RouteTable {
     assert(!this.#definitions.some((known) => known.method === method && known.path === path), `${method} ${path} is registered twice`);
     this.#definitions.push(definition);
     this.#methods.add(method);
-    const observe = this.#metrics.route(method, path);
-    const guard = this.#access.guard(definition);
-    this.#app.on(method, path, async (context) => {
+    const { app, metrics, access, finish } = this.#deps;
+    const observe = metrics.route(method, path);
+    const guard = access.guard(definition);
+    app.on(method, path, (context) => {
       const started = performance.now();
-      try {
-        guard(context);
-        const response = await handler(context);
+      const answered = (made: Response): Response => {
+        const response = finish(context, made);
         observe(response.status, performance.now() - started);
         return response;
-      } catch (error) {
+      };
+      const failed = (error: unknown): never => {
         observe(error instanceof ProblemError ? error.status : 500, performance.now() - started);
         throw error;
+      };
+      try {
+        guard(context);
+        const response = handler(context);
+        // What is answered at once is not made to wait for a turn of promises.
+        return response instanceof Promise ? response.then(answered, failed) : answered(response);
+      } catch (error) {
+        return failed(error);
       }
     });
   };
 
   /** Methods that a path answers to; none: there is no such path. */
   allowed(path: string): string[] {
-    const methods = [...this.#methods].filter((method) => this.#app.router.match(method, path)[0].length > 0);
+    const methods = [...this.#methods].filter((method) => this.#deps.app.router.match(method, path)[0].length > 0);
     return methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method]));
   }
 }

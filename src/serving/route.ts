@@ -34,8 +34,11 @@ export interface RouteDefinition {
   readonly answer?: z.ZodType | Answer;
   /** The answer has an ETag and If-None-Match gets 304. */
   readonly cacheable?: boolean;
-  /** Whose key that is bound to one learner or teacher may ask: the path's `id` is then compared with the key's. Bound keys reach nothing else. */
-  readonly owner?: "learner" | "teacher";
+  /**
+   * Whose keys that are bound to one person may ask: the path's `id` is compared with the key's, or the handler compares (`requireLearner`) where only the body
+   * names somebody. Bound keys reach nothing else.
+   */
+  readonly owner?: "learner" | "teacher" | "handler";
   /** `body` of a request, `answer` of a response, `params` and `query` of its address. */
   readonly example?: { readonly body?: unknown; readonly query?: Readonly<Record<string, string>>; readonly params?: Readonly<Record<string, string>>; readonly answer?: unknown };
 }

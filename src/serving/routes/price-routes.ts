@@ -1,8 +1,17 @@
 import { optimizeAnswerSchema, optimizeBodySchema, predictAnswerSchema, predictBodySchema } from "../../contracts/api.ts";
-import { readBody } from "../body.ts";
-import { jsonInit } from "../headers.ts";
+import type { OptimizeBody } from "../../contracts/api.ts";
+import { withBody } from "../body.ts";
+import { jsonAnswer } from "../json-answer.ts";
 import type { PriceService } from "../price-service.ts";
 import type { Route } from "../route.ts";
+
+/** By far the most calls name a course and nothing else: they are valid if their text has this form. */
+const COURSE_ALONE = /^\{"course_id":"([A-Za-z0-9_-]{1,64})"\}$/;
+
+function courseAlone(text: string): OptimizeBody | undefined {
+  const course_id = COURSE_ALONE.exec(text)?.[1];
+  return course_id === undefined ? undefined : { course_id };
+}
 
 export function registerPrices(route: Route, prices: PriceService): void {
   route(
@@ -15,7 +24,7 @@ export function registerPrices(route: Route, prices: PriceService): void {
       answer: optimizeAnswerSchema,
       example: { body: { course_id: "C00001" } },
     },
-    async (context) => new Response(prices.optimize(await readBody(context, optimizeBodySchema)), jsonInit),
+    withBody(optimizeBodySchema, (body, context) => jsonAnswer(context, prices.optimize(body)), courseAlone),
   );
   route(
     {
@@ -27,6 +36,6 @@ export function registerPrices(route: Route, prices: PriceService): void {
       answer: predictAnswerSchema,
       example: { body: { course_id: "C00001", price_points: [90, 100, 110], horizon_days: 30 } },
     },
-    async (context) => new Response(prices.predict(await readBody(context, predictBodySchema)), jsonInit),
+    withBody(predictBodySchema, (body, context) => jsonAnswer(context, prices.predict(body))),
   );
 }
