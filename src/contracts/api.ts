@@ -46,7 +46,7 @@ export const intervalSchema = z.object({ low: z.number(), high: z.number() });
 export type Interval = z.infer<typeof intervalSchema>;
 
 export const waterfallStepSchema = z.object({
-  step: z.enum(["base", "strategy", "model", "guardrail", "rounding"]),
+  step: z.enum(["base", "strategy", "model", "personal", "guardrail", "rounding"]),
   name: z.string(),
   price: z.number(),
   reason: z.string(),

@@ -23,6 +23,7 @@ import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
+import { type QuoteDeps, registerQuotes } from "./routes/quote-routes.ts";
 
 export interface AppDeps {
   readonly prices: PriceService;
@@ -34,6 +35,7 @@ export interface AppDeps {
   readonly health: HealthReport;
   readonly events: EventIntake;
   readonly control: ControlDeps;
+  readonly quotes: QuoteDeps;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -60,6 +62,7 @@ export function createApp(deps: AppDeps): Hono {
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
+  registerQuotes(route, deps.quotes);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 

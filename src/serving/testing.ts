@@ -37,6 +37,8 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
+import { createPersonal, type Personal } from "./personal/personal.ts";
+import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { FixedPolicy, type PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
@@ -218,6 +220,8 @@ export class TestEngine {
   readonly served = servedFamily(this.propensity);
   readonly scores: LearnerScores;
   readonly learners: Learners;
+  readonly quote_broker: TestQuoteBroker;
+  readonly quotes: Personal;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -254,8 +258,12 @@ export class TestEngine {
     const { events, catalogue, scores, prices } = this;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
+    this.quote_broker = new TestQuoteBroker(clock);
+    const modelOf = (digest: string): Promise<CompiledModel | undefined> => Promise.resolve(models.current?.model.digest === digest ? models.current.model : undefined);
+    this.quotes = createPersonal({ features, scores, decisions, keyring: testKeyring(), broker: this.quote_broker, modelOf, turns, clock, logger, models, degradation, policies });
+    const { quotes } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
-    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
     this.app = createApp({
       prices,
       models,
@@ -266,6 +274,7 @@ export class TestEngine {
       health: this.health,
       events,
       control,
+      quotes,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
