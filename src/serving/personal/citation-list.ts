@@ -1,4 +1,4 @@
-import { type CitationAnswer, type CitationVerdict, citationVerdicts, redemptionsQuerySchema } from "../../contracts/quote.ts";
+import { type CitationAnswer, type CitationVerdict, citationVerdicts, type redemptionsQuerySchema } from "../../contracts/quote.ts";
 import type { z } from "zod";
 import { must } from "../../lib/assert.ts";
 import type { FeatureStoreReader } from "../../features/store.ts";

@@ -39,18 +39,19 @@ const numbered = (value: number | undefined): number | null => value ?? null;
 
 /** The tables that have a row for every other event. */
 export function naiveEvents(kept: readonly StreamEvent[]): Record<"exposures" | "activities" | "price_changes" | "competitor_prices", Row[]> {
-  const tail = ({ known_at_ms, sequence }: StreamEvent): Row => [known_at_ms, BigInt(sequence)];
+  /** Every row ends with when it was known and its place. */
+  const row = ({ known_at_ms, sequence }: StreamEvent, ...cells: Row): Row => [...cells, known_at_ms, BigInt(sequence)];
   return {
-    exposures: ofType(kept, "exposure.viewed").map((one) => [one.event.id, one.event.learner_id, one.event.course_id, BigInt(one.event.price), one.event_time_ms, one.event.quote_id ?? null, ...tail(one)]),
+    exposures: ofType(kept, "exposure.viewed").map((one) => row(one, one.event.id, one.event.learner_id, one.event.course_id, BigInt(one.event.price), one.event_time_ms, one.event.quote_id ?? null)),
     activities: ofType(kept, "activity.session", "activity.assignment", "activity.forum", "activity.rating").map((one) => {
       const { id, learner_id, type, course_id, minutes, submitted, score, rating } = one.event;
-      return [id, learner_id, type.replace("activity.", ""), course_id ?? null, one.event_time_ms, numbered(minutes), submitted ?? null, numbered(score), numbered(rating), ...tail(one)];
+      return row(one, id, learner_id, type.replace("activity.", ""), course_id ?? null, one.event_time_ms, numbered(minutes), submitted ?? null, numbered(score), numbered(rating));
     }),
     price_changes: ofType(kept, "course.repriced").map((one) => {
       const { id, course_id, price, jitter } = one.event;
-      return [id, course_id, BigInt(price), one.event_time_ms, numbered(jitter?.base), numbered(jitter?.sigma), numbered(jitter?.probability), ...tail(one)];
+      return row(one, id, course_id, BigInt(price), one.event_time_ms, numbered(jitter?.base), numbered(jitter?.sigma), numbered(jitter?.probability));
     }),
-    competitor_prices: ofType(kept, "market.competitor_price").map((one) => [one.event.id, one.event.category, one.event.course_id ?? null, BigInt(one.event.price), one.event_time_ms, ...tail(one)]),
+    competitor_prices: ofType(kept, "market.competitor_price").map((one) => row(one, one.event.id, one.event.category, one.event.course_id ?? null, BigInt(one.event.price), one.event_time_ms)),
   };
 }
 
