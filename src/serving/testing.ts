@@ -20,7 +20,8 @@ import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
 import { artifactDigest, type CompiledModel, encodeArtifact } from "../models/compiled.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
-import { createApp } from "./app.ts";
+import { BatchPrices } from "./batch-prices.ts";
+import { type AppDeps, createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
@@ -29,6 +30,8 @@ import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
+import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { watchGate } from "./gate-metrics.ts";
@@ -38,6 +41,8 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
+import { createPersonal, type Personal } from "./personal/personal.ts";
+import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
@@ -52,12 +57,15 @@ const STREAM_CREATED = "2026-01-01T00:00:00.000Z";
 /** Time stands still until a test moves it; sleeping takes a millisecond of real time. */
 export class TestClock implements Clock {
   time_ms = START_MS;
+  /** Whether a sleep moves time by as much. */
+  passing = false;
 
   now_ms(): number {
     return this.time_ms;
   }
 
-  sleep(): Promise<void> {
+  sleep(ms = 0): Promise<void> {
+    if (this.passing) this.time_ms += ms;
     return new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
@@ -235,10 +243,17 @@ export class TestEngine {
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
+  /** What the application is made of: a test may put another part in. */
+  readonly appDeps: AppDeps;
+  readonly batches: BatchPrices;
   readonly events: EventIntake;
   readonly desk: ControlDesk;
-  readonly policies: PolicyHolder;
+  /** The policies in force, experiments left out. */
+  readonly documents: PolicyHolder;
   readonly control: ControlDeps;
+  /** The policies in force, experiments included. */
+  readonly policies: ExperimentHolder;
+  readonly experiments: ExperimentDesk;
   readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
@@ -249,6 +264,8 @@ export class TestEngine {
   readonly served = servedFamily(this.propensity);
   readonly scores: LearnerScores;
   readonly learners: Learners;
+  readonly quote_broker: TestQuoteBroker;
+  readonly quotes: Personal;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -262,8 +279,10 @@ export class TestEngine {
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
-    this.policies = new PolicyHolder({ features, clock, logger });
-    const policies = options.policies ?? this.policies;
+    this.documents = new PolicyHolder({ features, clock, logger });
+    const documents = options.policies ?? this.documents;
+    this.policies = new ExperimentHolder({ policies: documents, features, clock });
+    const { policies } = this;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -276,7 +295,7 @@ export class TestEngine {
       return this.#foldControl(subject, data);
     };
     this.desk = new ControlDesk({ broker, features, clock, logger });
-    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.policies, clock }) };
+    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }) };
     const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
@@ -285,13 +304,21 @@ export class TestEngine {
     const rules = compileActionRules(defaultActionRules);
     this.scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
     const { events, catalogue, scores, prices } = this;
+    this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
+    const { experiments } = this;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
+    this.quote_broker = new TestQuoteBroker(clock);
+    const modelOf = (digest: string): Promise<CompiledModel | undefined> => Promise.resolve(models.current?.model.digest === digest ? models.current.model : undefined);
+    this.quotes = createPersonal({ features, scores, decisions, keyring: testKeyring(), broker: this.quote_broker, modelOf, turns, clock, logger, models, degradation, policies });
+    const { quotes } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
-    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+    this.batches = new BatchPrices({ features, prices, decisions, clock });
     watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
-    this.app = createApp({
+    this.appDeps = {
       prices,
+      batches: this.batches,
       models,
       propensity: served,
       features: new FeatureService(features, clock),
@@ -300,14 +327,17 @@ export class TestEngine {
       health: this.health,
       events,
       control,
+      experiments,
       stream: this.stream,
+      quotes,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
       version: "0.0.0",
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
-    });
+    };
+    this.app = createApp(this.appDeps);
   }
 
   get sequence(): number {

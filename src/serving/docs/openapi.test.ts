@@ -50,6 +50,7 @@ function ask({ method, path, example, bodyTypes }: RouteDefinition): Promise<Res
 }
 
 beforeAll(async () => {
+  engine.clock.passing = true;
   const time = formatTime(START_MS - 50 * DAY_MS);
   engine.foldCatalogue();
   const course: Event = { id: "d1", type: "course.upserted", time, course_id: "C00001", teacher_id: "T00001", category: "programming", difficulty_level: "beginner", quality_tier: "basic", base_price: 100, launched_at: time };
