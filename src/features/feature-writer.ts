@@ -5,6 +5,8 @@ import { log } from "../lib/exp-log.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryListPrices } from "./category-features.ts";
 import { courseBasePrice, courseCategory, courseDemand, courseJitterBase, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
+import { isPersonalQuote } from "../contracts/quote.ts";
+import { CitationLedger } from "./citation-ledger.ts";
 import { DayKeys } from "./day-keys.ts";
 import { Deduplication, type DeduplicationLimits, defaultDeduplication } from "./deduplication.ts";
 import type { FoldContext } from "./definition.ts";
@@ -107,6 +109,7 @@ export class FeatureWriter {
   readonly #pairs_max: number;
   readonly #days = new DayKeys();
   readonly #profiles = new Map<string, CourseProfile>();
+  readonly #citations: CitationLedger;
   readonly #entities: readonly EntityName[];
   readonly #teachers: boolean;
   #events = 0;
@@ -140,6 +143,7 @@ export class FeatureWriter {
     const names = new NameDictionary(store);
     this.#names = names;
     this.#deduplication = new Deduplication(store, deduplication);
+    this.#citations = new CitationLedger(store);
     this.#late = new LateLedger(store, stateNames);
     const watermark = store.watermark();
     this.#event_time_max_ms = watermark?.event_time_ms ?? Number.NEGATIVE_INFINITY;
@@ -235,10 +239,13 @@ export class FeatureWriter {
   }
 
   #foldLearner(plan: EventPlan, stream: StreamEvent, keys: EventKeys, learner_id: string): void {
-    if (stream.event.type === "learner.erased") {
+    const { event } = stream;
+    if (event.type === "learner.erased") {
       this.#erase(learner_id);
       return;
     }
+    // Replays that leave records out are of training, which asks for no quotes.
+    if (event.type === "enrollment.created" && isPersonalQuote(event.quote_id) && this.#entities === entityNames) this.#citations.add(event, event.quote_id, stream);
     if (plan.learner.length > 0) this.#foldInto("learner", learner_id, plan, stream);
     if (plan.learner_course.length > 0 && keys.course_id !== undefined) this.#foldLearnerCourse(plan, stream, learner_id, keys.course_id, keys.enrollment_id !== undefined);
   }
@@ -275,6 +282,7 @@ export class FeatureWriter {
     this.#names.write(batch);
     this.#deduplication.write(batch);
     this.#late.write(batch);
+    this.#citations.write(batch);
     if (this.watermark !== undefined) batch.putWatermark(this.watermark);
     if (!this.#layoutStored) batch.putLayout(this.#layout);
     batch.putCursor(STREAM_EVENTS, cursor);
@@ -288,6 +296,7 @@ export class FeatureWriter {
     this.#pairs.trim(this.#pairs_max);
     this.#deduplication.written();
     this.#late.written();
+    this.#citations.written();
     this.#layoutStored = true;
   }
 
@@ -369,6 +378,7 @@ export class FeatureWriter {
 
   /** Removes what is kept of a learner alone; what was added to other entities stays. */
   #erase(learner_id: string): void {
+    this.#citations.erase(learner_id);
     if (this.#entities.includes("learner")) this.#caches.learner.erase(learner_id);
     if (this.#entities.includes("learner_course")) this.#caches.learner_course.erasePrefix(`${learner_id}/`);
   }
