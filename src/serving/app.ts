@@ -23,6 +23,7 @@ import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPolicies } from "./routes/policy-routes.ts";
+import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 
 export interface AppDeps {
@@ -62,6 +63,7 @@ export function createApp(deps: AppDeps): Hono {
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
   registerPolicies(route, deps.control.policies);
+  registerPriceChanges(route, deps.control.prices);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 

@@ -7,6 +7,7 @@ import type { LearnerScores } from "./learners/learner-scores.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
+import type { PriceWork } from "./price-changes/price-changes.ts";
 import type { PriceService } from "./price-service.ts";
 import type { SignalPublisher } from "./signals/signal-publisher.ts";
 import type { Turns } from "./turns.ts";
@@ -105,6 +106,13 @@ export class ServingMetrics {
   /** Registers what the server counts: it is made after the application that answers with these figures. */
   watchServer(server: { readonly refused: number }): void {
     this.#counter("tidemark_http_connections_refused_total", "Connections closed because there were too many", () => server.refused);
+  }
+
+  watchPriceWork({ applier, automatic }: PriceWork): void {
+    this.#counter("tidemark_prices_applied_total", "List prices that were brought into force", () => applier.applied);
+    this.#counter("tidemark_prices_decided_total", "List prices that policies accepted or proposed by themselves", () => automatic.decided);
+    this.#gauge("tidemark_prices_scheduled", "List prices that wait for their time", "sum", () => applier.scheduled);
+    this.#gauge("tidemark_price_appliers", "Processes that bring prices into force: one of all", "sum", () => (applier.leading ? 1 : 0));
   }
 
   #watchLearners({ scores, learners, signals }: MetricSources): void {

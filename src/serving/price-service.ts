@@ -1,4 +1,5 @@
 import type { DegradedReason, ElasticityAnswer, OptimizeBody, PredictBody } from "../contracts/api.ts";
+import type { PriceExploration } from "../contracts/decision.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { courseFeatureNames } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -38,6 +39,15 @@ export interface PriceDecision {
   readonly elasticity: ElasticityAnswer;
 }
 
+/** What a known course's decision recommends, for whoever may make it the list price. */
+export interface PriceRecommendation {
+  readonly quote_id: string;
+  readonly optimal_price: number;
+  /** How the price was drawn; undefined where it was not. */
+  readonly exploration: PriceExploration | undefined;
+  readonly degraded: boolean;
+}
+
 /** An answer and what must still hold for it to be the answer: together, every input of the price. */
 interface CachedAnswer {
   /** EVENTS sequence of the course record that was priced; 0 for a cold start. */
@@ -56,6 +66,8 @@ interface CachedAnswer {
   /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
   readonly head: string;
   readonly optimal_price: number;
+  readonly quote_id: string;
+  readonly exploration: PriceExploration | undefined;
   readonly elasticity: ElasticityAnswer;
   readonly updated_at_ms: number;
   readonly degraded: boolean;
@@ -141,6 +153,11 @@ export class PriceService {
     return { json: `${head}}`, optimal_price, elasticity };
   }
 
+  /** The same decision, for applying it. Throws ProblemError. */
+  recommendation(course_id: string): PriceRecommendation {
+    return this.#answer({ course_id }, this.#deps.clock.now_ms());
+  }
+
   /** Shared where it may be, else priced and recorded. */
   #answer(body: OptimizeBody, now_ms: number): CachedAnswer {
     const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
@@ -203,6 +220,8 @@ export class PriceService {
       reasons: degradation.reasons,
       head: decision.answer_json.slice(0, -1),
       optimal_price: decision.answer.optimal_price,
+      quote_id: decision.id,
+      exploration: decision.exploration,
       elasticity: decision.answer.elasticity,
       updated_at_ms: found.view.updated_at_ms,
       degraded: decision.answer.degraded !== undefined,

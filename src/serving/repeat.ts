@@ -2,6 +2,8 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
+const SLEEP_MAX_MS = 1_000;
+
 /**
  * Runs `task` now and then `interval_ms` after each end, until stopped. A run that throws is logged, once while it
  * goes on failing in the same way, and is tried again like any other: what it keeps up to date may recover.
@@ -29,7 +31,8 @@ export class Repeat {
     });
     while (!this.#stopped) {
       await this.#attempt(logger, task);
-      await Promise.race([clock.sleep(interval_ms), stopped]);
+      // A timer that is still running keeps a stopped process from ending.
+      for (let left_ms = interval_ms; left_ms > 0 && !this.#stopped; left_ms -= SLEEP_MAX_MS) await Promise.race([clock.sleep(Math.min(left_ms, SLEEP_MAX_MS)), stopped]);
     }
   }
 

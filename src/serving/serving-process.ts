@@ -30,6 +30,7 @@ import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
+import { PriceWork } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -38,6 +39,8 @@ import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
+/** What a decided price may wait at most before it is in force. */
+const APPLIER_CHECK_MS = 100;
 const KEY_CHECK_MS = 250;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
@@ -77,8 +80,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: policies, clock }) };
   const turns = new Turns();
+  const work = new PriceWork({ features, policies, holder: policies, prices, desk, broker, degradation, turns, clock, logger });
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: policies, clock }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
@@ -107,6 +111,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
+  metrics.watchPriceWork(work);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
@@ -121,6 +126,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.applier.checkLease()),
+    new Repeat(clock, logger, APPLIER_CHECK_MS, () => work.applier.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.automatic.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
     new Repeat(clock, logger, SURVEY_CHECK_MS, () => (features.current === undefined ? undefined : learners.survey())),
@@ -128,7 +136,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
-    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release()])), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
     await broker.close();
     await features.close();
   };
