@@ -4,6 +4,8 @@ import { BODY_BYTES_MAX } from "../contracts/api.ts";
 import { idSchema } from "../contracts/fields.ts";
 import { errorMessage } from "../lib/errors.ts";
 import { ProblemError } from "./problem.ts";
+import type { Handler } from "./route.ts";
+import { WholeRequest } from "./whole-request.ts";
 
 export const JSON_TYPE = "application/json";
 
@@ -94,11 +96,24 @@ function invalidField(error: z.ZodError, whole: string): ProblemError {
   return new ProblemError("invalid_field", `${field}: ${issue?.message ?? "invalid"}`, { field });
 }
 
-/** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
-export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema, bytes_max = BODY_BYTES_MAX): Promise<z.output<Schema>> {
-  const result = schema.safeParse(parseJson(await readText(context, bytes_max)));
+function parseBody<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
+  const result = schema.safeParse(parseJson(text));
   if (!result.success) throw invalidField(result.error, "body");
   return result.data;
+}
+
+/** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
+export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema, bytes_max = BODY_BYTES_MAX): Promise<z.output<Schema>> {
+  return parseBody(await readText(context, bytes_max), schema);
+}
+
+/** A handler of a JSON body. Of a whole request the body is there already, and the answer may be given in the same turn. `known` may read a common text without the schema. */
+export function withBody<Schema extends z.ZodType>(schema: Schema, handle: (body: z.output<Schema>, context: Context) => Promise<Response> | Response, known?: (text: string) => z.output<Schema> | undefined): Handler {
+  return (context) => {
+    const request: unknown = context.req.raw;
+    if (!(request instanceof WholeRequest)) return readBody(context, schema).then((body) => handle(body, context));
+    return handle(known?.(request.content) ?? parseBody(request.content, schema), context);
+  };
 }
 
 /** Validates the query parameters; of one that is given twice, the first. Unknown ones are ignored, like fields of bodies. Throws the ProblemError that names what is wrong. */

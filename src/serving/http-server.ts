@@ -1,5 +1,5 @@
 import { createServer, STATUS_CODES } from "node:http";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -8,9 +8,11 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Admission } from "./admission.ts";
 import type { Certificates } from "./certificates.ts";
 import { closingResponse } from "./closing-response.ts";
 import { ProblemError, problemResponse, problemText } from "./problem.ts";
+import { wholeListener } from "./whole-listener.ts";
 
 /** What a client may take its time over. Whole requests are small: a slow one holds a connection for nothing. */
 const LIMITS = {
@@ -21,6 +23,8 @@ const LIMITS = {
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16 * 1024,
 } as const;
+/** A connection on which nothing moves for so long is cut, such as that of a client which does not take its answer. Longer than any other wait. */
+const SILENCE_MAX_MS = 75_000;
 
 /** Connections at a time; each holds its buffers, so there is an end to them. Beyond it a new one is closed at once, and counted. */
 const CONNECTIONS_MAX = 8_192;
@@ -48,26 +52,30 @@ export interface HttpServerOptions {
   readonly connections_max?: number;
   /** Encrypts every connection. */
   readonly tls?: Certificates | undefined;
+  /** Shorter waits than usual, for tests. */
+  readonly limits?: Partial<Record<keyof typeof LIMITS | "silence", number>>;
 }
 
 export class HttpServer {
   readonly #server: Server | TlsServer;
   readonly #clock: Clock;
   readonly #state = { closing: false };
-
+  readonly admission = new Admission();
   #refused = 0;
 
-  constructor(app: Hono, clock: Clock, { connections_max = CONNECTIONS_MAX, tls }: HttpServerOptions = {}) {
+  constructor(app: Hono, clock: Clock, { connections_max = CONNECTIONS_MAX, tls, limits = {} }: HttpServerOptions = {}) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
-    const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
-    const options = { ...LIMITS, ServerResponse: closingResponse(this.#state) };
-    const onRequest = (request: IncomingMessage, response: ServerResponse): void => void listener(request, response);
-    this.#server = tls === undefined ? createServer(options, onRequest) : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: LIMITS.headersTimeout }, onRequest);
+    const usual = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
+    const listener = wholeListener(app, this.admission, (request, response) => void usual(request, response));
+    const { silence = SILENCE_MAX_MS, ...changed } = limits;
+    const options = { ...LIMITS, ...changed, ServerResponse: closingResponse(this.#state) };
+    this.#server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: LIMITS.headersTimeout }, listener);
     this.#server.maxConnections = connections_max;
+    this.#server.timeout = silence;
     this.#server.on("drop", () => this.#refused++);
     // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
-    this.#server.on("checkExpectation", (request, response) => void listener(request, response));
+    this.#server.on("checkExpectation", listener);
     this.#server.on("clientError", answerMalformed);
   }
 
@@ -104,6 +112,7 @@ export class HttpServer {
    */
   async drain(): Promise<void> {
     this.#state.closing = true;
+    this.admission.flush();
     const linger_until_ms = this.#clock.now_ms() + LINGER_MS;
     while (this.#clock.now_ms() < linger_until_ms && (await this.#connections()) > 0) await this.#clock.sleep(20);
     const closed = new Promise<void>((resolve) => {

@@ -1,28 +1,25 @@
-import type { DegradedReason, ElasticityAnswer, OptimizeBody, PredictBody } from "../contracts/api.ts";
-import type { PriceExploration } from "../contracts/decision.ts";
+import { type DegradedReason, degradedReasons, type ElasticityAnswer, type OptimizeBody, type PredictBody, type PriceExploration } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { courseFeatureNames } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
-import { MINUTE_MS } from "../lib/time.ts";
+import { HOUR_MS, MINUTE_MS } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
+import { batchRow } from "../pricing/batch.ts";
 import { decide } from "../pricing/decision.ts";
 import { predictEnrollments } from "../pricing/forecast.ts";
 import { AnswerCache } from "./answer-cache.ts";
 import { CourseLookup } from "./course-lookup.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import { mustFeatures } from "./feature-source.ts";
+import { featuresUnavailable, mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import type { ServedModel } from "./model-holder.ts";
 import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
+import { ProblemError } from "./problem.ts";
 
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
-/**
- * A view moves a course's evidence by one in hundreds, and most events are views: an answer may rest on a record that lacks
- * the views of the last five seconds. Everything else that happens to a course is in its next price.
- */
-const VIEWS_MS = 5_000;
+/** How long a price outlives the features that it was made of: list prices and demand go on without it. */
+const LAST_SAFE_MS = 24 * HOUR_MS;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
 
@@ -48,15 +45,21 @@ export interface PriceRecommendation {
   readonly degraded: boolean;
 }
 
+/** A decision as a batch of prices tells it. */
+export interface PriceRow {
+  readonly json: string;
+  readonly quote_id: string;
+  readonly updated_at_ms: number;
+}
+
 /** An answer and what must still hold for it to be the answer: together, every input of the price. */
 interface CachedAnswer {
   /** EVENTS sequence of the course record that was priced; 0 for a cold start. */
   readonly sequence: number;
   /** The record that was last found to differ from it by views alone. */
   seen_sequence: number;
-  /** The course's features as priced, and until when later views alone change nothing. */
-  readonly features: Float64Array;
-  readonly views_until_ms: number;
+  /** Of what had happened to the course but views. */
+  readonly fingerprint: number | undefined;
   readonly model: ServedModel<CompiledModel> | undefined;
   /** Revision of the policies in force. */
   readonly policies: number;
@@ -65,24 +68,25 @@ interface CachedAnswer {
   readonly reasons: readonly DegradedReason[];
   /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
   readonly head: string;
-  readonly optimal_price: number;
+  /** Written when a batch first asks for it. */
+  row: PriceRow | undefined;
   readonly quote_id: string;
+  readonly optimal_price: number;
   readonly exploration: PriceExploration | undefined;
   readonly elasticity: ElasticityAnswer;
   readonly updated_at_ms: number;
   readonly degraded: boolean;
 }
 
-/** Features that events other than views change. The category's side is read once a minute in any case. */
-const decisive = courseFeatureNames.flatMap((name, i) => (/^(exposures|conversion|category|price_over)_/.test(name) ? [] : [i]));
-
-function onlyViewsDiffer(before: Float64Array, after: Float64Array): boolean {
-  for (let k = 0; k < decisive.length; k++) if (before[decisive[k]!] !== after[decisive[k]!]) return false;
-  return true;
-}
-
 function age(now_ms: number, updated_at_ms: number): number {
   return Math.max(0, Math.round(now_ms - updated_at_ms));
+}
+
+/** The same answer, marked with more reasons. Its quote is that of the decision that the price comes from. */
+function degradedHead(head: string, reasons: readonly DegradedReason[]): string {
+  const answer = JSON.parse(`${head}}`) as { degraded?: readonly DegradedReason[] };
+  const degraded = degradedReasons.filter((reason) => reasons.includes(reason) || answer.degraded?.includes(reason) === true);
+  return JSON.stringify({ ...answer, degraded }).slice(0, -1);
 }
 
 /** `open` is a JSON object without its closing brace. */
@@ -102,9 +106,9 @@ function coldKeyOf(body: OptimizeBody): string {
 }
 
 /**
- * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record (but for
- * views of the last seconds), minute (with the category as it was read in that minute), model, policy, degradation and
- * body. Everything else is computed again and recorded as a decision.
+ * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record, minute (with the category and the
+ * course's own views as they were read in that minute), model, policy, degradation and body. Everything else is computed again and recorded as a decision.
+ * A minute's views are one in tens of thousands of the months that the demand cells remember, and most events are views; all else is in the next price.
  */
 export class PriceService {
   readonly #deps: PriceServiceDeps;
@@ -143,8 +147,18 @@ export class PriceService {
   /** The body of POST /optimize_price. Throws ProblemError. */
   optimize(body: OptimizeBody): string {
     const now_ms = this.#deps.clock.now_ms();
+    if (this.#deps.features.current === undefined) return this.#lastSafe(body, now_ms);
     const { head, updated_at_ms } = this.#answer(body, now_ms);
     return withFreshness(head, now_ms, updated_at_ms);
+  }
+
+  /** Without features: what the same question got last, which was inside its guardrails then, unless that is too long ago. Throws the ProblemError that says what is missing. */
+  #lastSafe(body: OptimizeBody, now_ms: number): string {
+    const { features, degradation } = this.#deps;
+    const kept = this.#known.get(keyOf(body)) ?? this.#cold.get(coldKeyOf(body));
+    if (kept === undefined || now_ms - kept.until_ms > LAST_SAFE_MS) throw featuresUnavailable(features);
+    this.#degraded_answers++;
+    return withFreshness(degradedHead(kept.head, [...degradation.reasons, "features_unavailable"]), now_ms, kept.updated_at_ms);
   }
 
   /** The decision that `optimize` answers for a known course. Throws ProblemError. */
@@ -158,6 +172,17 @@ export class PriceService {
     return this.#answer({ course_id }, this.#deps.clock.now_ms());
   }
 
+  /** The same decision in short; undefined for a course that nobody knows. */
+  row(course_id: string, objective: OptimizeBody["objective"]): PriceRow | undefined {
+    try {
+      const answer = this.#answer({ course_id, objective }, this.#deps.clock.now_ms());
+      return (answer.row ??= { json: JSON.stringify(batchRow(JSON.parse(`${answer.head}}`))), quote_id: answer.quote_id, updated_at_ms: answer.updated_at_ms });
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === "unknown_course") return undefined;
+      throw error;
+    }
+  }
+
   /** Shared where it may be, else priced and recorded. */
   #answer(body: OptimizeBody, now_ms: number): CachedAnswer {
     const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
@@ -166,18 +191,20 @@ export class PriceService {
     const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
     const cached = cache.get(key);
     const kept = cached !== undefined && this.#holds(cached, now_ms) ? cached : undefined;
-    const views_may_lack = kept !== undefined && now_ms < kept.views_until_ms;
-    if (kept !== undefined && (kept.sequence === (sequence ?? 0) || (views_may_lack && kept.seen_sequence === sequence))) return this.#hit(kept);
-    const found = lookup.find(body, now_ms, minuteOf(key, now_ms));
-    if (views_may_lack && onlyViewsDiffer(kept.features, found.view.features)) {
-      kept.seen_sequence = found.view.sequence;
-      return this.#hit(kept);
-    }
+    if (kept !== undefined && this.#isOf(kept, body.course_id, sequence)) return this.#hit(kept);
     this.#misses++;
-    const answer = this.#price(body, found, now_ms);
+    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(key, now_ms)), now_ms);
     cache.set(key, answer);
     if (answer.degraded) this.#degraded_answers++;
     return answer;
+  }
+
+  /** Whether the course's record is still the one that was priced, but for views. `sequence` undefined: a cold start, which has none. */
+  #isOf(kept: CachedAnswer, course_id: string | undefined, sequence: number | undefined): boolean {
+    if (course_id === undefined || sequence === undefined || sequence === kept.sequence || sequence === kept.seen_sequence) return true;
+    if (kept.fingerprint !== this.#lookup?.reader.courseFingerprint(course_id)) return false;
+    kept.seen_sequence = sequence;
+    return true;
   }
 
   #hit(cached: CachedAnswer): CachedAnswer {
@@ -212,15 +239,15 @@ export class PriceService {
     return {
       sequence: found.view.sequence,
       seen_sequence: found.view.sequence,
-      features: found.view.features,
-      views_until_ms: now_ms + VIEWS_MS,
+      fingerprint: found.view.sequence === 0 ? undefined : this.#lookup?.reader.courseFingerprint(found.view.course_id),
       model: models.current,
       policies: policies.revision,
       until_ms: inputs.now_ms + MINUTE_MS,
       reasons: degradation.reasons,
       head: decision.answer_json.slice(0, -1),
-      optimal_price: decision.answer.optimal_price,
+      row: undefined,
       quote_id: decision.id,
+      optimal_price: decision.answer.optimal_price,
       exploration: decision.exploration,
       elasticity: decision.answer.elasticity,
       updated_at_ms: found.view.updated_at_ms,

@@ -46,16 +46,24 @@ export class RouteTable {
     const { app, metrics, access, finish } = this.#deps;
     const observe = metrics.route(method, path);
     const guard = access.guard(definition);
-    app.on(method, path, async (context) => {
+    app.on(method, path, (context) => {
       const started = performance.now();
-      try {
-        guard(context);
-        const response = finish(context, await handler(context));
+      const answered = (made: Response): Response => {
+        const response = finish(context, made);
         observe(response.status, performance.now() - started);
         return response;
-      } catch (error) {
+      };
+      const failed = (error: unknown): never => {
         observe(error instanceof ProblemError ? error.status : 500, performance.now() - started);
         throw error;
+      };
+      try {
+        guard(context);
+        const response = handler(context);
+        // What is answered at once is not made to wait for a turn of promises.
+        return response instanceof Promise ? response.then(answered, failed) : answered(response);
+      } catch (error) {
+        return failed(error);
       }
     });
   };

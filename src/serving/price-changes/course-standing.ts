@@ -63,8 +63,8 @@ export class CourseStandings {
     const cursor = open.store.cursor(STREAM_CONTROL);
     return {
       policy,
-      // The teacher's band bounds what needs no approval, not what may be approved.
-      limits: { allowed: allowedPrices(current, termsRange(termsFor(policy, course_id, view.category, noBand)), policy), band: sheet.band, cool_down_ms: policy.cool_down_hours * HOUR_MS },
+      // The teacher's band bounds what needs no approval, not what may be approved; the cool-down is a rule of its own.
+      limits: { allowed: allowedPrices(current, termsRange(termsFor(policy, course_id, view.category, noBand)), false, policy), band: sheet.band, cool_down_ms: policy.cool_down_hours * HOUR_MS },
       moment: { current, last_change_ms: lastChangeMs(ledger, repriced_ms, now_ms), now_ms },
       ledger,
       history,

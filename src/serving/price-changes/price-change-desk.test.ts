@@ -134,9 +134,9 @@ describe("what people decide about a list price", () => {
 
 describe("what policies decide by themselves", () => {
   function automatic(engine: TestEngine): AutomaticPrices {
-    const { features, policies, clock, degradation, turns, prices } = engine;
+    const { features, policies, documents, clock, degradation, turns, prices } = engine;
     const lease = { held: true, term: 1 } as ConstructorParameters<typeof AutomaticPrices>[0]["lease"];
-    return new AutomaticPrices({ features, standings: new CourseStandings({ features, policies, clock }), desk: engine.control.prices, recommendation: (id) => prices.recommendation(id), policies, degradation, lease, turns, clock, logger: silentLogger });
+    return new AutomaticPrices({ features, standings: new CourseStandings({ features, policies, clock }), desk: engine.control.prices, recommendation: (id) => prices.recommendation(id), policies: documents, degradation, lease, turns, clock, logger: silentLogger });
   }
 
   const applied = { cool_down_hours: 24, application: { mode: "automatic" }, respect_teacher_band: false };
