@@ -34,7 +34,8 @@ export const priceActionAnswerSchema = z.object({
 export type PriceActionAnswer = z.infer<typeof priceActionAnswerSchema>;
 
 export const PRICE_CHANGES_MAX = 1_000;
-export const priceChangesQuerySchema = z.object({ limit: z.coerce.number().pipe(z.int().min(1).max(PRICE_CHANGES_MAX)).default(50) });
+const limitHint = `must be a whole number from 1 to ${PRICE_CHANGES_MAX}`;
+export const priceChangesQuerySchema = z.object({ limit: z.string().regex(/^\d{1,4}$/, limitHint).transform(Number).pipe(z.int().min(1, limitHint).max(PRICE_CHANGES_MAX, limitHint)).default(50) });
 
 export const priceChangesAnswerSchema = z.object({
   course_id: z.string(),

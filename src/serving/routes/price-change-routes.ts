@@ -27,7 +27,7 @@ export function registerPriceChanges(route: Route, prices: PriceChangeDesk): voi
       summary: "accepts, proposes, approves, rejects or schedules a list price",
       body: priceActionBodySchema,
       answer: priceActionAnswerSchema,
-      example: { params: { id: "C00001" }, body: { action: "accept", price: 54, reason: "as recommended" } },
+      example: { params: { id: "C00001" }, body: { action: "accept", price: 105, reason: "as recommended" } },
     },
     async (context) => {
       const course_id = readId(context);
