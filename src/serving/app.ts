@@ -32,6 +32,7 @@ import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
+import { type QuoteDeps, registerQuotes } from "./routes/quote-routes.ts";
 
 export interface AppDeps {
   readonly prices: PriceService;
@@ -46,6 +47,7 @@ export interface AppDeps {
   readonly control: ControlDeps;
   readonly experiments: ExperimentDesk;
   readonly stream: StreamHub;
+  readonly quotes: QuoteDeps;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -79,6 +81,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
+  registerQuotes(route, deps.quotes);
   registerPolicies(route, deps.control.policies);
   registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);

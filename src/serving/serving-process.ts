@@ -30,6 +30,9 @@ import { LearnerScores } from "./learners/learner-scores.ts";
 import { createLearners } from "./learners/learners.ts";
 import { propensityFamily } from "./learners/propensity-family.ts";
 import type { ServingMetrics } from "./metrics.ts";
+import { createPersonal } from "./personal/personal.ts";
+import { QUOTE_KEYS_FILE, QuoteKeyring } from "./personal/quote-keyring.ts";
+import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
@@ -56,6 +59,7 @@ const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
 const BROKER_WAIT_MS = 2_000;
 const FLUSH_MS = 1_000;
+const CITATION_COUNT_MS = 60_000;
 
 export interface ServingProcessOptions {
   readonly config: ServeConfig;
@@ -101,11 +105,14 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
   const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const modelOf = servedModels({ models, family: elasticityFamily, broker, cache_dir: join(config.data_dir, "models") });
+  const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
+  const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
   const movement = new Movements(broker, clock);
   const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
-  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
   const app = createApp({
     prices,
     batches,
@@ -119,6 +126,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     control,
     experiments,
     stream,
+    quotes,
     metrics,
     metricsText,
     logger,
@@ -148,6 +156,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => policies.check()),
     new Repeat(clock, logger, EXPERIMENT_CHECK_MS, () => (features.current === undefined ? undefined : checker.check())),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => keyring.check()),
+    new Repeat(clock, logger, CITATION_COUNT_MS, () => quotes.citations.count()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => work.applier.checkLease()),
     new Repeat(clock, logger, APPLIER_CHECK_MS, () => work.applier.check()),

@@ -41,6 +41,8 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
+import { createPersonal, type Personal } from "./personal/personal.ts";
+import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
@@ -260,6 +262,8 @@ export class TestEngine {
   readonly served = servedFamily(this.propensity);
   readonly scores: LearnerScores;
   readonly learners: Learners;
+  readonly quote_broker: TestQuoteBroker;
+  readonly quotes: Personal;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -308,8 +312,12 @@ export class TestEngine {
     const { experiments } = this;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
+    this.quote_broker = new TestQuoteBroker(clock);
+    const modelOf = (digest: string): Promise<CompiledModel | undefined> => Promise.resolve(models.current?.model.digest === digest ? models.current.model : undefined);
+    this.quotes = createPersonal({ features, scores, decisions, keyring: testKeyring(), broker: this.quote_broker, modelOf, turns, clock, logger, models, degradation, policies });
+    const { quotes } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
-    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
     this.batches = new BatchPrices({ features, prices, decisions, clock });
     watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
     this.appDeps = {
@@ -325,6 +333,7 @@ export class TestEngine {
       control,
       experiments,
       stream: this.stream,
+      quotes,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
