@@ -28,6 +28,7 @@ import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPolicies } from "./routes/policy-routes.ts";
+import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
@@ -82,6 +83,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerPersonalisation(route, deps.control);
   registerQuotes(route, deps.quotes);
   registerPolicies(route, deps.control.policies);
+  registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   registerStream(route, deps.stream);

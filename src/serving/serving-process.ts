@@ -38,6 +38,7 @@ import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
+import { PriceWork } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -47,6 +48,8 @@ import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
+/** What a decided price may wait at most before it is in force. */
+const APPLIER_CHECK_MS = 100;
 const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
@@ -92,9 +95,10 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
   const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
+  const work = new PriceWork({ features, policies, holder: documents, prices, desk, broker, degradation, turns, clock, logger });
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
@@ -134,6 +138,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
   watchGate(metrics.registry, { keys, access, stream, features, clock });
+  metrics.watchPriceWork(work);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
@@ -154,6 +159,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, STATE_CHECK_MS, () => keyring.check()),
     new Repeat(clock, logger, CITATION_COUNT_MS, () => quotes.citations.count()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.applier.checkLease()),
+    new Repeat(clock, logger, APPLIER_CHECK_MS, () => work.applier.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.automatic.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
     new Repeat(clock, logger, SURVEY_CHECK_MS, () => (features.current === undefined ? undefined : learners.survey())),
@@ -161,7 +169,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
-    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release()])), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
     await broker.close();
     await features.close();
   };

@@ -46,6 +46,7 @@ import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
+import { createPriceChangeDesk } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
@@ -295,7 +296,13 @@ export class TestEngine {
       return this.#foldControl(subject, data);
     };
     this.desk = new ControlDesk({ broker, features, clock, logger });
-    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }) };
+    this.control = {
+      desk: this.desk,
+      features,
+      clock,
+      policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }),
+      prices: createPriceChangeDesk({ features, policies, prices: this.prices, desk: this.desk, clock }).desk,
+    };
     const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });

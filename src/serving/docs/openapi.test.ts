@@ -58,6 +58,11 @@ beforeAll(async () => {
   engine.promote(testArtifact());
   await engine.models.check();
   await engine.degradation.check();
+  // What the examples of policies go on from: two revisions, one after the other in force.
+  for (const revision of [1, 2]) {
+    await engine.post("/policies/season-sale", { policy: { floor_tokens: 10 + revision, scope: { categories: ["programming"] } }, reason: "test" }, "PUT");
+    await engine.post("/policies/season-sale/activate", { revision, reason: "test" });
+  }
 });
 
 describe("the document", () => {
