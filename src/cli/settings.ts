@@ -105,6 +105,7 @@ export const settings = {
   ingest_metrics_port: setting("TIDEMARK_INGEST_METRICS_PORT", port.type, port.schema, 0, "port on 127.0.0.1 where ingest tells Prometheus its figures; 0: none"),
   train_metrics_port: setting("TIDEMARK_TRAIN_METRICS_PORT", port.type, port.schema, 0, "port on 127.0.0.1 where the train role tells Prometheus how its champions do; 0: none"),
   seed: setting("TIDEMARK_SEED", seed.type, seed.schema, 1, "seed of the synthetic platform and of training"),
+  import_dir: setting<string | null>("TIDEMARK_IMPORT_DIR", path, z.string().min(1, path), null, "directory of CSV tables that `tidemark start` begins with, as `tidemark import` takes them; unset: a synthetic platform"),
   engine_url: setting<string | null>("TIDEMARK_ENGINE_URL", httpUrl, z.string().refine(isHttpUrl, httpUrl), null, "engine that the live simulator asks for prices; unset: the running start's, else host and port above"),
   sim_rate: setting("TIDEMARK_SIM_RATE", rate.type, rate.schema, 20, "views a second of the live simulator; 0: no live traffic", "--rate"),
   learners: setting("TIDEMARK_LEARNERS", learners.type, learners.schema, 10_000, "learners of the synthetic platform"),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { decodeDoubles } from "../lib/doubles.ts";
 import { waterfallStepSchema } from "./api.ts";
+import { exposureSchema } from "./experiment.ts";
 import { idSchema, TOKENS_MAX } from "./fields.ts";
 import { objectiveSchema, roundingSchema } from "./policy.ts";
 import { segments } from "./segments.ts";
@@ -115,7 +116,8 @@ export const personalRecordSchema = z.object({
   charged_milli: z.int().min(0),
   /** Declared groups of the learner, `<attribute>=<code>`. */
   groups: z.array(z.string()),
-  experiments: z.array(assignmentSchema),
+  /** With what was known of the learner before, which the answer does not tell. */
+  experiments: z.array(exposureSchema),
   /** Of this price, given the inputs: nothing of it is drawn. */
   probability: z.number().min(0).max(1),
   policy_version: z.string(),
@@ -133,7 +135,7 @@ export const personalRecordSchema = z.object({
 export type PersonalRecord = z.infer<typeof personalRecordSchema>;
 
 /** What the fold reads of a record: the rest is carried along. */
-export const foldedRecordSchema = z.object({ kind: z.literal("personal"), terms: quoteTermsSchema, answer: z.object({ personal_features_used: z.boolean() }) });
+export const foldedRecordSchema = z.object({ kind: z.literal("personal"), terms: quoteTermsSchema, experiments: z.array(exposureSchema).max(16).default([]), answer: z.object({ personal_features_used: z.boolean() }) });
 
 /** What became of a quote. */
 export const quoteStatuses = ["valid", "expired", "redeemed", "mismatch"] as const;

@@ -47,16 +47,16 @@ export const courseQuality = state("quality", last, { "course.upserted": { value
 const launchedAt = state("launched_at", last, { "course.upserted": { value: (e) => parseTime(e.launched_at) } });
 const competitorPrice = state("competitor_price", last, { "market.competitor_price": { value: (e) => (e.course_id === undefined ? Number.NaN : e.price) } });
 const exposuresByHour = windowState("exposures_by_hour", hourTiles, viewed);
-const exposuresByDay = windowState("exposures_by_day", dayTiles, viewed);
+export const courseExposuresByDay = windowState("exposures_by_day", dayTiles, viewed);
 const enrollmentsByHour = windowState("enrollments_by_hour", hourTiles, enrolled);
-const enrollmentsByDay = windowState("enrollments_by_day", dayTiles, enrolled);
-const refundsByDay = windowState("refunds_by_day", dayTiles, { "enrollment.refunded": once });
+export const courseEnrollmentsByDay = windowState("enrollments_by_day", dayTiles, enrolled);
+export const courseRefundsByDay = windowState("refunds_by_day", dayTiles, { "enrollment.refunded": once });
 const completionsByDay = windowState("completions_by_day", dayTiles, { "enrollment.completed": once });
 const ratings = state("ratings", welford, { "activity.rating": { value: (e) => e.rating } });
 const completions = state("completions", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.completed": { ...once, channel: PART } });
 const refunds = state("refunds", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.refunded": { ...once, channel: PART } });
 const drops = state("drops", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.dropped": { ...once, channel: PART } });
-const revenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
+export const courseRevenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
 const enrollmentsDecayed = state("enrollments_decayed", enrollmentRate, enrolled);
 
 export const courseStates: readonly StateDefinition[] = [
@@ -74,15 +74,15 @@ export const courseStates: readonly StateDefinition[] = [
   courseJitterBase,
   courseJitterDemand,
   exposuresByHour,
-  exposuresByDay,
+  courseExposuresByDay,
   enrollmentsByHour,
-  enrollmentsByDay,
-  refundsByDay,
+  courseEnrollmentsByDay,
+  courseRefundsByDay,
   completionsByDay,
   completions,
   refunds,
   drops,
-  revenueByDay,
+  courseRevenueByDay,
 ];
 
 const windows = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS };
@@ -100,7 +100,7 @@ const same = (a: number): number => a;
 const over = (price: number, other: number): number => (other > 0 ? price / other : 0);
 
 function earned(window: "7d" | "30d" | "90d"): FeatureDefinition {
-  return stored({ name: `revenue_${window}_tokens`, unit: "tokens", description: `prices of the enrollments of the last ${window}, refunds not taken off` }, revenueByDay, dayTiles.within, windows[window]);
+  return stored({ name: `revenue_${window}_tokens`, unit: "tokens", description: `prices of the enrollments of the last ${window}, refunds not taken off` }, courseRevenueByDay, dayTiles.within, windows[window]);
 }
 
 const quality = outcomeQuality(definer, "quality_score", completions, ratings, refunds);
@@ -127,15 +127,15 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   stored({ name: "quality_tier", unit: "level", description: "0 basic, 1 standard, 2 premium, 3 elite" }, courseQuality, lastValue),
   counted("exposures", "1h", exposuresByHour, hourTiles),
   counted("exposures", "24h", exposuresByHour, hourTiles),
-  counted("exposures", "7d", exposuresByDay, dayTiles),
-  counted("exposures", "30d", exposuresByDay, dayTiles),
-  counted("exposures", "90d", exposuresByDay, dayTiles),
+  counted("exposures", "7d", courseExposuresByDay, dayTiles),
+  counted("exposures", "30d", courseExposuresByDay, dayTiles),
+  counted("exposures", "90d", courseExposuresByDay, dayTiles),
   counted("enrollments", "1h", enrollmentsByHour, hourTiles),
   counted("enrollments", "24h", enrollmentsByHour, hourTiles),
-  counted("enrollments", "7d", enrollmentsByDay, dayTiles),
-  counted("enrollments", "30d", enrollmentsByDay, dayTiles),
-  counted("enrollments", "90d", enrollmentsByDay, dayTiles),
-  stored({ name: "refunds_90d", unit: "count", description: "refunded enrollments of the last 90 days" }, refundsByDay, dayTiles.within, windows["90d"]),
+  counted("enrollments", "7d", courseEnrollmentsByDay, dayTiles),
+  counted("enrollments", "30d", courseEnrollmentsByDay, dayTiles),
+  counted("enrollments", "90d", courseEnrollmentsByDay, dayTiles),
+  stored({ name: "refunds_90d", unit: "count", description: "refunded enrollments of the last 90 days" }, courseRefundsByDay, dayTiles.within, windows["90d"]),
   stored({ name: "completions_90d", unit: "count", description: "completed enrollments of the last 90 days" }, completionsByDay, dayTiles.within, windows["90d"]),
   stored({ name: "rating_mean", unit: "stars", description: "mean of all ratings, 1 to 5; 0 = none" }, ratings, welfordMean),
   stored({ name: "ratings", unit: "count", description: "number of ratings" }, ratings, total),

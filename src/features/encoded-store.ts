@@ -3,7 +3,7 @@ import { assert, must } from "../lib/assert.ts";
 import { recordSequence } from "./record.ts";
 import { SLOT_BYTES_MAX, readVarint, varintEnd, writeVarint } from "./sparse-slots.ts";
 import { CONTROL_HISTORY_MAX } from "./store.ts";
-import type { Champion, Citation, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, KeptQuote, LateUpdate, NameKind, QuoteDue, QuoteLock, StoreBatch, Watermark } from "./store.ts";
+import type { Champion, Citation, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, KeptQuote, LateUpdate, LearnerExposure, NameKind, QuoteDue, QuoteLock, StoreBatch, Watermark } from "./store.ts";
 
 /** The named databases. Each stream folds into its own. */
 export const databaseNames = [
@@ -26,6 +26,8 @@ export const databaseNames = [
   "events.profile",
   "events.teacher",
   "offers.due",
+  "offers.exposed",
+  "offers.exposure",
   "offers.learner",
   "offers.lock",
   "offers.meta",
@@ -148,6 +150,16 @@ export abstract class EncodedBatch implements StoreBatch {
     const start = writeVarint(value, 0, sequence);
     value.set(message, start);
     this.set("control.log", controlKey(kind, id, ordinal), value.subarray(0, start + message.length));
+  }
+
+  putExposure({ experiment_id, learner_id, arm, probability, covariate, exposed_ms, sequence }: LearnerExposure): void {
+    this.set("offers.exposure", `${experiment_id}/${learner_id}`, json({ arm, probability, covariate, exposed_ms, sequence }));
+    this.set("offers.exposed", `${learner_id}/${experiment_id}`, new Uint8Array(0));
+  }
+
+  removeExposure(experiment_id: string, learner_id: string): void {
+    this.unset("offers.exposure", `${experiment_id}/${learner_id}`);
+    this.unset("offers.exposed", `${learner_id}/${experiment_id}`);
   }
 
   /** The sequence as a varint, a line of JSON, and the answer's text as it is: in a JSON string it would be a tenth longer. */
@@ -309,6 +321,21 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
   controlIds(kind: ControlKind): readonly string[] {
     const prefix = `${kind}/`;
     return [...this.#keysOf("control.count", prefix)].map((key) => key.slice(prefix.length));
+  }
+
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined {
+    const kept = this.#json<Omit<LearnerExposure, "experiment_id" | "learner_id">>("offers.exposure", `${experiment_id}/${learner_id}`);
+    return kept && { experiment_id, learner_id, ...kept };
+  }
+
+  *exposedTo(experiment_id: string, after = ""): Iterable<string> {
+    const prefix = `${experiment_id}/`;
+    for (const key of this.#keysOf("offers.exposure", prefix, after === "" ? "" : prefix + after)) yield key.slice(prefix.length);
+  }
+
+  exposuresOf(learner_id: string): readonly string[] {
+    const prefix = `${learner_id}/`;
+    return [...this.#keysOf("offers.exposed", prefix)].map((key) => key.slice(prefix.length));
   }
 
   lock(learner_id: string, course_id: string): QuoteLock | undefined {

@@ -1,6 +1,8 @@
+import type { Exposure } from "../contracts/experiment.ts";
 import { foldedRecordSchema, type QuoteTerms } from "../contracts/quote.ts";
 import { personalQuoteSubject, quotesErasedSubject, STREAM_OFFERS } from "../contracts/subjects.ts";
 import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
+import { ExposureChanges } from "./exposure-changes.ts";
 import { ownerOf, type Partition } from "./partition.ts";
 import type { Cursor, FeatureStore, KeptQuote, QuoteDue, QuoteLock, StoreBatch } from "./store.ts";
 
@@ -11,6 +13,7 @@ const AHEAD_MAX_MS = 5 * MINUTE_MS;
 
 interface Quoted {
   readonly quote: KeptQuote;
+  readonly experiments: readonly Exposure[];
   readonly lock: QuoteLock;
 }
 
@@ -58,7 +61,7 @@ class QuoteChanges {
 }
 
 /**
- * The fold of OFFERS: the quote in force for each learner and course, until its lock ends, and every quote by its id, until some time after it was over. Both
+ * The fold of OFFERS: each learner's first quote of an experiment, the quote in force for each learner and course, until its lock ends, and every quote by its id, until some time after it was over. Both
  * go by the broker's time of the newest message, so that what is stored at a sequence does not depend on batches. What is no quote, or lies on another subject than
  * it says, is counted and left out.
  */
@@ -103,11 +106,18 @@ export class QuoteWriter {
 
   #write(batch: StoreBatch, cursor: Cursor): void {
     const changes = new QuoteChanges(this.#store);
+    const exposures = new ExposureChanges(this.#store);
     const dues: QuoteDue[] = [...this.#store.quotesDue(this.#time_ms)];
     for (const due of dues) batch.removeQuoteDue(due);
     for (const entry of this.#unwritten) {
-      if (typeof entry === "string") this.#erase(entry, changes, batch);
-      else changes.add(entry);
+      if (typeof entry === "string") {
+        this.#erase(entry, changes, batch);
+        exposures.erase(entry);
+        continue;
+      }
+      changes.add(entry);
+      const { learner_id, issued_ms, sequence } = entry.quote;
+      exposures.add(learner_id, entry.experiments, issued_ms, sequence);
     }
     // Of those that the batch itself brought and kept.
     for (const { quote, kept } of changes.quotes.values()) {
@@ -121,6 +131,7 @@ export class QuoteWriter {
       if (quote !== undefined) changes.remove(quote, what);
     }
     this.#put(batch, changes);
+    exposures.write(batch);
     if (this.#time_ms > Number.NEGATIVE_INFINITY) batch.putQuoteTime(this.#time_ms);
     batch.putCursor(STREAM_OFFERS, cursor);
     this.#unwritten = [];
@@ -158,11 +169,11 @@ export class QuoteWriter {
     }
     const record = foldedRecordSchema.safeParse(message).data;
     if (record === undefined) return undefined;
-    const { terms, answer } = record;
+    const { terms, answer, experiments } = record;
     if (personalQuoteSubject(terms.learner_id, terms.course_id) !== subject || terms.issued_ms > broker_time_ms + AHEAD_MAX_MS) return undefined;
     const { quote_id, price, issued_ms, expires_ms, locked_ms } = terms;
     // What the schema gives has its fields in another order than what was answered.
     const lock = { quote_id, sequence, price, issued_ms, expires_ms, locked_ms, personal: answer.personal_features_used, answer: JSON.stringify(message.answer) };
-    return { quote: { ...terms, sequence }, lock };
+    return { quote: { ...terms, sequence }, experiments, lock };
   }
 }

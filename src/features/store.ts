@@ -81,6 +81,19 @@ export interface CourseProfile {
   readonly time_ms: number;
 }
 
+/** A learner's first personal quote of an experiment: which arm they were shown, and what was known of them then. */
+export interface LearnerExposure {
+  readonly experiment_id: string;
+  readonly learner_id: string;
+  readonly arm: string;
+  readonly probability: number;
+  /** Absent where the experiment asks for none. */
+  readonly covariate?: number | undefined;
+  readonly exposed_ms: number;
+  /** Of the quote in its stream. */
+  readonly sequence: number;
+}
+
 /** The quote in force for a learner and a course. */
 export interface QuoteLock extends Pick<QuoteTerms, "quote_id" | "price" | "issued_ms" | "expires_ms" | "locked_ms"> {
   /** OFFERS sequence of the quote: what a message that takes its place must name. */
@@ -150,6 +163,11 @@ export interface FeatureStoreReader {
   controlHistory<Kind extends ControlKind>(kind: Kind, id: string): readonly ControlEntry<Kind>[];
   /** Ids that CONTROL has spoken of, ascending. */
   controlIds(kind: ControlKind): readonly string[];
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined;
+  /** Learners exposed to an experiment, in order of their ids: all, or those after `after`. To be read in one turn. */
+  exposedTo(experiment_id: string, after?: string): Iterable<string>;
+  /** Experiments that a learner was exposed to. */
+  exposuresOf(learner_id: string): readonly string[];
   /** The newest quote of a learner and a course that is not over yet, by the broker's time. */
   lock(learner_id: string, course_id: string): QuoteLock | undefined;
   /** Its OFFERS sequence, without reading the rest. */
@@ -191,6 +209,8 @@ export interface StoreBatch {
   putChampion(family: string, champion: Champion): void;
   /** The message numbered `ordinal` (from 0 on) of its subject, as it arrived. */
   putControl(kind: ControlKind, id: string, ordinal: number, sequence: number, message: Uint8Array): void;
+  putExposure(exposure: LearnerExposure): void;
+  removeExposure(experiment_id: string, learner_id: string): void;
   putLock(learner_id: string, course_id: string, lock: QuoteLock): void;
   removeLock(learner_id: string, course_id: string): void;
   putQuote(quote: KeptQuote): void;
