@@ -8,6 +8,7 @@ import type { ControlDeps } from "./control-deps.ts";
 import type { EventIntake } from "./event-intake.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { createFinish, preflight, requestIdOf } from "./finish.ts";
+import type { ExperimentDesk } from "./experiments/experiment-desk.ts";
 import type { HealthReport } from "./health.ts";
 import { landingOf } from "./landing.ts";
 import type { Learners } from "./learners/learners.ts";
@@ -18,11 +19,13 @@ import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 import { type Access, RouteTable } from "./route-table.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
+import { registerExperiments } from "./routes/experiment-routes.ts";
 import { registerFeatures } from "./routes/feature-routes.ts";
 import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
+import { registerPolicies } from "./routes/policy-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 
 export interface AppDeps {
@@ -36,6 +39,7 @@ export interface AppDeps {
   readonly health: HealthReport;
   readonly events: EventIntake;
   readonly control: ControlDeps;
+  readonly experiments: ExperimentDesk;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -62,6 +66,8 @@ export function createApp(deps: AppDeps): Hono {
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
+  registerPolicies(route, deps.control.policies);
+  registerExperiments(route, deps.experiments);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 

@@ -17,6 +17,9 @@ import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
+import { ExperimentChecker } from "./experiments/experiment-checker.ts";
+import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { createGate, mustBeSafe } from "./gate.ts";
@@ -29,7 +32,8 @@ import type { ServingMetrics } from "./metrics.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
-import { FixedPolicy } from "./policy-source.ts";
+import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicyHolder } from "./policies/policy-holder.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -39,6 +43,8 @@ import { Turns } from "./turns.ts";
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
 const KEY_CHECK_MS = 250;
+const CONTROL_CHECK_MS = 250;
+const EXPERIMENT_CHECK_MS = 60_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -68,7 +74,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const { keys, access } = await createGate({ config, features, clock, logger });
   const certificates = await readCertificates(config.gate?.tls);
   const broker = new BrokerLink(config.nats_url, name, logger);
-  const policies = new FixedPolicy();
+  const documents = new PolicyHolder({ features, clock, logger });
+  const policies = new ExperimentHolder({ policies: documents, features, clock });
   const models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
   const propensity = new ModelHolder({ family: propensityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models", propensityFamily.family) });
   const degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -78,12 +85,14 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
-  const control = { desk, features, clock };
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
+  const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
+  const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
   const movement = new Movements(broker, clock);
   const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
@@ -100,6 +109,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     health,
     events,
     control,
+    experiments,
     metrics,
     metricsText,
     logger,
@@ -112,7 +122,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
+  documents.check();
   await Promise.all([models.check(), propensity.check(), keys.check()]);
+  policies.check();
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
@@ -120,6 +132,9 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
+    new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
+    new Repeat(clock, logger, CONTROL_CHECK_MS, () => policies.check()),
+    new Repeat(clock, logger, EXPERIMENT_CHECK_MS, () => (features.current === undefined ? undefined : checker.check())),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),

@@ -30,6 +30,8 @@ import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
+import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import { HealthReport } from "./health.ts";
@@ -38,7 +40,9 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
-import { FixedPolicy, type PolicySource } from "./policy-source.ts";
+import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicyHolder } from "./policies/policy-holder.ts";
+import type { PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { Turns } from "./turns.ts";
@@ -210,7 +214,12 @@ export class TestEngine {
   readonly batches: BatchPrices;
   readonly events: EventIntake;
   readonly desk: ControlDesk;
+  /** The policies in force, experiments left out. */
+  readonly documents: PolicyHolder;
   readonly control: ControlDeps;
+  /** The policies in force, experiments included. */
+  readonly policies: ExperimentHolder;
+  readonly experiments: ExperimentDesk;
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -229,10 +238,14 @@ export class TestEngine {
   readonly #control_last = new Map<string, number>();
 
   constructor(options: TestEngineOptions = {}) {
-    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() } = options;
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
+    this.documents = new PolicyHolder({ features, clock, logger });
+    const documents = options.policies ?? this.documents;
+    this.policies = new ExperimentHolder({ policies: documents, features, clock });
+    const { policies } = this;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -245,7 +258,7 @@ export class TestEngine {
       return this.#foldControl(subject, data);
     };
     this.desk = new ControlDesk({ broker, features, clock, logger });
-    this.control = { desk: this.desk, features, clock };
+    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }) };
     const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
@@ -254,6 +267,8 @@ export class TestEngine {
     const rules = compileActionRules(defaultActionRules);
     this.scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
     const { events, catalogue, scores, prices } = this;
+    this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
+    const { experiments } = this;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
@@ -270,6 +285,7 @@ export class TestEngine {
       health: this.health,
       events,
       control,
+      experiments,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
