@@ -4,11 +4,13 @@ import { total } from "./aggregator.ts";
 import { conversion } from "./conversion.ts";
 import { decayedRate } from "./decayed-rate.ts";
 import { featuresOf } from "./define.ts";
-import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
+import { type FeatureDefinition, type Folds, NEVER_DAYS, type StateDefinition, daysSince, once } from "./definition.ts";
 import { ENROLLED, EXPOSED, LISTED, demandCells } from "./demand-cells.ts";
+import { jitterCells } from "./jitter-cells.ts";
 import { outcomeQuality } from "./outcome-quality.ts";
+import { jitterBase } from "./price-jitter.ts";
 import { PART, WHOLE, ratio, ratioShare, ratioWhole } from "./ratio.ts";
-import { last, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
+import { last, lastTime, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
 import { type TiledWindow, dayTiles, hourTiles } from "./tiled-window.ts";
 
 export const difficultyLevels: Readonly<Record<Difficulty, number>> = { beginner: 0, intermediate: 1, advanced: 2, expert: 3 };
@@ -32,6 +34,13 @@ export const courseDemand = state("demand", demandCells, {
   "course.repriced": { value: (e) => e.price, channel: LISTED },
   "exposure.viewed": { value: (e) => e.price, channel: EXPOSED },
   "enrollment.created": { value: (e) => e.price, channel: ENROLLED },
+});
+/** The list price before its random part; 0 = it has none. */
+export const courseJitterBase = state("jitter_base", last, { "course.repriced": { value: (e) => jitterBase(e) || 0 } });
+/** Of views and enrollments at a list price with a random part. */
+export const courseJitterDemand = state("jitter_demand", jitterCells, {
+  "exposure.viewed": { value: (e, { list_price_tokens, list_price_jitter }) => (e.price === list_price_tokens ? list_price_jitter : Number.NaN), channel: EXPOSED },
+  "enrollment.created": { value: (e, { list_price_tokens, list_price_jitter }) => (e.price === list_price_tokens ? list_price_jitter : Number.NaN), channel: ENROLLED },
 });
 export const courseDifficulty = state("difficulty", last, { "course.upserted": { value: (e) => difficultyLevels[e.difficulty_level] } });
 export const courseQuality = state("quality", last, { "course.upserted": { value: (e) => qualityTiers[e.quality_tier] } });
@@ -62,6 +71,8 @@ export const courseStates: readonly StateDefinition[] = [
   ratings,
   enrollmentsDecayed,
   courseDemand,
+  courseJitterBase,
+  courseJitterDemand,
   exposuresByHour,
   courseExposuresByDay,
   enrollmentsByHour,
@@ -145,7 +156,11 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   quality.score,
   derived({ name: "price_over_category", unit: "ratio", description: "list price over the mean of the category's other courses; 0 = no other" }, ["price_tokens", "category_price_loo_tokens"], over),
   derived({ name: "price_over_competitor", unit: "ratio", description: "list price over the competitor's; 0 = unknown" }, ["price_tokens", "competitor_price_tokens"], over),
+  derived({ name: "days_since_repriced", unit: "days", description: "days since a list price was last set; 3650 = never", default: NEVER_DAYS }, ["repriced_at_ms"], daysSince),
+  derived({ name: "category_hour_lift", unit: "score", description: "log-odds of enrolling in the category at this hour of the UTC day, less those of all hours" }, ["category.hour_lift"], same),
+  derived({ name: "category_weekday_lift", unit: "score", description: "the same of this UTC weekday" }, ["category.weekday_lift"], same),
   ...quality.parts,
+  { ...stored({ name: "repriced_at_ms", unit: "ms", description: "when a list price was set last; 0 = never" }, courseRepriced, lastTime), internal: true },
   { ...stored({ name: "repriced_tokens", unit: "tokens", description: "last list price set; 0 = never" }, courseRepriced, lastValue), internal: true },
   { ...stored({ name: "own_competitor_price_tokens", unit: "tokens", description: "last competitor price for this very course; 0 = unknown" }, competitorPrice, lastValue), internal: true },
   { ...stored({ name: "launched_at_ms", unit: "ms", description: "time of the launch" }, launchedAt, lastValue), internal: true },

@@ -1,9 +1,10 @@
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Event, EventOf, StreamEvent } from "../contracts/events.ts";
 import { assert, must } from "../lib/assert.ts";
+import { log } from "../lib/exp-log.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryListPrices } from "./category-features.ts";
-import { courseBasePrice, courseCategory, courseDemand, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseJitterBase, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
 import { isPersonalQuote } from "../contracts/quote.ts";
 import { CitationLedger } from "./citation-ledger.ts";
 import { DayKeys } from "./day-keys.ts";
@@ -71,6 +72,7 @@ const CATEGORY_SLOT = CATEGORY_TIME_SLOT + 1;
 const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 const BASE_PRICE_SLOT = offsetOf(courseBasePrice) + 1;
 const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
+const JITTER_BASE_SLOT = offsetOf(courseJitterBase) + 1;
 const REFERENCE_SLOT = offsetOf(courseDemand);
 const LIST_PRICES_SLOT = offsetOf(categoryListPrices);
 const COURSES_SLOT = offsetOf(categoryCourses);
@@ -83,6 +85,12 @@ function currentListPrice(slots: Float64Array): number {
 /** The list price by the catalogue alone, which every partition knows; 0 = unknown. */
 function catalogueListPrice(slots: Float64Array): number {
   return listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, 0);
+}
+
+/** Random part of the log list price; NaN = none. */
+function listPriceJitter(slots: Float64Array): number {
+  const base = slots[JITTER_BASE_SLOT]!;
+  return base > 0 ? log(slots[REPRICED_SLOT]! / base) : Number.NaN;
 }
 
 /**
@@ -140,7 +148,7 @@ export class FeatureWriter {
     const watermark = store.watermark();
     this.#event_time_max_ms = watermark?.event_time_ms ?? Number.NEGATIVE_INFINITY;
     this.#broker_time_max_ms = watermark?.broker_time_ms ?? Number.NEGATIVE_INFINITY;
-    this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
+    this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, list_price_jitter: Number.NaN, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
     this.#plans = eventPlans(entities);
     this.#caches = perEntity((entity) => new RecordCache(entity, store, recordWidths[entity], limits[entity]));
     this.#pairs_max = limits.learner_course;
@@ -344,6 +352,7 @@ export class FeatureWriter {
     else {
       this.#context.category = course.slots[CATEGORY_SLOT]!;
       this.#context.list_price_tokens = catalogueListPrice(course.slots);
+      this.#context.list_price_jitter = listPriceJitter(course.slots);
       this.#fold(plan.course, course, stream);
       if (plan.category.length > 0 || plan.teacher.length > 0) this.#foldGroups(plan, stream, course);
     }

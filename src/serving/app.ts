@@ -24,6 +24,7 @@ import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
+import { registerPolicies } from "./routes/policy-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 
 export interface AppDeps {
@@ -64,6 +65,7 @@ export function createApp(deps: AppDeps): Hono {
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
   registerExperiments(route, deps.experiments);
+  registerPolicies(route, deps.control.policies);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 

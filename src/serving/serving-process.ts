@@ -31,7 +31,8 @@ import type { ServingMetrics } from "./metrics.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
-import { FixedPolicy } from "./policy-source.ts";
+import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicyHolder } from "./policies/policy-holder.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -72,7 +73,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const { keys, access } = await createGate({ config, features, clock, logger });
   const certificates = await readCertificates(config.gate?.tls);
   const broker = new BrokerLink(config.nats_url, name, logger);
-  const documents = new FixedPolicy();
+  const documents = new PolicyHolder({ features, clock, logger });
   const policies = new ExperimentHolder({ policies: documents, features, clock });
   const models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
   const propensity = new ModelHolder({ family: propensityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models", propensityFamily.family) });
@@ -82,7 +83,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
-  const control = { desk, features, clock };
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
@@ -118,12 +119,14 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
-  await Promise.all([models.check(), propensity.check(), keys.check()]);
+  documents.check();
   policies.check();
+  await Promise.all([models.check(), propensity.check(), keys.check()]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
+    new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),

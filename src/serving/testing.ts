@@ -39,7 +39,9 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
-import { FixedPolicy, type PolicySource } from "./policy-source.ts";
+import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicyHolder } from "./policies/policy-holder.ts";
+import type { PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { Turns } from "./turns.ts";
@@ -210,9 +212,10 @@ export class TestEngine {
   readonly prices: PriceService;
   readonly events: EventIntake;
   readonly desk: ControlDesk;
+  readonly policies: PolicyHolder;
   readonly control: ControlDeps;
   /** The policies in force, experiments included. */
-  readonly policies: ExperimentHolder;
+  readonly in_force: ExperimentHolder;
   readonly experiments: ExperimentDesk;
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
@@ -232,12 +235,14 @@ export class TestEngine {
   readonly #control_last = new Map<string, number>();
 
   constructor(options: TestEngineOptions = {}) {
-    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies: documents = new FixedPolicy() } = options;
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
-    this.policies = new ExperimentHolder({ policies: documents, features, clock });
-    const { policies } = this;
+    this.policies = new PolicyHolder({ features, clock, logger });
+    const documents = options.policies ?? this.policies;
+    this.in_force = new ExperimentHolder({ policies: documents, features, clock });
+    const policies = this.in_force;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -250,7 +255,7 @@ export class TestEngine {
       return this.#foldControl(subject, data);
     };
     this.desk = new ControlDesk({ broker, features, clock, logger });
-    this.control = { desk: this.desk, features, clock };
+    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.policies, clock }) };
     const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
