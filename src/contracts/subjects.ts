@@ -76,6 +76,8 @@ export const globalBudgetSubject = (period: string): string => `budgets.global.$
 export const learnerBudgetSubject = (learner_id: string, period: string): string => `budgets.learner.${learner_id}.${period}`;
 export const learnerBudgetsSubject = (learner_id: string): string => `budgets.learner.${learner_id}.>`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
+/** Batches name decisions of many courses: they have a subject of their own. */
+export const BATCH_DECISION_SUBJECT = "quotes.batch";
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
 /** What the ids of personal quotes begin with: a fold of EVENTS knows from it which citations redeem one. */

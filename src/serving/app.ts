@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CompiledModel } from "../models/compiled.ts";
+import type { BatchPrices } from "./batch-prices.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
 import type { EventIntake } from "./event-intake.ts";
@@ -29,6 +30,7 @@ import { registerPrices } from "./routes/price-routes.ts";
 
 export interface AppDeps {
   readonly prices: PriceService;
+  readonly batches: BatchPrices;
   readonly models: ModelHolder<CompiledModel>;
   readonly propensity: Pick<ModelHolder<ServableModel>, "current">;
   readonly features: FeatureService;
@@ -57,7 +59,7 @@ export function createApp(deps: AppDeps): Hono {
   const finish = createFinish({ cors_origins, tls });
   const table = new RouteTable({ app, metrics, access, finish });
   const { route } = table;
-  registerPrices(route, deps.prices);
+  registerPrices(route, deps.prices, deps.batches);
   registerEvents(route, deps.events);
   registerModels(route, deps.models, deps.propensity);
   registerCatalogue(route, deps.catalogue);

@@ -36,9 +36,9 @@ beforeAll(async () => {
   link = new BrokerLink(embedded.url, "intake", silentLogger);
   await link.settled;
   const engine = new TestEngine();
-  const { prices, models, served: propensity, catalogue, learners, health, control } = engine;
+  const { prices, batches, models, served: propensity, catalogue, learners, health, control } = engine;
   const events = new EventIntake({ broker: link, clock: systemClock, logger: silentLogger });
-  server = new HttpServer(createApp({ prices, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, control, experiments: engine.experiments, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger, access: openAccess }), systemClock);
+  server = new HttpServer(createApp({ prices, batches, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, control, experiments: engine.experiments, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger, access: openAccess }), systemClock);
   url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/events`;
 });
 

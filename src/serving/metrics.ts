@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { CompiledModel } from "../models/compiled.ts";
+import type { Admission } from "./admission.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
 import type { EventIntake } from "./event-intake.ts";
@@ -103,8 +104,12 @@ export class ServingMetrics {
   }
 
   /** Registers what the server counts: it is made after the application that answers with these figures. */
-  watchServer(server: { readonly refused: number }): void {
+  watchServer(server: { readonly refused: number; readonly admission: Pick<Admission, "refused" | "held" | "under_way"> }): void {
+    const { admission } = server;
     this.#counter("tidemark_http_connections_refused_total", "Connections closed because there were too many", () => server.refused);
+    this.#counter("tidemark_http_requests_refused_total", "Requests answered with 503 because more were asked for than can be answered in time", () => admission.refused);
+    this.#gauge("tidemark_http_refusals_held", "Refusals that are not written yet, so that their connections cannot ask again", "sum", () => admission.held);
+    this.#gauge("tidemark_http_requests_under_way", "Requests that wait for something else than the processor", "sum", () => admission.under_way);
   }
 
   #watchLearners({ scores, learners, signals }: MetricSources): void {

@@ -3,6 +3,7 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
+import { batchRow } from "../pricing/batch.ts";
 import { decide } from "../pricing/decision.ts";
 import { predictEnrollments } from "../pricing/forecast.ts";
 import { AnswerCache } from "./answer-cache.ts";
@@ -13,6 +14,7 @@ import { mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import type { ServedModel } from "./model-holder.ts";
 import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
+import { ProblemError } from "./problem.ts";
 
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
@@ -32,6 +34,13 @@ export interface PriceDecision {
   readonly elasticity: ElasticityAnswer;
 }
 
+/** A decision as a batch of prices tells it. */
+export interface PriceRow {
+  readonly json: string;
+  readonly quote_id: string;
+  readonly updated_at_ms: number;
+}
+
 /** An answer and what must still hold for it to be the answer: together, every input of the price. */
 interface CachedAnswer {
   /** EVENTS sequence of the course record that was priced; 0 for a cold start. */
@@ -48,6 +57,9 @@ interface CachedAnswer {
   readonly reasons: readonly DegradedReason[];
   /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
   readonly head: string;
+  /** Written when a batch first asks for it. */
+  row: PriceRow | undefined;
+  readonly quote_id: string;
   readonly optimal_price: number;
   readonly elasticity: ElasticityAnswer;
   readonly updated_at_ms: number;
@@ -126,6 +138,17 @@ export class PriceService {
     return { json: `${head}}`, optimal_price, elasticity };
   }
 
+  /** The same decision in short; undefined for a course that nobody knows. */
+  row(course_id: string, objective: OptimizeBody["objective"]): PriceRow | undefined {
+    try {
+      const answer = this.#answer({ course_id, objective }, this.#deps.clock.now_ms());
+      return (answer.row ??= { json: JSON.stringify(batchRow(JSON.parse(`${answer.head}}`))), quote_id: answer.quote_id, updated_at_ms: answer.updated_at_ms });
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === "unknown_course") return undefined;
+      throw error;
+    }
+  }
+
   /** Shared where it may be, else priced and recorded. */
   #answer(body: OptimizeBody, now_ms: number): CachedAnswer {
     const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
@@ -188,6 +211,8 @@ export class PriceService {
       until_ms: inputs.now_ms + MINUTE_MS,
       reasons: degradation.reasons,
       head: decision.answer_json.slice(0, -1),
+      row: undefined,
+      quote_id: decision.id,
       optimal_price: decision.answer.optimal_price,
       elasticity: decision.answer.elasticity,
       updated_at_ms: found.view.updated_at_ms,

@@ -9,6 +9,7 @@ import { handScorer } from "../models/propensity/hand-scorer.ts";
 import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
+import { BatchPrices } from "./batch-prices.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { ControlDesk } from "./control-desk.ts";
@@ -80,6 +81,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const degradation = new DegradationMonitor(broker, features, clock, policies);
   const decisions = new DecisionLog({ broker, clock, logger });
   const prices = new PriceService({ features, models, degradation, decisions, policies, clock });
+  const batches = new BatchPrices({ features, prices, decisions, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
@@ -98,6 +100,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
   const app = createApp({
     prices,
+    batches,
     models,
     propensity,
     features: new FeatureService(features, clock),

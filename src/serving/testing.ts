@@ -20,6 +20,7 @@ import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
 import { artifactDigest, type CompiledModel, encodeArtifact } from "../models/compiled.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
+import { BatchPrices } from "./batch-prices.ts";
 import { createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
@@ -210,6 +211,7 @@ export class TestEngine {
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
+  readonly batches: BatchPrices;
   readonly events: EventIntake;
   readonly desk: ControlDesk;
   readonly policies: PolicyHolder;
@@ -270,8 +272,10 @@ export class TestEngine {
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+    this.batches = new BatchPrices({ features, prices, decisions, clock });
     this.app = createApp({
       prices,
+      batches: this.batches,
       models,
       propensity: served,
       features: new FeatureService(features, clock),
