@@ -2,7 +2,7 @@ import { z } from "zod";
 import { decodeDoubles } from "../lib/doubles.ts";
 import { degradedReasons, intervalSchema, waterfallStepSchema } from "./api.ts";
 import { idSchema } from "./fields.ts";
-import { objectiveSchema } from "./policy.ts";
+import { objectiveSchema, roundingSchema } from "./policy.ts";
 
 export const BUNDLE_PARTS_MAX = 20;
 const twoToTwenty = `must name 2 to ${BUNDLE_PARTS_MAX} courses`;
@@ -43,7 +43,7 @@ export const bundleInputsSchema = z.object({
   revenue_floor_share: z.number().min(0).max(1),
   /** Pull of the bundle's own optimum against the sum of its parts, in log price. */
   weight: z.number().min(0).max(1),
-  rounding: z.unknown(),
+  rounding: roundingSchema,
   policy_version: z.string(),
   model: z.string(),
   degraded: z.array(z.enum(degradedReasons)),

@@ -3,6 +3,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { BatchPrices } from "./batch-prices.ts";
+import type { BundleService } from "./bundles/bundle-service.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
 import type { EventIntake } from "./event-intake.ts";
@@ -17,6 +18,7 @@ import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 import { type Access, RouteTable } from "./route-table.ts";
+import { registerBundles } from "./routes/bundle-routes.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
 import { registerExperiments } from "./routes/experiment-routes.ts";
@@ -40,6 +42,7 @@ export interface AppDeps {
   readonly events: EventIntake;
   readonly control: ControlDeps;
   readonly experiments: ExperimentDesk;
+  readonly bundles: BundleService;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
@@ -67,6 +70,7 @@ export function createApp(deps: AppDeps): Hono {
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
   registerExperiments(route, deps.experiments);
+  registerBundles(route, deps.bundles);
   registerPolicies(route, deps.control.policies);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));

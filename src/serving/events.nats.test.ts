@@ -38,7 +38,7 @@ beforeAll(async () => {
   const engine = new TestEngine();
   const { prices, batches, models, served: propensity, catalogue, learners, health, control } = engine;
   const events = new EventIntake({ broker: link, clock: systemClock, logger: silentLogger });
-  server = new HttpServer(createApp({ prices, batches, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, control, experiments: engine.experiments, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger, access: openAccess }), systemClock);
+  server = new HttpServer(createApp({ prices, batches, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, control, experiments: engine.experiments, bundles: engine.bundles, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger, access: openAccess }), systemClock);
   url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/events`;
 });
 

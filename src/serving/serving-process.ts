@@ -11,6 +11,7 @@ import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { BrokerLink } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
@@ -93,6 +94,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
   const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
   const movement = new Movements(broker, clock);
   const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
@@ -110,6 +112,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     events,
     control,
     experiments,
+    bundles,
     metrics,
     metricsText,
     logger,

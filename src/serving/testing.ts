@@ -23,6 +23,7 @@ import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
 import { ControlDesk } from "./control-desk.ts";
@@ -219,6 +220,7 @@ export class TestEngine {
   /** The policies in force, experiments included. */
   readonly in_force: ExperimentHolder;
   readonly experiments: ExperimentDesk;
+  readonly bundles: BundleService;
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -268,6 +270,8 @@ export class TestEngine {
     const { events, catalogue, scores, prices } = this;
     this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
     const { experiments } = this;
+    const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
+    this.bundles = bundles;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
@@ -285,6 +289,7 @@ export class TestEngine {
       events,
       control,
       experiments,
+      bundles,
       metrics,
       metricsText: () => metrics.registry.metrics(),
       logger,
