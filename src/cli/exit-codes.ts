@@ -17,6 +17,7 @@ const passing: ReadonlySet<string> = new Set([
   "engine_busy",
   "engine_unreachable",
   "export_stopped",
+  "import_stopped",
   "ingest_unreachable",
   "output_failed",
   "stream_changed",

@@ -168,12 +168,12 @@ describe("the policies in force", () => {
     await draft(engine, "night", { scope: { categories: ["programming"] }, schedule: { from: formatTime(START_MS + HOUR_MS), to: formatTime(START_MS + 2 * HOUR_MS) } });
     await activate(engine, "night", 1);
     const { revision } = engine.policies;
-    engine.policies.check();
+    engine.documents.check();
     expect(engine.policies.revision).toBe(revision);
     const versions: string[] = [];
     for (const hour of [0, 1.5, 2.5]) {
       engine.clock.time_ms = START_MS + hour * HOUR_MS;
-      engine.policies.check();
+      engine.documents.check();
       versions.push((await price(engine)).policy);
     }
     expect(versions).toEqual(["default-1", "night-1", "default-1"]);
@@ -190,7 +190,7 @@ describe("the policies in force", () => {
     expect(Object.isFrozen(policy)).toBe(true);
     const { revision } = engine.policies;
     await engine.post("/learners/L1/personalisation", { allowed: false, reason: "r" }, "PUT");
-    engine.policies.check();
+    engine.documents.check();
     expect(engine.policies.policyFor(scope, START_MS)).toBe(policy);
     expect(engine.policies.byVersion("sale-1")).toBe(policy);
     expect(engine.policies.revision).toBe(revision);
@@ -204,7 +204,7 @@ describe("the policies in force", () => {
     await publish({ type: "policy.drafted", revision: 1, policy: { floor_tokens: 100, ceiling_tokens: 50 } });
     await publish({ type: "policy.activated", revision: 1 });
     await publish({ type: "policy.drafted", revision: 2, policy: "nonsense" });
-    engine.policies.check();
+    engine.documents.check();
     expect((await price(engine)).policy).toBe("default-1");
     expect(policyAnswerSchema.parse(await get(engine, "/policies/bad")).active).toBe(1);
   });
