@@ -13,7 +13,7 @@ export function registerBundles(route: Route, bundles: BundleService): void {
       summary: "the price of 2 to 20 courses together, between the dearest of them and their sum",
       body: bundleBodySchema,
       answer: bundleAnswerSchema,
-      example: { body: { course_ids: ["C00001", "C00002", "C00003"] } },
+      example: { body: { course_ids: ["C00001", "C00002"] } },
     },
     async (context) => new Response(await bundles.answer(await readBody(context, bundleBodySchema)), jsonInit),
   );
