@@ -11,6 +11,7 @@ import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { BrokerLink } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
@@ -105,6 +106,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
   const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
   const modelOf = servedModels({ models, family: elasticityFamily, broker, cache_dir: join(config.data_dir, "models") });
   const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
   const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
@@ -125,6 +127,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     events,
     control,
     experiments,
+    bundles,
     stream,
     quotes,
     metrics,
@@ -143,8 +146,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
   documents.check();
-  await Promise.all([models.check(), propensity.check(), keys.check()]);
   policies.check();
+  await Promise.all([models.check(), propensity.check(), keys.check()]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),

@@ -23,6 +23,7 @@ import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { type AppDeps, createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
 import { ControlDesk } from "./control-desk.ts";
@@ -255,6 +256,7 @@ export class TestEngine {
   /** The policies in force, experiments included. */
   readonly policies: ExperimentHolder;
   readonly experiments: ExperimentDesk;
+  readonly bundles: BundleService;
   readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
@@ -313,6 +315,8 @@ export class TestEngine {
     const { events, catalogue, scores, prices } = this;
     this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
     const { experiments } = this;
+    const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
+    this.bundles = bundles;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
     this.quote_broker = new TestQuoteBroker(clock);
@@ -335,6 +339,7 @@ export class TestEngine {
       events,
       control,
       experiments,
+      bundles,
       stream: this.stream,
       quotes,
       metrics,
