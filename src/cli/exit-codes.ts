@@ -14,6 +14,8 @@ const passing: ReadonlySet<string> = new Set([
   "broker_timeout",
   "broker_unreachable",
   "elasticity_stopped",
+  "engine_failed",
+  "engine_unreachable",
   "export_stopped",
   "import_stopped",
   "ingest_unreachable",

@@ -62,6 +62,8 @@ export const trainingSignalSubject = (run_id: string): string => `signals.traini
 export const segmentSignalSubject = (learner_id: string): string => `signals.segment.${learner_id}`;
 export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
 export const leaseSubject = (name: string): string => `leases.${name}`;
+/** What `tidemark doctor` reads the broker's clock from. */
+export const LEASES_DOCTOR = leaseSubject("doctor");
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
