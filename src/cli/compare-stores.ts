@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
+import { STREAM_CONTROL, STREAM_EVENTS, STREAM_OFFERS } from "../contracts/subjects.ts";
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
 import { partitionLayout } from "../features/partition.ts";
 import { resolvedPath, StoreDirectory } from "../features/store-directory.ts";
@@ -26,12 +26,23 @@ const SCRATCH = "scratch";
 interface Positions {
   readonly sequence: number;
   readonly control_sequence: number;
+  readonly offers_sequence: number;
+}
+
+const positionNames = ["sequence", "control_sequence", "offers_sequence"] as const;
+const flagOf = (name: (typeof positionNames)[number]): string => `--${name.replaceAll("_", "-")}`;
+const flagsText = (at: Positions): string => positionNames.map((name) => `${flagOf(name)} ${at[name]}`).join(" ");
+
+/** Of each, by name. */
+function positionsOf(value: (name: (typeof positionNames)[number]) => number): Positions {
+  return { sequence: value("sequence"), control_sequence: value("control_sequence"), offers_sequence: value("offers_sequence") };
 }
 
 const storeOf = (data_dir: string): string => resolvedPath(new StoreDirectory(join(data_dir, "features")).current);
 
 function positions(store: FeatureStore): Positions {
-  return { sequence: store.cursor(STREAM_EVENTS)?.sequence ?? 0, control_sequence: store.cursor(STREAM_CONTROL)?.sequence ?? 0 };
+  const streams = { sequence: STREAM_EVENTS, control_sequence: STREAM_CONTROL, offers_sequence: STREAM_OFFERS } as const;
+  return positionsOf((name) => store.cursor(streams[name])?.sequence ?? 0);
 }
 
 /** A copy of a host's store as of one commit, which ingest may write meanwhile. */
@@ -70,7 +81,7 @@ export async function runStoreComparison(context: CommandContext, against: strin
         const layouts = [own.layout(), other.layout()];
         if (layouts[0] !== layouts[1]) throw new TidemarkError("layout_mismatch", `the stores have the layouts ${layouts.join(" and ")}: only stores of one version and partition can be compared`);
         const [ours, their] = [positions(own), positions(other)];
-        const at: Positions = { sequence: Math.max(ours.sequence, their.sequence), control_sequence: Math.max(ours.control_sequence, their.control_sequence) };
+        const at = positionsOf((name) => Math.max(ours[name], their[name]));
         for (const store of [own, other]) await foldFurther(context, broker, store, at, (done, total) => phase.update("folded", done, total));
         const [digest, digest_against] = [stateDigest(own), stateDigest(other)];
         const difference = digest === digest_against ? undefined : firstDifference(own, other);
@@ -90,23 +101,19 @@ export async function runStoreComparison(context: CommandContext, against: strin
 /** `tidemark snapshot digest`: for hosts that cannot see each other's disks: the same sequences give the same digest. */
 export async function runStoreDigest(context: CommandContext): Promise<number> {
   const { read: { config }, options } = context;
-  const asked = (name: string, flag: string): number | undefined => (options[name] === undefined ? undefined : wholeOption(flag, options[name], Number.MAX_SAFE_INTEGER));
-  const sequence = asked("sequence", "--sequence");
-  const control_sequence = asked("controlSequence", "--control-sequence");
+  const optionNames = { sequence: "sequence", control_sequence: "controlSequence", offers_sequence: "offersSequence" } as const;
+  const asked = (name: (typeof positionNames)[number]): number | undefined =>
+    options[optionNames[name]] === undefined ? undefined : options[optionNames[name]] === "0" ? 0 : wholeOption(flagOf(name), options[optionNames[name]], Number.MAX_SAFE_INTEGER);
   return inScratch(join(config.data_dir, SCRATCH), "digest-", async (directory) => {
     const store = await copyOf(storeOf(config.data_dir), directory);
     try {
       const stands = positions(store);
-      const at = { sequence: sequence ?? stands.sequence, control_sequence: control_sequence ?? stands.control_sequence };
-      if (at.sequence < stands.sequence || at.control_sequence < stands.control_sequence) {
-        throw new TidemarkError("bad_usage", `the store stands at --sequence ${stands.sequence} --control-sequence ${stands.control_sequence} already: ask all hosts for these, or for later ones`);
-      }
-      if (at.sequence > stands.sequence || at.control_sequence > stands.control_sequence) await withBroker(context, (broker) => foldFurther(context, broker, store, at, () => undefined));
+      const at = positionsOf((name) => asked(name) ?? stands[name]);
+      if (positionNames.some((name) => at[name] < stands[name])) throw new TidemarkError("bad_usage", `the store stands at ${flagsText(stands)} already: ask all hosts for these, or for later ones`);
+      if (positionNames.some((name) => at[name] > stands[name])) await withBroker(context, (broker) => foldFurther(context, broker, store, at, () => undefined));
       const found = { layout: store.layout() ?? partitionLayout(configuredPartition(config)), stream_created: store.cursor(STREAM_EVENTS)?.stream_created ?? "", ...positions(store), digest: stateDigest(store) };
-      if (found.sequence !== at.sequence || found.control_sequence !== at.control_sequence) {
-        throw new TidemarkError("bad_usage", `the streams end at sequence ${found.sequence} and CONTROL ${found.control_sequence}: ask for no later ones`);
-      }
-      console.log(options["json"] === true ? JSON.stringify(found, null, 2) : `${found.digest}  --sequence ${found.sequence} --control-sequence ${found.control_sequence}  layout ${found.layout}`);
+      if (positionNames.some((name) => found[name] !== at[name])) throw new TidemarkError("bad_usage", `the streams end at ${flagsText(found)}: ask for no later ones`);
+      console.log(options["json"] === true ? JSON.stringify(found, null, 2) : `${found.digest}  ${flagsText(found)}  layout ${found.layout}`);
       return EXIT_OK;
     } finally {
       await store.close();

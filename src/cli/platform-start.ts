@@ -15,6 +15,7 @@ import { readImportedHistory, writeImportedHistory } from "./imported-history.ts
 import { aborted } from "./lifetime.ts";
 import { httpUrl, withCredentials } from "./nats-url.ts";
 import { DRAIN_MAX_MS } from "../serving/options.ts";
+import { ensureQuoteKeys, QUOTE_KEYS_FILE } from "../serving/personal/quote-keyring.ts";
 import { formatCount, type Phase, type Progress } from "./progress.ts";
 import type { StartLock } from "./start-lock.ts";
 import { defaultChildPolicy, type ReadyDetail, type SupervisedChild } from "./supervised-child.ts";
@@ -95,6 +96,7 @@ export class PlatformStart {
   /** Returns only by throwing: StopRequested, or why it cannot go on. */
   async run(): Promise<never> {
     const nats_url = await this.#connectBroker();
+    this.#ensureQuoteKeys();
     const ingest = this.#launch("ingest", nats_url);
     ingest.onProgress((_, done) => {
       this.#folded = done;
@@ -126,6 +128,12 @@ export class PlatformStart {
 
   get #simulates(): boolean {
     return !this.#imported && this.#options.read.config.sim_rate > 0;
+  }
+
+  /** A platform that somebody tries signs its quotes with a key of its own. */
+  #ensureQuoteKeys(): void {
+    const { data_dir, quote_keys_file, quote_keys } = this.#options.read.config;
+    if (quote_keys_file === null && quote_keys === null) ensureQuoteKeys(join(data_dir, QUOTE_KEYS_FILE));
   }
 
   #launch(role: Role, nats_url: string, args: readonly string[] = []): SupervisedChild {

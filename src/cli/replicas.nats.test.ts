@@ -112,8 +112,8 @@ test("two hosts that folded at their own pace, one through kills, have the same 
   expect(compared.json["sequence_against_before"]).toBeLessThan(total);
   expect(compared.code).toBe(0);
   // For hosts that cannot see each other's disks.
-  const at = ["--sequence", String(total), "--control-sequence", String(compared.json["control_sequence"])];
-  const digests = await Promise.all(["one", "two"].map((host) => tidemark(host, "snapshot", "digest", "--json", ...at.slice(0, compared.json["control_sequence"] === 0 ? 2 : 4))));
+  const at = ["--sequence", String(total), "--control-sequence", String(compared.json["control_sequence"]), "--offers-sequence", String(compared.json["offers_sequence"])];
+  const digests = await Promise.all(["one", "two"].map((host) => tidemark(host, "snapshot", "digest", "--json", ...at)));
   expect(digests.map(({ json }) => json["digest"])).toEqual([compared.json["digest"], compared.json["digest"]]);
   expect(await tidemark("one", "snapshot", "digest", "--json", "--sequence", "5")).toMatchObject({ code: 2, err: expect.stringContaining(`--sequence ${total}`) as string });
 

@@ -40,6 +40,7 @@ const host = "an address or name of this machine; any but a loopback one needs A
 const origins = "http(s)://host[:port], several separated by commas";
 const path = "path of a directory";
 const file = "path of a file";
+const quoteKeys = '{"keys":[{"id":…,"secret": base64 of at least 32 bytes}]}';
 const httpUrl = "http://host[:port] or https://host[:port]";
 const natsUrl = "nats://[user:password@]host[:port] or tls://…, several separated by commas";
 
@@ -87,6 +88,8 @@ export const settings = {
   cors_origins: setting<string | null>("TIDEMARK_CORS_ORIGINS", origins, z.string().refine(areOrigins, origins), null, "origins whose pages may ask for prices from a browser; unset: none"),
   tls_cert: setting<string | null>("TIDEMARK_TLS_CERT", file, z.string().min(1, file), null, "certificate, in PEM, that prices are served with over TLS; read again when it changes"),
   tls_key: setting<string | null>("TIDEMARK_TLS_KEY", file, z.string().min(1, file), null, "the certificate's key"),
+  quote_keys_file: setting<string | null>("TIDEMARK_QUOTE_KEYS_FILE", file, z.string().min(1, file), null, "keys that personal quotes are signed with, the first of them, and checked against; read again when it changes; unset: quote-keys.json in the data directory"),
+  quote_keys: setting<string | null>("TIDEMARK_QUOTE_KEYS", quoteKeys, z.string().min(1, quoteKeys), null, "the keys themselves, in place of a file"),
   partition: setting<string | null>("TIDEMARK_PARTITION", partitionText, partition, null, "share of the entities that ingest folds; unset: all of them"),
   action_rules: setting<string | null>("TIDEMARK_ACTION_RULES", file, z.string().min(1, file), null, "JSON file that says what is done about learners; unset: the default rules"),
   partition_dirs: setting<string | null>("TIDEMARK_PARTITION_DIRS", `${path}, several separated by commas`, z.string().min(1, path), null, "data directories of all partitions, in order, that prices are served from; unset: the one data directory"),

@@ -3,7 +3,7 @@ import type { DumpEntry, FeatureStoreReader } from "../features/store.ts";
 
 const encoder = new TextEncoder();
 /** Its hash is of a message that may have been deleted since: positions are compared beside. */
-const isCursor = ({ database, key }: DumpEntry): boolean => database === "events.meta" && key === "cursor";
+const isCursor = ({ database, key }: DumpEntry): boolean => key === "cursor" && database.endsWith(".meta");
 
 /**
  * SHA-256 of every database, key and value of a store but its position, in order, each with its length before it: two stores that stand at the same sequences have the
