@@ -16,6 +16,7 @@ import { landing } from "./landing.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import { type PageSources, registerPages } from "./pages/register.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 
@@ -31,11 +32,13 @@ export interface AppDeps {
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
+  /** Absent: pages are not served. */
+  readonly pages?: PageSources;
   readonly logger: Logger;
 }
 
 /** Paths that hold names, so that other methods on them are told which one they answer to. */
-const NAMED_PATH = /^\/(?:features\/[^/]+\/.|courses\/[^/]+$|learner\/[^/]+\/(?:propensity|recommendations)$)/;
+const NAMED_PATH = /^\/(?:features\/[^/]+\/.|courses\/[^/]+$|learner\/[^/]+(?:\/(?:propensity|recommendations))?$|teacher\/[^/]+$|admin\/prices\/[^/]+$|admin\/models\/runs\/[^/]+$|assets\/[^/]+$)/;
 
 type Handler = (context: Context) => Promise<Response> | Response;
 
@@ -90,11 +93,12 @@ export function createApp(deps: AppDeps): Hono {
     return new Response(text, { headers: { "content-type": metrics.registry.contentType, "cache-control": "no-store" } });
   });
   route("GET", "/", landing);
+  if (deps.pages !== undefined) registerPages((path, handler) => route("GET", path, handler), (request) => app.fetch(request), deps.pages, deps.logger);
 
   const observeUnmatched = metrics.route("unmatched");
   app.notFound((context) => {
     const { path } = context.req;
-    const allow = allowed.get(path) ?? (NAMED_PATH.test(path) ? "GET, HEAD" : undefined);
+    const allow = allowed.get(path) ?? (context.req.method !== "GET" && NAMED_PATH.test(path) ? "GET, HEAD" : undefined);
     const problem =
       allow === undefined
         ? new ProblemError("not_found", "There is no such endpoint. GET / lists what there is.")

@@ -19,9 +19,18 @@ const endpoints = [
   { method: "GET", path: "/metrics", answers: "figures for Prometheus" },
 ] as const;
 
+const pages = [
+  { path: "/admin", label: "Portfolio", shows: "revenue, conversion, tokens, churn, categories, learners" },
+  { path: "/admin/prices", label: "Prices", shows: "every course, what it should cost, and why" },
+  { path: "/admin/models", label: "Models", shows: "champion and candidates, calibration, drift, health" },
+  { path: "/admin/operations", label: "Operations", shows: "event lag, freshness, throughput, dead letters" },
+  { path: "/teacher", label: "Teachers", shows: "a teacher's courses: recommendations, forecasts, quality" },
+  { path: "/learner", label: "Learners", shows: "a learner's courses, tokens, and all that is known of them" },
+] as const;
+
 const description = "Tidemark prices courses in tokens from a stream of enrollments: features are folded as events arrive, and the next price already reflects them.";
 
-const json = JSON.stringify({ name: "tidemark", description, endpoints });
+const json = JSON.stringify({ name: "tidemark", description, pages, endpoints });
 
 const rows = endpoints
   .map(({ method, path, answers }) => {
@@ -29,6 +38,8 @@ const rows = endpoints
     return `<tr><td class="m">${method}</td><td><code>${name}</code></td><td>${answers}</td></tr>`;
   })
   .join("\n");
+
+const cards = pages.map(({ path, label, shows }) => `<li><a href="${path}"><strong>${label}</strong><span>${shows}</span></a></li>`).join("\n");
 
 /** `origin` is the request's own, as the URL parser wrote it: it holds nothing that HTML or a shell would read. */
 const page = (origin: string): string => `<!doctype html>
@@ -49,11 +60,19 @@ td.m { color: var(--accent); font: 600 .8rem ui-monospace, monospace; padding-to
 code, pre { font: .9rem/1.5 ui-monospace, monospace; }
 pre { border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 4px; padding: .9rem 1rem; overflow-x: auto; }
 a { color: inherit; }
+.pages { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: .75rem; list-style: none; margin: 1.4rem 0 0; padding: 0; }
+.pages a { display: block; height: 100%; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: 10px; text-decoration: none; }
+.pages a:hover, .pages a:focus-visible { border-color: var(--accent); outline: none; }
+.pages strong { display: block; color: var(--accent); }
+.pages span { font-size: .9rem; opacity: .8; }
 </style>
 </head>
 <body>
 <h1>Tidemark</h1>
 <p>${description}</p>
+<ul class="pages">
+${cards}
+</ul>
 <h2>Try it</h2>
 <pre>curl -s ${origin}/optimize_price \\
   -H 'content-type: application/json' \\

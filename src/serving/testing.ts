@@ -9,7 +9,7 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { BulkPublisher, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -35,6 +35,7 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
+import { operationsState } from "./pages/operations-history.ts";
 import { FixedPolicy, type PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { Turns } from "./turns.ts";
@@ -115,6 +116,22 @@ export class TestBroker implements BrokerPort, EventPublisher {
 
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
     return this.connected ? Promise.resolve(this.objects.get(name)) : Promise.reject(new Error("not connected"));
+  }
+
+  /** Token events of learners are read from here. */
+  readonly messages: BrokerMessage[] = [];
+
+  getMessage(_stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
+    if (!this.connected) return Promise.reject(new Error("not connected"));
+    return Promise.resolve("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject) : undefined);
+  }
+
+  consume(_stream: string, { subject }: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    if (!this.connected) return Promise.reject(new Error("not connected"));
+    setImmediate(() => {
+      for (const message of this.messages) if (message.subject === subject) onMessage({ ...message, pending: 0 });
+    });
+    return Promise.resolve({ pause: () => undefined, resume: () => undefined, stop: () => Promise.resolve(), closed: new Promise(() => undefined) });
   }
 
   streamInfo(): Promise<StreamState | undefined> {
@@ -235,7 +252,9 @@ export class TestEngine {
     const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
-    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText: () => metrics.registry.metrics(), logger });
+    const metricsText = (): Promise<string> => metrics.registry.metrics();
+    const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
+    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText, pages, logger });
   }
 
   get sequence(): number {
