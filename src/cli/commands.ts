@@ -15,7 +15,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "start",
     summary: "Run the whole platform on this machine: broker, ingest, training, serving and a simulated platform that buys.",
-    settings: ["host", "port", "data_dir", "nats_url", "nats_port", "events_max_gib", "events_max_days", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "tf_backend", "serve_workers", "train_interval_hours", "ingest_metrics_port", "train_metrics_port", "action_rules", "sim_rate", ...platform, "log_level"],
+    settings: ["host", "port", "data_dir", "nats_url", "nats_port", "events_max_gib", "events_max_days", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "tf_backend", "serve_workers", "train_interval_hours", "ingest_metrics_port", "train_metrics_port", "action_rules", "key_file", "cors_origins", "tls_cert", "tls_key", "sim_rate", ...platform, "log_level"],
     examples: ["tidemark start", "tidemark start --port 9000 --data-dir /var/lib/tidemark", "tidemark start --courses 200 --enrollments 5000 --rate 5"],
     run: async (context) => (await import("./start.ts")).runStart(context),
   },
@@ -29,7 +29,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "serve",
     summary: "Answer price calls from the feature store of this host.",
-    settings: ["host", "port", "data_dir", "partition_dirs", "action_rules", "nats_url", "serve_workers", "log_level"],
+    settings: ["host", "port", "data_dir", "partition_dirs", "action_rules", "nats_url", "serve_workers", "key_file", "cors_origins", "tls_cert", "tls_key", "log_level"],
     examples: ["tidemark serve --port 8080 --serve-workers 4"],
     run: async (context) => (await import("./serve-command.ts")).runServeCommand(context),
   },
@@ -178,9 +178,49 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     ],
   },
   {
+    name: "key",
+    summary: "Make, list and revoke the API keys that prices are asked for with.",
+    commands: [
+      {
+        name: "create",
+        summary: "Make a key and show it once. From the first one on, every request needs one.",
+        settings: ["nats_url", "data_dir"],
+        options: [
+          ["--role <role>", "what it may do: price (default), events, operate or admin"],
+          ["--name <name>", "what it is for, as histories show it"],
+          ["--learner <id>", "it speaks for this learner alone"],
+          ["--teacher <id>", "it speaks for this teacher alone"],
+          ["--rate <per second>", "requests a second that each serving process lets it make"],
+          ["--file <file>", "an administrator's key into this new file, for TIDEMARK_KEY_FILE: without a broker, and before there is any other"],
+          reason,
+          json,
+        ],
+        examples: ["tidemark key create --role price --name shop", "tidemark key create --file ./admin.key"],
+        run: async (context) => (await import("./key-command.ts")).runKeyCreate(context),
+      },
+      {
+        name: "list",
+        summary: "The keys, what they may do, and which of them are revoked.",
+        settings: ["nats_url", "data_dir"],
+        options: [json],
+        examples: ["tidemark key list"],
+        run: async (context) => (await import("./key-command.ts")).runKeyList(context),
+      },
+      {
+        name: "revoke",
+        summary: "Let nobody in with a key any more, for ever.",
+        settings: ["nats_url", "data_dir"],
+        arguments: [["<key>", "its id, as the list shows it"]],
+        options: [reason],
+        examples: ["tidemark key revoke 0123456789abcdef --reason 'the shop moved'"],
+        run: async (context) => (await import("./key-command.ts")).runKeyRevoke(context),
+      },
+    ],
+  },
+  {
     name: "simulate",
     summary: "Publish the synthetic platform's history, then live traffic that buys at the engine's prices.",
-    settings: [...platform, "sim_rate", "engine_url", "nats_url", "data_dir", "log_level"],
+    settings: [...platform, "sim_rate", "engine_url", "key_file", "nats_url", "data_dir", "log_level"],
     options: [
       ["--history", "the history only"],
       ["--live", "live traffic only"],
@@ -324,7 +364,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     summary: "Write the platform's tables, or point-in-time datasets, rebuilt from the stream, as CSV, Parquet or SQLite.",
     settings: ["nats_url", "data_dir", "archive_dir"],
     options: [
-      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions, platform_metrics or propensity (the scores of learners)"],
+      ["--table <name>", "learners, teachers, courses, enrollments, token_transactions, platform_metrics, propensity (the scores of learners), or the events themselves: exposures, activities, price_changes, competitor_prices"],
       ["--all", "every table: a directory of files, or one SQLite file"],
       ["--dataset <name>", "a point-in-time dataset instead: elasticity (courses) or propensity (learners)"],
       ["--every-days <days>", "of a dataset: between cut-offs (default: 7 for courses, 30 for learners)"],

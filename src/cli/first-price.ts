@@ -3,15 +3,16 @@ import { errorMessage } from "../lib/errors.ts";
 
 const TIMEOUT_MS = 5_000;
 
-/** A price that is as good as the engine gives, or what keeps it from being so. */
-export async function askPrice(url: string, course_id: string): Promise<OptimizeAnswer | string> {
+/** A price that is as good as the engine gives, or what keeps it from being so; null: the engine asks for a key, or another one. */
+export async function askPrice(url: string, course_id: string, key?: string): Promise<OptimizeAnswer | string | null> {
   try {
     const response = await fetch(`${url}/optimize_price`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) },
       body: JSON.stringify({ course_id }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    if (response.status === 401 || response.status === 403) return null;
     const body: unknown = await response.json();
     if (response.status !== 200) return `status ${response.status}, ${(body as { detail?: unknown }).detail ?? "no detail"}`;
     const answer = optimizeAnswerSchema.parse(body);

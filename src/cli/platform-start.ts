@@ -11,7 +11,7 @@ import { eventLimits } from "./archive.ts";
 import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
 import { askPrice } from "./first-price.ts";
 import { aborted } from "./lifetime.ts";
-import { httpUrl } from "./nats-url.ts";
+import { httpUrl, withCredentials } from "./nats-url.ts";
 import { DRAIN_MAX_MS } from "../serving/options.ts";
 import { formatCount, type Phase, type Progress } from "./progress.ts";
 import type { StartLock } from "./start-lock.ts";
@@ -26,6 +26,8 @@ export class StopRequested extends Error {
 export interface PlatformStartOptions {
   readonly read: ReadConfig;
   readonly port: number;
+  /** What the engine is asked with, where it asks for a key. */
+  readonly key: string | undefined;
   readonly entry: string;
   readonly log_dir: string;
   readonly progress: Progress;
@@ -70,7 +72,7 @@ export class PlatformStart {
 
   constructor(options: PlatformStartOptions) {
     this.#options = options;
-    this.#url = httpUrl(options.read.config.host, options.port);
+    this.#url = httpUrl(options.read.config.host, options.port, options.read.config.tls_cert !== null);
     this.#stopped = aborted(options.signal).then(() => {
       throw new StopRequested();
     });
@@ -167,7 +169,7 @@ export class PlatformStart {
   async #connect(url: string): Promise<Broker> {
     const timeout = AbortSignal.timeout(CONNECT_MAX_MS);
     try {
-      return await Broker.connect({ url, name: "tidemark-start", signal: AbortSignal.any([this.#options.signal, timeout]) });
+      return await Broker.connect({ url: withCredentials(url, this.#options.read.config), name: "tidemark-start", signal: AbortSignal.any([this.#options.signal, timeout]) });
     } catch (error) {
       if (!timeout.aborted) throw error;
       throw new TidemarkError("broker_unreachable", `no NATS server answers at ${maskUrl(url)} (TIDEMARK_NATS_URL)`, { cause: error });
@@ -240,11 +242,12 @@ export class PlatformStart {
     await this.#phase("price", async (phase) => {
       await this.#until(serve.ready);
       const answer = await this.#poll(async () => {
-        const answer = await askPrice(this.#url, PROBE_COURSE);
+        const answer = await askPrice(this.#url, PROBE_COURSE, this.#options.key);
         if (typeof answer !== "string") return answer;
         phase.note(answer);
         return undefined;
       });
+      if (answer === null) return "the engine asks for a key: name a file with one by TIDEMARK_KEY_FILE, or the simulator sells at list price";
       return `${PROBE_COURSE}: ${answer.current_price} → ${answer.optimal_price} tokens, from ${answer.model}, ${process.uptime().toFixed(1)} s after the start`;
     });
   }
@@ -254,6 +257,7 @@ export class PlatformStart {
     const waited = this.#options.clock.sleep(BACKEND_WAIT_MS).then((): ReadyDetail => ({}));
     const { backend } = await this.#until(Promise.race([train.ready, waited]));
     const traffic = config.sim_rate > 0 ? `${config.sim_rate} views a second, bought at the engine's prices` : "off";
+    const keyHeader = config.key_file === null ? "" : `-H "authorization: Bearer $(cat ${config.key_file})" `;
     const lines = [
       `Tidemark is running after ${process.uptime().toFixed(1)} s:`,
       `  prices     ${this.#url} (${config.serve_workers} ${config.serve_workers === 1 ? "process" : "processes"})`,
@@ -263,7 +267,7 @@ export class PlatformStart {
       `  simulator  ${traffic}`,
       `  kept in    ${config.data_dir} (logs in logs/)`,
       "Try:",
-      `  curl -s ${this.#url}/optimize_price -H 'content-type: application/json' -d '{"course_id":"${PROBE_COURSE}"}'`,
+      `  curl -s ${this.#url}/optimize_price ${keyHeader}-H 'content-type: application/json' -d '{"course_id":"${PROBE_COURSE}"}'`,
       "Ctrl-C stops everything; the next start goes on from here.",
     ];
     for (const line of lines) this.#options.progress.line(line);

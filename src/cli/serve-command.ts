@@ -4,6 +4,7 @@ import { runServeRole } from "../serving/server.ts";
 import { readActionRules } from "./action-rules-file.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { gateConfig } from "./gate-config.ts";
 import { createLogger } from "./logger.ts";
 import { brokerUrl } from "./nats-url.ts";
 import { programVersion } from "./version.ts";
@@ -18,6 +19,7 @@ export async function runServeCommand({ read: { config }, signal }: CommandConte
     partition_dirs: config.partition_dirs?.split(",").map((directory) => resolve(directory.trim())),
     action_rules: await readActionRules(config.action_rules),
     nats_url: brokerUrl(config),
+    gate: gateConfig(config),
     version: programVersion(),
     log_level: config.log_level,
     logger: createLogger("serve", config.log_level),

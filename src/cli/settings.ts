@@ -35,9 +35,9 @@ function oneOf<const Values extends readonly [string, ...string[]]>(values: Valu
   return { type, schema: z.string().pipe(z.enum(values, type)) };
 }
 
-const LOOPBACK = /^(localhost|::1|127(\.\d{1,3}){3})$/;
-/** Until there are API keys, nobody but this machine may ask for prices. */
-const host = "a loopback address (127.0.0.1, ::1, localhost): there are no API keys to protect any other";
+const HOST = /^[A-Za-z0-9:.-]{1,253}$/;
+const host = "an address or name of this machine; any but a loopback one needs API keys";
+const origins = "http(s)://host[:port], several separated by commas";
 const path = "path of a directory";
 const file = "path of a file";
 const httpUrl = "http://host[:port] or https://host[:port]";
@@ -49,6 +49,10 @@ function isNatsUrl(text: string): boolean {
 
 function isHttpUrl(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+function areOrigins(text: string): boolean {
+  return text.split(",").every((part) => isHttpUrl(part.trim()) && new URL(part.trim()).origin === part.trim());
 }
 
 const port = whole(0, 65_535);
@@ -72,11 +76,17 @@ const logLevel = oneOf(["debug", "info", "warn", "error", "silent"]);
 
 /** Every setting there is. Help texts, `tidemark config`, the error messages and the reader all come from this table. */
 export const settings = {
-  host: setting("TIDEMARK_HOST", host, z.string().regex(LOOPBACK, host), "127.0.0.1", "address that prices are served on"),
+  host: setting("TIDEMARK_HOST", host, z.string().regex(HOST, host), "127.0.0.1", "address that prices are served on"),
   port: setting("TIDEMARK_PORT", port.type, port.schema, 8080, "port that prices are served on; 0 takes a free one"),
   data_dir: setting("TIDEMARK_DATA_DIR", path, z.string().min(1, path), "./data", "everything that is kept: broker, features, models, logs"),
   nats_url: setting<string | null>("TIDEMARK_NATS_URL", natsUrl, z.string().refine(isNatsUrl, natsUrl), null, "broker to use; unset: the embedded one of `tidemark start`"),
   nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
+  nats_creds: setting<string | null>("TIDEMARK_NATS_CREDS", file, z.string().min(1, file), null, "credentials file of the broker (JWT and seed), instead of user and password in its URL"),
+  nats_ca: setting<string | null>("TIDEMARK_NATS_CA", file, z.string().min(1, file), null, "certificates, in PEM, that the broker's own is checked against; unset: those that Node.js trusts"),
+  key_file: setting<string | null>("TIDEMARK_KEY_FILE", file, z.string().min(1, file), null, "file with an API key: serve takes its holder for an administrator, and start and simulate ask with it"),
+  cors_origins: setting<string | null>("TIDEMARK_CORS_ORIGINS", origins, z.string().refine(areOrigins, origins), null, "origins whose pages may ask for prices from a browser; unset: none"),
+  tls_cert: setting<string | null>("TIDEMARK_TLS_CERT", file, z.string().min(1, file), null, "certificate, in PEM, that prices are served with over TLS; read again when it changes"),
+  tls_key: setting<string | null>("TIDEMARK_TLS_KEY", file, z.string().min(1, file), null, "the certificate's key"),
   partition: setting<string | null>("TIDEMARK_PARTITION", partitionText, partition, null, "share of the entities that ingest folds; unset: all of them"),
   action_rules: setting<string | null>("TIDEMARK_ACTION_RULES", file, z.string().min(1, file), null, "JSON file that says what is done about learners; unset: the default rules"),
   partition_dirs: setting<string | null>("TIDEMARK_PARTITION_DIRS", `${path}, several separated by commas`, z.string().min(1, path), null, "data directories of all partitions, in order, that prices are served from; unset: the one data directory"),

@@ -2,6 +2,7 @@ import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { runSimulateRole } from "../simulator/simulate-role.ts";
+import { readKeyFile } from "../serving/gate.ts";
 import { askedPlatform } from "./asked-platform.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
@@ -22,6 +23,7 @@ export async function runSimulateCommand({ read, options, signal }: CommandConte
       config: askedPlatform(read),
       mode: history ? "history" : live ? "live" : "both",
       engine_url: engineUrl(config),
+      key: config.key_file === null ? undefined : await readKeyFile(config.key_file),
       rate_per_s: config.sim_rate,
       clock: systemClock,
       logger: createLogger("simulate", config.log_level),

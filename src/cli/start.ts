@@ -3,9 +3,12 @@ import { fileURLToPath } from "node:url";
 import { freePort } from "../ingest/broker-config.ts";
 import { systemClock } from "../lib/clock.ts";
 import { platformOf } from "../simulator/platform-file.ts";
+import { TidemarkError } from "../lib/errors.ts";
+import { isLoopback, readKeyFile } from "../serving/gate.ts";
 import { askedPlatform } from "./asked-platform.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { gateConfig } from "./gate-config.ts";
 import { PlatformStart, StopRequested } from "./platform-start.ts";
 import { checkPort } from "./port-check.ts";
 import { processStarted } from "../ingest/process-identity.ts";
@@ -37,11 +40,17 @@ export async function runStart({ read, signal }: CommandContext): Promise<number
     // Chosen here when it is to be a free one, so that it stays the same when serving has to be started again.
     const port = config.port === 0 ? await freePort() : config.port;
     await checkPort(config.host, port);
+    const key = config.key_file === null ? undefined : await readKeyFile(config.key_file);
+    gateConfig(config);
+    if (!isLoopback(config.host) && key === undefined) {
+      throw new TidemarkError("insecure_bind", `refusing to start on ${config.host}: whoever reaches it could ask for prices. \`tidemark key create --file KEY\` makes a key; name the file with TIDEMARK_KEY_FILE.`);
+    }
     // A platform of other sizes than those asked for is noticed before anything runs.
     await platformOf(config.data_dir, askedPlatform(read), systemClock.now_ms());
     const start = new PlatformStart({
       read,
       port,
+      key,
       entry: fileURLToPath(new URL("../main.js", import.meta.url)),
       log_dir: join(config.data_dir, "logs"),
       progress,

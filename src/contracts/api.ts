@@ -1,13 +1,13 @@
 import { z } from "zod";
 import { metricsSchema } from "./artifact.ts";
 import { difficultySchema, idSchema, qualityTierSchema, TOKENS_MAX } from "./fields.ts";
+import { objectiveSchema } from "./policy.ts";
 
 /** The largest request body, in bytes. */
 export const BODY_BYTES_MAX = 64 * 1024;
 
 const anyPrice = `must be a whole number of tokens from 1 to ${TOKENS_MAX}`;
 const priceSchema = z.int(anyPrice).min(1, anyPrice).max(TOKENS_MAX, anyPrice);
-const objectiveSchema = z.enum(["revenue", "enrollments"]);
 
 /** A course that the engine has not seen: priced from its category. */
 export const courseFeaturesSchema = z.object({

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { experimentSchema } from "./experiment.ts";
+import { experimentResultsSchema } from "./experiment-results.ts";
 import { idSchema, timeSchema, tokensSchema } from "./fields.ts";
 import { policySchema } from "./policy.ts";
 
@@ -46,7 +47,10 @@ const experiment = { ...change, experiment_id: idSchema };
 export const experimentMessageSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("experiment.defined"), ...experiment, experiment: experimentSchema }),
   z.object({ type: z.literal("experiment.started"), ...experiment }),
-  z.object({ type: z.literal("experiment.stopped"), ...experiment, verdict: z.string().max(1000).optional() }),
+  /** The units of this arm pay by the policy in force from now on, and belong to no arm any more. */
+  z.object({ type: z.literal("experiment.arm_stopped"), ...experiment, arm: idSchema, verdict: z.string().max(1000).optional() }),
+  /** `results` are those of the moment: what they were computed from does not stay for ever. */
+  z.object({ type: z.literal("experiment.stopped"), ...experiment, verdict: z.string().max(1000).optional(), results: experimentResultsSchema.optional() }),
 ]);
 export type ExperimentMessage = z.infer<typeof experimentMessageSchema>;
 

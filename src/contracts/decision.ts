@@ -1,14 +1,28 @@
 import { z } from "zod";
 import { decodeDoubles } from "../lib/doubles.ts";
 import { courseFeaturesSchema } from "./api.ts";
-import { policySchema } from "./policy.ts";
+import { objectiveSchema } from "./policy.ts";
+
+/** Whose bound it is: the whole policy's, its category's, the course's own, or the teacher's. */
+const boundOwnerSchema = z.enum(["policy", "category", "course", "teacher"]);
+export type BoundOwner = z.infer<typeof boundOwnerSchema>;
 
 /** Doubles as base64 of their bytes, little end first (src/lib/doubles.ts). */
 const doublesSchema = z.string().refine((text) => decodeDoubles(text) !== undefined, "must be base64 of 8-byte doubles");
 
+/** What of the policy and of the teacher's band holds for the course, and whose rule the bounds are. Prices are whole tokens. */
+export const priceTermsSchema = z.object({
+  floor_tokens: z.int().min(1),
+  floor_by: boundOwnerSchema,
+  ceiling_tokens: z.int().min(1),
+  ceiling_by: boundOwnerSchema,
+  /** What an enrollment costs the platform. */
+  cost_tokens: z.int().min(0),
+});
+export type PriceTerms = z.infer<typeof priceTermsSchema>;
+
 /**
- * Everything that a course-level price is a function of, and the price. Replaying `inputs` through the artifact and
- * policy named here gives `answer` again, byte for byte. `id` is the SHA-256 of the canonical inputs (first 128 bits,
+ * Everything that a course-level price is a function of, besides the artifact and the policy that it names. Replaying them gives the answer again, byte for byte. `id` is the SHA-256 of the canonical inputs (first 128 bits,
  * hex), so identical inputs share one decision, recorded once.
  */
 export const decisionInputsSchema = z.object({
@@ -23,8 +37,10 @@ export const decisionInputsSchema = z.object({
   updated_at_ms: z.number(),
   current_price: z.int(),
   current_enrollments: z.number().nullable(),
-  objective: z.enum(["revenue", "enrollments"]),
+  objective: objectiveSchema,
+  terms: priceTermsSchema,
   model_digest: z.string().nullable(),
+  /** The document is not part of the record: CONTROL keeps every revision. */
   policy_version: z.string(),
   /** EVENTS sequence at which the course record was last changed. */
   record_sequence: z.int(),
@@ -32,15 +48,26 @@ export const decisionInputsSchema = z.object({
 });
 export type DecisionInputs = z.infer<typeof decisionInputsSchema>;
 
+/** Where a price was drawn at random: around which price, and with what probability it came out as it did. */
+export const explorationSchema = z.object({
+  kind: z.enum(["jitter", "thompson"]),
+  /** What the price would have been without the draw, before rounding. */
+  pre_price: z.number(),
+  /** Standard deviation of the draw in log price; only of jitter. */
+  sigma: z.number().optional(),
+  probability: z.number().min(0).max(1),
+});
+export type PriceExploration = z.infer<typeof explorationSchema>;
+
 export const decisionRecordSchema = z.object({
   id: z.string(),
   kind: z.literal("course"),
   decided_at: z.string(),
   /** EVENTS sequence that the feature store had reached. Informative: not part of the identity. */
   cursor_sequence: z.int(),
-  policy: policySchema,
   inputs: decisionInputsSchema,
   optimal_price: z.int(),
+  exploration: explorationSchema.optional(),
   /** SHA-256 of the answer's JSON without freshness_ms, hex. */
   answer_digest: z.string(),
 });

@@ -130,3 +130,33 @@ test("the course vector has the order that models were trained on", () => {
   );
   expect(() => courseFeatureIndex("no_such_feature")).toThrow(/no_such_feature/);
 });
+
+describe("the fingerprint of a course", () => {
+  const about = { course_id: "C1", learner_id: "L1" };
+  const decisive: readonly Omit<Event, "id" | "time">[] = [
+    { type: "enrollment.created", enrollment_id: "E2", price: 100, ...about } as Omit<Event, "id" | "time">,
+    { type: "enrollment.completed", enrollment_id: "E1", ...about } as Omit<Event, "id" | "time">,
+    { type: "enrollment.dropped", enrollment_id: "E1", ...about } as Omit<Event, "id" | "time">,
+    { type: "enrollment.refunded", enrollment_id: "E1", ...about } as Omit<Event, "id" | "time">,
+    { type: "activity.rating", rating: 4, ...about } as Omit<Event, "id" | "time">,
+    { type: "course.repriced", course_id: "C1", price: 101 } as Omit<Event, "id" | "time">,
+    { type: "market.competitor_price", category: "data", course_id: "C1", price: 90 } as Omit<Event, "id" | "time">,
+    upserted("C1", "music", 100),
+    upserted("C1", "data", 99),
+  ];
+
+  test("is the same whatever views come, at whatever price and time, and another after anything else", () => {
+    add(upserted("C1", "data", 100));
+    add({ type: "enrollment.created", enrollment_id: "E1", price: 100, ...about } as Omit<Event, "id" | "time">);
+    const reader = new FeatureReader(store);
+    const seen = new Set([reader.courseFingerprint("C1")]);
+    for (const [i, event] of decisive.entries()) {
+      for (const [price, days] of [[100, 1], [0, 1], [250, 40], [i, 0]] as const) add(viewed("C1", price), NOW_MS - days * DAY_MS);
+      expect(seen.has(reader.courseFingerprint("C1")), "after views").toBe(true);
+      add(event);
+      expect(seen.has(reader.courseFingerprint("C1")), event.type).toBe(false);
+      seen.add(reader.courseFingerprint("C1"));
+    }
+    expect(reader.courseFingerprint("C9")).toBeUndefined();
+  });
+});

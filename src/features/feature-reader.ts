@@ -4,12 +4,14 @@ import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryFeatures, categoryListPrices } from "./category-features.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
 import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseTeacher, difficultyLevels, qualityTiers } from "./course-features.ts";
+import { fingerprintWithoutViews } from "./course-fingerprint.ts";
 import { courseFeatureIndex } from "./course-view.ts";
 import { Evaluator } from "./evaluator.ts";
 import { layoutIdentity, offsetOf, recordWidths } from "./feature-set.ts";
 import { learnerFeatures } from "./learner-features.ts";
 import { type RecordHeader, decodeRecord, recordSequence } from "./record.ts";
 import type { FeatureStoreReader } from "./store.ts";
+import { noBand, readTeacherBand, type TeacherBand } from "./teacher-band.ts";
 
 /** A category record, decoded and copied: it may be kept and used for many courses and times. */
 export interface CategorySnapshot {
@@ -32,6 +34,8 @@ export interface CourseView {
   /** Empty when the course was never upserted. */
   readonly category: string;
   readonly teacher_id: string;
+  /** What the teacher allows. */
+  readonly band: TeacherBand;
   /** EVENTS sequence of the record's last change; 0 for a cold start. */
   readonly sequence: number;
   readonly updated_at_ms: number;
@@ -67,6 +71,7 @@ const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 const PRICE = courseFeatureIndex("price_tokens");
 /** Far more than there are; a bound all the same. */
 const CATEGORIES_KEPT_MAX = 4_096;
+const BANDS_KEPT_MAX = 4_096;
 const UNKNOWN_DIFFICULTY: Difficulty = "intermediate";
 const UNKNOWN_QUALITY: QualityTier = "standard";
 
@@ -80,6 +85,8 @@ export class FeatureReader {
   readonly #category = new Float64Array(recordWidths.category);
   readonly #learner = new Float64Array(recordWidths.learner);
   readonly #kept = new Map<string, { readonly sequence: number; readonly now_ms: number; readonly features: Float64Array }>();
+  readonly #teacher = new Float64Array(recordWidths.teacher);
+  readonly #bands = new Map<string, { readonly sequence: number; readonly band: TeacherBand }>();
   readonly #header: RecordHeader = { sequence: 0, updated_at_ms: 0 };
   readonly #courses = new CourseEvaluator();
   readonly #categories = new Evaluator(categoryFeatures);
@@ -96,6 +103,14 @@ export class FeatureReader {
   /** EVENTS sequence of the course record's last change, from its header alone: validates a cache. */
   courseSequence(course_id: string): number | undefined {
     return this.#store.sequence("course", course_id);
+  }
+
+  /** Of all that happened to the course but views; undefined when nobody has seen the course. */
+  courseFingerprint(course_id: string): number | undefined {
+    const stored = this.#store.get("course", course_id);
+    if (stored === undefined) return undefined;
+    decodeRecord(stored, this.#header, this.#course);
+    return fingerprintWithoutViews(this.#course);
   }
 
   category(category: string): CategorySnapshot | undefined {
@@ -124,7 +139,7 @@ export class FeatureReader {
     const teacher_id = teacher < 0 ? "" : must(this.#store.name("teacher", teacher), "course of a teacher without a name");
     const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, snapshots?.(name)));
     if (features[PRICE] === 0) return undefined;
-    return { course_id, category: name, teacher_id, sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
+    return { course_id, category: name, teacher_id, band: this.#band(teacher_id), sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
   }
 
   /** The view of a course that nobody has seen, as if it had just joined its category at its base price. */
@@ -138,7 +153,7 @@ export class FeatureReader {
     this.#course[offsetOf(courseDifficulty) + 1] = difficultyLevels[course.difficulty_level ?? UNKNOWN_DIFFICULTY];
     this.#course[offsetOf(courseQuality) + 1] = qualityTiers[course.quality_tier ?? UNKNOWN_QUALITY];
     const features = this.#courses.features(this.#course, now_ms, this.#courses.category(this.#category, now_ms));
-    return { course_id: "", category: category.category, teacher_id: "", sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
+    return { course_id: "", category: category.category, teacher_id: "", band: noBand, sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
   }
 
   learner(learner_id: string, now_ms: number): LearnerView | undefined {
@@ -159,6 +174,19 @@ export class FeatureReader {
       last_activity_ms: read("last_activity_ms"),
       registered_at_ms: read("registered_at_ms"),
     };
+  }
+
+  /** Kept by the teacher record's sequence: many courses share one. */
+  #band(teacher_id: string): TeacherBand {
+    const sequence = teacher_id === "" ? undefined : this.#store.sequence("teacher", teacher_id);
+    if (sequence === undefined) return noBand;
+    const kept = this.#bands.get(teacher_id);
+    if (kept?.sequence === sequence) return kept.band;
+    decodeRecord(must(this.#store.get("teacher", teacher_id), "a teacher with a sequence has a record"), this.#header, this.#teacher);
+    const band = readTeacherBand(this.#teacher);
+    if (this.#bands.size >= BANDS_KEPT_MAX) this.#bands.clear();
+    this.#bands.set(teacher_id, { sequence, band });
+    return band;
   }
 
   /**

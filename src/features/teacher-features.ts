@@ -19,8 +19,8 @@ const revenue = state("revenue", sum, { "enrollment.created": { value: (e) => e.
 const revenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
 const enrollmentsByDay = windowState("enrollments_by_day", dayTiles, { "enrollment.created": once });
 const qualityGiven = state("quality_given", last, { "teacher.upserted": { value: (e) => e.quality_score ?? Number.NaN } });
-const minPrice = state("min_price", last, { "teacher.upserted": { value: (e) => e.min_price ?? Number.NaN } });
-const maxPrice = state("max_price", last, { "teacher.upserted": { value: (e) => e.max_price ?? Number.NaN } });
+export const minPrice = state("min_price", last, { "teacher.upserted": { value: (e) => e.min_price ?? Number.NaN } });
+export const maxPrice = state("max_price", last, { "teacher.upserted": { value: (e) => e.max_price ?? Number.NaN } });
 /** Rolled up by the writer from the courses' own teachers, as they change: no event feeds it directly. */
 export const teacherCourses: StateDefinition = { ...state("courses", sum, {}), rolled_up_from: ["course.upserted"] };
 

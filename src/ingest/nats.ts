@@ -1,6 +1,8 @@
+import { readFile } from "node:fs/promises";
 import {
   AckPolicy,
   connect,
+  credsAuthenticator,
   DeliverPolicy,
   DiscardPolicy,
   ErrorCode,
@@ -54,6 +56,14 @@ export interface ConnectOptions {
   readonly onWaiting?: () => void;
 }
 
+async function readCredentials(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new TidemarkError("bad_broker_credentials", `the broker's credentials cannot be read (TIDEMARK_NATS_CREDS): ${errorMessage(error)}`, { cause: error });
+  }
+}
+
 /** A connection to JetStream. It reconnects for ever by itself until it is closed. */
 export class Broker {
   readonly #connection: NatsConnection;
@@ -69,12 +79,14 @@ export class Broker {
   }
 
   static async connect(options: ConnectOptions): Promise<Broker> {
-    const servers = parseServerList(options.url);
+    const { creds_file, ...servers } = parseServerList(options.url);
+    const authenticator = creds_file === undefined ? {} : { authenticator: credsAuthenticator(await readCredentials(creds_file)) };
     for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
       if (options.signal?.aborted === true) throw new TidemarkError("broker_unreachable", "gave up waiting for the broker");
       try {
         const connection = await connect({
           ...servers,
+          ...authenticator,
           name: options.name,
           maxReconnectAttempts: -1,
           reconnectTimeWait: 100,

@@ -5,22 +5,27 @@ export interface ServerList {
   readonly user?: string;
   readonly pass?: string;
   readonly token?: string;
-  readonly tls?: Record<string, never>;
+  /** Where the certificates are that the server's own is checked against. */
+  readonly tls?: { readonly caFile?: string };
+  /** File of a JWT and the seed that signs for it. */
+  readonly creds_file?: string;
 }
 
 /**
  * `nats://host:port`, several of them separated by commas, credentials as `user:password@` or `token@`, TLS by the
- * scheme `tls`. The client itself ignores credentials in a URL.
+ * scheme `tls`; files as parameters, `?creds=<path>&ca=<path>`. The client itself ignores credentials in a URL.
  */
 export function parseServerList(text: string): ServerList {
   const urls = text.split(",").map((part) => parseServer(part.trim()));
   const user = decodeURIComponent(urls[0]?.username ?? "");
   const pass = decodeURIComponent(urls[0]?.password ?? "");
   const credentials = user === "" ? {} : pass === "" ? { token: user } : { user, pass };
+  const [creds, ca] = ["creds", "ca"].map((name) => urls.map((url) => url.searchParams.get(name)).find((path) => path !== null) ?? undefined);
   return {
     servers: urls.map((url) => `${url.hostname}:${url.port === "" ? "4222" : url.port}`),
     ...credentials,
-    ...(urls.some((url) => url.protocol === "tls:") ? { tls: {} } : {}),
+    ...(urls.some((url) => url.protocol === "tls:") ? { tls: ca === undefined ? {} : { caFile: ca } } : {}),
+    ...(creds === undefined ? {} : { creds_file: creds }),
   };
 }
 

@@ -8,7 +8,7 @@ import { optimizeAnswer } from "./answer.ts";
 import { decide, decisionId, decisionRecordJson, replayDecision } from "./decision.ts";
 import type { PricingInputs } from "./inputs.ts";
 import { priceCourse } from "./price-course.ts";
-import { anyInputs, anyModel, anyPolicy, testInputs, testModel } from "./testing.ts";
+import { anyInputs, anyModel, anyPolicy, testInputs, testModel, testTerms, under } from "./testing.ts";
 
 const model = testModel();
 
@@ -42,6 +42,8 @@ describe("decisionId", () => {
       { current_price: 101 },
       { current_enrollments: 0 },
       { objective: "enrollments" },
+      { terms: { ...testTerms(), ceiling_by: "teacher" } },
+      { terms: { ...testTerms(), cost_tokens: 1 } },
       { model_digest: null },
       { policy_version: "other" },
       { record_sequence: 8 },
@@ -61,7 +63,7 @@ describe("decisionId", () => {
 describe("replayDecision", () => {
   test("a record is valid, and freshness is not part of its digest", () => {
     const record = recorded(testInputs());
-    expect(record).toMatchObject({ id: decisionId(testInputs()), decided_at: "2025-10-09T08:53:20.123Z", cursor_sequence: 9, optimal_price: 91, policy: defaultPolicy });
+    expect(record).toMatchObject({ id: decisionId(testInputs()), decided_at: "2025-10-09T08:53:20.123Z", cursor_sequence: 9, optimal_price: 91, inputs: { policy_version: "default-1" } });
     const answer = optimizeAnswer(priceCourse(testInputs(), model, defaultPolicy), record.id);
     expect(record.answer_digest).toBe(createHash("sha256").update(JSON.stringify(answer)).digest("hex"));
   });
@@ -70,9 +72,9 @@ describe("replayDecision", () => {
     let identical = 0;
     fc.assert(
       fc.property(anyInputs, anyModel, anyPolicy, (drawn, model, policy) => {
-        const inputs = { ...drawn, model_digest: model === null ? null : model.digest, cells: Float64Array.from(drawn.cells) };
+        const inputs = { ...under(policy, drawn), model_digest: model === null ? null : model.digest, cells: Float64Array.from(drawn.cells) };
         const decision = decide(inputs, model, policy);
-        const replay = replayDecision(JSON.parse(decisionRecordJson(decision, { decided_at_ms: 0, cursor_sequence: 1 })), model);
+        const replay = replayDecision(JSON.parse(decisionRecordJson(decision, { decided_at_ms: 0, cursor_sequence: 1 })), model, policy);
         if (replay.identical && JSON.stringify(replay.answer) === decision.answer_json) identical++;
       }),
       { numRuns: 2000 },
@@ -82,18 +84,20 @@ describe("replayDecision", () => {
 
   test("a record that was tampered with is not identical", () => {
     const record = recorded(testInputs());
-    expect(replayDecision(record, model).identical).toBe(true);
-    expect(replayDecision({ ...record, inputs: { ...record.inputs, cells: encodeDoubles([0, 300, 60]) } }, model).identical).toBe(false);
-    expect(replayDecision({ ...record, inputs: { ...record.inputs, now_ms: 0 } }, model).identical).toBe(false);
-    expect(replayDecision({ ...record, optimal_price: 92 }, model).identical).toBe(false);
-    expect(replayDecision({ ...record, policy: { ...defaultPolicy, stale_after_ms: 1 } }, model).identical).toBe(true);
-    expect(replayDecision({ ...record, policy: { ...defaultPolicy, floor_tokens: 95 } }, model).identical).toBe(false);
+    expect(replayDecision(record, model, defaultPolicy).identical).toBe(true);
+    expect(replayDecision({ ...record, inputs: { ...record.inputs, cells: encodeDoubles([0, 300, 60]) } }, model, defaultPolicy).identical).toBe(false);
+    expect(replayDecision({ ...record, inputs: { ...record.inputs, now_ms: 0 } }, model, defaultPolicy).identical).toBe(false);
+    expect(replayDecision({ ...record, optimal_price: 92 }, model, defaultPolicy).identical).toBe(false);
+    expect(replayDecision(record, model, { ...defaultPolicy, stale_after_ms: 1 }).identical).toBe(true);
+    expect(replayDecision(record, model, { ...defaultPolicy, step_log_max: 0.02 }).identical).toBe(false);
+    expect(replayDecision({ ...record, inputs: { ...record.inputs, terms: { ...record.inputs.terms, floor_tokens: 95 } } }, model, defaultPolicy).identical).toBe(false);
   });
 
-  test("refuses what is no record, and another model", () => {
+  test("refuses what is no record, and another model or policy", () => {
     const record = recorded(testInputs());
-    expect(() => replayDecision({ ...record, inputs: { ...record.inputs, current_price: "100" } }, model)).toThrow(/current_price/);
-    expect(() => replayDecision({ ...record, inputs: { ...record.inputs, cells: "AAAA" } }, model)).toThrow(/8-byte doubles/);
-    expect(() => replayDecision(record, null)).toThrow(expect.objectContaining({ code: "wrong_model" }));
+    expect(() => replayDecision({ ...record, inputs: { ...record.inputs, current_price: "100" } }, model, defaultPolicy)).toThrow(/current_price/);
+    expect(() => replayDecision({ ...record, inputs: { ...record.inputs, cells: "AAAA" } }, model, defaultPolicy)).toThrow(/8-byte doubles/);
+    expect(() => replayDecision(record, null, defaultPolicy)).toThrow(expect.objectContaining({ code: "wrong_model" }));
+    expect(() => replayDecision(record, model, { ...defaultPolicy, version: "other-1" })).toThrow(expect.objectContaining({ code: "wrong_policy" }));
   });
 });

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { CourseFeatures, OptimizeAnswer } from "../contracts/api.ts";
-import { type DecisionInputs, decisionRecordSchema } from "../contracts/decision.ts";
+import { type DecisionInputs, decisionRecordSchema, type PriceExploration, type PriceTerms } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { must } from "../lib/assert.ts";
 import { decodeDoubles, encodeDoubles } from "../lib/doubles.ts";
@@ -25,6 +25,10 @@ function canonicalFeatures(features: CourseFeatures | null): CourseFeatures | nu
   return { base_price, category, difficulty_level, quality_tier };
 }
 
+function canonicalTerms({ ceiling_by, ceiling_tokens, cost_tokens, floor_by, floor_tokens }: PriceTerms): PriceTerms {
+  return { ceiling_by, ceiling_tokens, cost_tokens, floor_by, floor_tokens };
+}
+
 /** The inputs as plain data with sorted keys: what a record holds and an id is the hash of. */
 function canonicalInputs(inputs: PricingInputs): DecisionInputs {
   return {
@@ -41,6 +45,7 @@ function canonicalInputs(inputs: PricingInputs): DecisionInputs {
     objective: inputs.objective,
     policy_version: inputs.policy_version,
     record_sequence: inputs.record_sequence,
+    terms: canonicalTerms(inputs.terms),
     updated_at_ms: inputs.updated_at_ms,
   };
 }
@@ -63,15 +68,17 @@ export interface Decision {
   readonly answer_json: string;
   /** Canonical JSON of the inputs. */
   readonly inputs_json: string;
-  readonly policy: Policy;
+  /** undefined where nothing was drawn. */
+  readonly exploration: PriceExploration | undefined;
 }
 
 /** Prices a course and fixes the decision. */
 export function decide(inputs: PricingInputs, model: CompiledModel | null, policy: Policy): Decision {
   const inputs_json = JSON.stringify(canonicalInputs(inputs));
   const id = idOf(inputs_json);
-  const answer = optimizeAnswer(priceCourse(inputs, model, policy), id);
-  return { id, course_id: inputs.course_id, answer, answer_json: JSON.stringify(answer), inputs_json, policy };
+  const outcome = priceCourse(inputs, model, policy);
+  const answer = optimizeAnswer(outcome, id);
+  return { id, course_id: inputs.course_id, answer, answer_json: JSON.stringify(answer), inputs_json, exploration: outcome.exploration };
 }
 
 /** When a decision was made: `cursor_sequence` is the EVENTS sequence that the feature store had reached. */
@@ -82,21 +89,22 @@ export interface DecisionMoment {
 
 /** The JSON of a DecisionRecord. */
 export function decisionRecordJson(decision: Decision, { decided_at_ms, cursor_sequence }: DecisionMoment): string {
-  const { id, inputs_json, answer_json, answer, policy } = decision;
+  const { id, inputs_json, answer_json, answer, exploration } = decision;
   const decided_at = formatTime(decided_at_ms);
   // The inputs' text goes in as it is: it is what the id is the hash of.
-  const head = JSON.stringify({ id, kind: "course", decided_at, cursor_sequence, optimal_price: answer.optimal_price, answer_digest: sha256(answer_json), policy });
+  const head = JSON.stringify({ id, kind: "course", decided_at, cursor_sequence, optimal_price: answer.optimal_price, answer_digest: sha256(answer_json), exploration });
   return `${head.slice(0, -1)},"inputs":${inputs_json}}`;
 }
 
 /**
  * Prices a recorded decision again. `identical`: the id is the hash of the recorded inputs and the answer comes out with
- * the recorded digest. Throws ZodError when it is no record, TidemarkError `wrong_model` when `model` is not the one it used.
+ * the recorded digest. Throws ZodError when it is no record, TidemarkError `wrong_model` or `wrong_policy` when it used another one.
  */
-export function replayDecision(record: unknown, model: CompiledModel | null): { identical: boolean; answer: Answer } {
-  const { id, inputs, policy, optimal_price, answer_digest } = decisionRecordSchema.parse(record);
+export function replayDecision(record: unknown, model: CompiledModel | null, policy: Policy): { identical: boolean; answer: Answer } {
+  const { id, inputs, optimal_price, answer_digest } = decisionRecordSchema.parse(record);
   const digest = model === null ? null : model.digest;
   if (inputs.model_digest !== digest) throw new TidemarkError("wrong_model", `decision ${id} used model ${inputs.model_digest ?? "none"}, not ${digest ?? "none"}`);
+  if (inputs.policy_version !== policy.version) throw new TidemarkError("wrong_policy", `decision ${id} was made under policy ${inputs.policy_version}, not ${policy.version}`);
   const vector = (text: string): Float64Array => must(decodeDoubles(text), "the schema has checked it");
   const again = decide({ ...inputs, features: vector(inputs.features), cells: vector(inputs.cells) }, model, policy);
   const identical = again.id === id && again.answer.optimal_price === optimal_price && sha256(again.answer_json) === answer_digest;

@@ -1,4 +1,5 @@
 import { TOKENS_MAX } from "../contracts/fields.ts";
+import type { PriceTerms } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { CELL_WIDTH } from "./inputs.ts";
 import type { DemandPrior } from "./prior.ts";
@@ -45,9 +46,9 @@ export function supportedRange(prior: DemandPrior, cells: ArrayLike<number>, pol
   };
 }
 
-/** Floor and ceiling; where they contradict each other the ceiling wins. */
-export function policyRange(policy: Policy): PriceRange {
-  return { low: Math.min(policy.floor_tokens, policy.ceiling_tokens), high: policy.ceiling_tokens };
+/** Floor and ceiling of a course. */
+export function termsRange({ floor_tokens, ceiling_tokens }: PriceTerms): PriceRange {
+  return { low: floor_tokens, high: ceiling_tokens };
 }
 
 /**
@@ -55,8 +56,7 @@ export function policyRange(policy: Policy): PriceRange {
  * ceiling. A current price that lies outside them, further than one step, leaves only the bound that it must move to:
  * floor and ceiling come before the step, because a price that the policy forbids is wrong now, not one step at a time.
  */
-export function allowedPrices(current: number, policy: Policy): { min: number; max: number } {
-  const limits = policyRange(policy);
+export function allowedPrices(current: number, limits: PriceRange, policy: Policy): { min: number; max: number } {
   const step = stepRange(current, policy.step_log_max);
   let min = Math.ceil(Math.max(limits.low, step.low));
   let max = Math.floor(Math.min(limits.high, step.high));

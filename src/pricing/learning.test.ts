@@ -3,7 +3,7 @@ import { defaultPolicy } from "../contracts/policy.ts";
 import { sigmoid } from "../lib/linear-algebra.ts";
 import { Prng } from "../lib/prng.ts";
 import { priceCourse } from "./price-course.ts";
-import { testInputs, testModel } from "./testing.ts";
+import { testInputs, testModel, under } from "./testing.ts";
 
 const COURSES = 30;
 const DAYS = 60;
@@ -45,7 +45,7 @@ function earn(course: Course, random: Prng): number {
     const cell = cells.get(key) ?? [0, 0, 0];
     cells.set(key, [(cell[0] * cell[1] + x * VISITS_A_DAY) / (cell[1] + VISITS_A_DAY), cell[1] + VISITS_A_DAY, cell[2] + enrollments]);
     const inputs = testInputs({ current_price: price, cells: [...cells.values()].flat(), features: { reference_price_tokens: START, category_conversion_90d: conversion } });
-    price = priceCourse(inputs, model, policy).optimal_price;
+    price = priceCourse(under(policy, inputs), model, policy).optimal_price;
   }
   return total;
 }

@@ -16,7 +16,7 @@ const everywhere = { low: 1, high: 1e9 };
 const wide: Policy = { ...defaultPolicy, grid: { span: 10, points: 512 }, ceiling_tokens: 1_000_000 };
 
 function best(nodes: DemandNodes, current: number, policy: Policy = wide, objective: "revenue" | "enrollments" = "revenue"): Optimum {
-  return optimise(nodes, current, everywhere, objective, policy);
+  return optimise(nodes, current, everywhere, { low: policy.floor_tokens, high: policy.ceiling_tokens }, objective, policy);
 }
 
 describe("optimise", () => {
@@ -64,10 +64,10 @@ describe("optimise", () => {
   });
 
   test("the supported optimum stays in the supported range, its ends included", () => {
-    const { price, supported_price } = optimise(curve(-12, 0.5), 1000, { low: 904.8, high: 1105.2 }, "revenue", defaultPolicy);
+    const { price, supported_price } = optimise(curve(-12, 0.5), 1000, { low: 904.8, high: 1105.2 }, everywhere, "revenue", defaultPolicy);
     expect(price).toBe(2000);
     expect(supported_price).toBe(1105);
-    expect(optimise(curve(-12, 1.8), 1000, { low: 904.8, high: 1105.2 }, "revenue", defaultPolicy).supported_price).toBe(905);
+    expect(optimise(curve(-12, 1.8), 1000, { low: 904.8, high: 1105.2 }, everywhere, "revenue", defaultPolicy).supported_price).toBe(905);
   });
 
   test("answers whole prices inside span, floor and ceiling for any policy", () => {
@@ -86,7 +86,7 @@ describe("optimise", () => {
           const policy: Policy = { ...defaultPolicy, grid: { span, points }, floor_tokens: floor, ceiling_tokens: ceiling };
           const legal = current >= floor && current <= ceiling;
           const step = { low: current * Math.exp(-0.1), high: current * Math.exp(0.1) };
-          const { price, supported_price } = optimise(curve(-2, slope), current, step, objective, policy);
+          const { price, supported_price } = optimise(curve(-2, slope), current, step, { low: floor, high: ceiling }, objective, policy);
           for (const p of [price, supported_price]) {
             expect(Number.isInteger(p)).toBe(true);
             expect(p >= floor && p <= ceiling).toBe(true);

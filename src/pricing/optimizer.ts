@@ -1,4 +1,4 @@
-import type { Policy } from "../contracts/policy.ts";
+import type { Objective, Policy } from "../contracts/policy.ts";
 import { type DemandNodes, NODES, nodeWeights, priceFactor } from "./quadrature.ts";
 import type { PriceRange } from "./guardrails.ts";
 
@@ -31,9 +31,8 @@ function insert(price: number, size: number): number {
  * in log price. The current price is always one of them, wherever it lies, and where the points allow so are the ends of
  * the supported range. Written to the scratch grid; returns how many.
  */
-function fillGrid(current: number, supported: PriceRange, policy: Policy): number {
-  const ceiling = policy.ceiling_tokens;
-  const floor = Math.min(policy.floor_tokens, ceiling);
+function fillGrid(current: number, supported: PriceRange, limits: PriceRange, policy: Policy): number {
+  const { low: floor, high: ceiling } = limits;
   const low = Math.min(ceiling, Math.max(floor, Math.ceil(current / policy.grid.span)));
   const high = Math.max(low, Math.min(ceiling, Math.floor(current * policy.grid.span)));
   const points = Math.min(POINTS_MAX, policy.grid.points);
@@ -57,8 +56,8 @@ function fillGrid(current: number, supported: PriceRange, policy: Policy): numbe
 }
 
 /** The prices that `optimise` chooses from, ascending. */
-export function priceGrid(current: number, supported: PriceRange, policy: Policy): number[] {
-  return Array.from(grid.subarray(0, fillGrid(current, supported, policy)));
+export function priceGrid(current: number, supported: PriceRange, limits: PriceRange, policy: Policy): number[] {
+  return Array.from(grid.subarray(0, fillGrid(current, supported, limits, policy)));
 }
 
 /** Posterior mean conversion at every grid price. */
@@ -91,11 +90,10 @@ function mostEnrollments(from: number, to: number, revenue_now: number): number 
  * the price here, so they scale every price alike. Objective "enrollments": the most enrollments among prices whose
  * expected revenue is not below the current price's.
  */
-export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, objective: "revenue" | "enrollments", policy: Policy): Optimum {
-  const size = fillGrid(current, supported, policy);
+export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, limits: PriceRange, objective: Objective, policy: Policy): Optimum {
+  const size = fillGrid(current, supported, limits, policy);
   fillConversion(nodes, current, size);
-  const ceiling = policy.ceiling_tokens;
-  const floor = Math.min(policy.floor_tokens, ceiling);
+  const { low: floor, high: ceiling } = limits;
   let first = 0;
   let last = size - 1;
   while (first < last && grid[first]! < floor) first++;

@@ -6,10 +6,10 @@ import type { CompiledModel } from "../models/compiled.ts";
 import { optimizeAnswer } from "./answer.ts";
 import { type PriceOutcome, priceCourse } from "./price-course.ts";
 import { conversionAt } from "./quadrature.ts";
-import { anyInputs, anyModel, anyPolicy, testInputs, testModel } from "./testing.ts";
+import { anyInputs, anyModel, anyPolicy, testInputs, testModel, under } from "./testing.ts";
 
 function price(changes: Parameters<typeof testInputs>[0] = {}, policy: Policy = defaultPolicy, model: CompiledModel | null = testModel()): PriceOutcome {
-  return priceCourse(testInputs(changes), model, policy);
+  return priceCourse(under(policy, testInputs(changes)), model, policy);
 }
 
 describe("priceCourse", () => {
@@ -76,8 +76,8 @@ describe("priceCourse", () => {
   });
 
   test("a strategy without weight does not propose; without any the price stays", () => {
-    expect(price({ features: { competitor_price_tokens: 400 } }, { ...defaultPolicy, weights: { elasticity: 0.5, competitive: 0 } }).proposals).toMatchObject([{ weight: 1 }]);
-    const none = price({}, { ...defaultPolicy, weights: { elasticity: 0, competitive: 0 } });
+    expect(price({ features: { competitor_price_tokens: 400 } }, { ...defaultPolicy, weights: { ...defaultPolicy.weights, elasticity: 0.5, competitive: 0 } }).proposals).toMatchObject([{ weight: 1 }]);
+    const none = price({}, { ...defaultPolicy, weights: { ...defaultPolicy.weights, elasticity: 0, competitive: 0 } });
     expect(none.optimal_price).toBe(100);
     expect(none.proposals).toEqual([]);
   });
@@ -170,7 +170,7 @@ describe("priceCourse", () => {
   });
 
   test("a strategy's pull that would earn less is not followed", () => {
-    const policy = { ...defaultPolicy, weights: { elasticity: 0, competitive: 1 } };
+    const policy = { ...defaultPolicy, weights: { ...defaultPolicy.weights, elasticity: 0, competitive: 1 } };
     const inputs = { features: { competitor_price_tokens: 200 } };
     const outcome = price(inputs, policy, testModel({ elasticity: -1.2, se: 0.1 }));
     expect(outcome).toMatchObject({ hold: "cost", candidate_price: 110, optimal_price: 100 });
@@ -180,7 +180,8 @@ describe("priceCourse", () => {
 
   test("for any legal input the answer is valid, guarded, explained, and the same every time", () => {
     fc.assert(
-      fc.property(anyInputs, anyModel, anyPolicy, (inputs, model, policy) => {
+      fc.property(anyInputs, anyModel, anyPolicy, (drawn, model, policy) => {
+        const inputs = under(policy, drawn);
         const outcome = priceCourse(inputs, model, policy);
         const answer = optimizeAnswer(outcome, "q");
         const text = JSON.stringify(answer);

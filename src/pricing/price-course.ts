@@ -1,10 +1,11 @@
 import type { DegradedReason, WaterfallStep } from "../contracts/api.ts";
+import type { PriceExploration } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { assert } from "../lib/assert.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import { degradation } from "./degradation.ts";
 import { type Evidence, strongestEvidence } from "./evidence.ts";
-import { allowedPrices, clampTo, policyRange, type PriceRange, stepRange, supportedRange } from "./guardrails.ts";
+import { allowedPrices, clampTo, type PriceRange, stepRange, supportedRange, termsRange } from "./guardrails.ts";
 import type { PricingInputs } from "./inputs.ts";
 import { twoDecimals } from "./money.ts";
 import { normalCdf } from "./normal.ts";
@@ -48,6 +49,8 @@ export interface PriceOutcome {
   /** Posterior probability that the move loses more than policy.hold_loss of revenue. */
   readonly loss_probability: number;
   readonly degraded: readonly DegradedReason[];
+  /** Where the price was drawn. */
+  readonly exploration: PriceExploration | undefined;
 }
 
 /** P(log(revenue at a price / revenue now) < threshold), by the normal with the posterior's moments of that log ratio. */
@@ -80,7 +83,8 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const volume = expectedVolume(inputs, policy, policy.horizon_days, conversion_now.mean);
   const revenue = (price: number): number => price * conversionAt(nodes, Math.log(price / current)).mean * volume.exposures;
   const supported = supportedRange(prior, inputs.cells, policy);
-  const optimum = optimise(nodes, current, supported, inputs.objective, policy);
+  const limits = termsRange(inputs.terms);
+  const optimum = optimise(nodes, current, supported, limits, inputs.objective, policy);
   const waterfall = new Waterfall();
 
   waterfall.add("base", "current_price", current, "The price now.");
@@ -104,11 +108,10 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   }
   const stepped = clampTo(stepRange(current, policy.step_log_max), price);
   if (stepped !== price) bind("step", stepped, price, `One change moves the log price by at most ${policy.step_log_max}, or the price by one token.`);
-  const limits = policyRange(policy);
   if (price < limits.low) bind("floor", limits.low, price, `The policy's floor is ${limits.low} tokens.`);
   if (price > limits.high) bind("ceiling", limits.high, price, `The policy's ceiling is ${limits.high} tokens.`);
 
-  const allowed = allowedPrices(current, policy);
+  const allowed = allowedPrices(current, limits, policy);
   const within = (value: number): number => Math.min(allowed.max, Math.max(allowed.min, value));
   const candidate = within(Math.round(price));
   const can_hold = current >= limits.low && current <= limits.high;
@@ -148,5 +151,6 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
     confidence: moves ? (held ? probabilityBelow(gain, 0) : 1 - probabilityBelow(gain, 0)) : stayProbability(posterior, allowed),
     loss_probability: held ? 0 : candidate_loss,
     degraded: degradation(inputs, posterior),
+    exploration: undefined,
   };
 }

@@ -1,10 +1,13 @@
 import * as fc from "fast-check";
 import type { Artifact } from "../contracts/artifact.ts";
+import type { PriceTerms } from "../contracts/decision.ts";
 import { defaultPolicy, type Policy } from "../contracts/policy.ts";
 import { courseFeatureIndex, courseFeatureNames } from "../features/course-view.ts";
 import { logit, sigmoid } from "../lib/linear-algebra.ts";
 import type { CompiledModel } from "../models/compiled.ts";
+import { noBand } from "../features/teacher-band.ts";
 import type { PricingInputs } from "./inputs.ts";
+import { termsFor } from "./price-terms.ts";
 
 const artifact: Artifact = {
   format: 1,
@@ -45,11 +48,20 @@ export function testModel({ conversion = 0.08, reference_price = 100, slope = 1.
   };
 }
 
+export function testTerms(policy: Policy = defaultPolicy): PriceTerms {
+  return termsFor(policy, "C00001", "programming", noBand);
+}
+
 /** A course vector with the named features, 0 elsewhere. */
 export function testFeatures(values: Readonly<Record<string, number>>): number[] {
   const features = courseFeatureNames.map(() => 0);
   for (const [name, value] of Object.entries(values)) features[courseFeatureIndex(name)] = value;
   return features;
+}
+
+/** The same course under a policy's bounds. */
+export function under(policy: Policy, inputs: PricingInputs): PricingInputs {
+  return { ...inputs, policy_version: policy.version, terms: termsFor(policy, inputs.course_id, inputs.category, noBand) };
 }
 
 export const plainFeatures: Readonly<Record<string, number>> = {
@@ -79,6 +91,7 @@ export function testInputs(changes: Partial<Omit<PricingInputs, "features">> & {
     objective: "revenue",
     model_digest: "test-digest",
     policy_version: defaultPolicy.version,
+    terms: testTerms(),
     record_sequence: 7,
     degraded: [],
     ...rest,
@@ -133,16 +146,12 @@ export const anyPolicy: fc.Arbitrary<Policy> = fc
     hold_loss: fc.double({ min: 0, max: 1, noNaN: true }),
     horizon_days: fc.integer({ min: 1, max: 365 }),
   })
-  .map(({ elasticity, competitive, span, points, bound, other_bound, step_log_max, hold_probability, hold_loss, horizon_days }) => ({
-    version: defaultPolicy.version,
-    objective: "revenue",
-    weights: { elasticity, competitive },
-    grid: { span, points },
-    floor_tokens: Math.min(bound, other_bound),
-    ceiling_tokens: Math.max(bound, other_bound),
-    step_log_max,
-    hold_probability,
-    hold_loss,
-    horizon_days,
-    stale_after_ms: defaultPolicy.stale_after_ms,
-  }));
+  .map(
+    ({ elasticity, competitive, span, points, bound, other_bound, ...rules }): Policy =>
+      Object.assign({}, defaultPolicy, rules, {
+        weights: { elasticity, competitive, lifecycle: 0, time: 0, bundle: 1 },
+        grid: { span, points },
+        floor_tokens: Math.min(bound, other_bound),
+        ceiling_tokens: Math.max(bound, other_bound),
+      }),
+  );

@@ -103,9 +103,9 @@ describe("answers", () => {
     await engine.app.request("/nowhere");
     await engine.flushed();
     const text = await (await engine.app.request("/metrics")).text();
-    expect(text).toContain('tidemark_http_request_duration_seconds_count{route="/optimize_price",status="200"} 2');
-    expect(text).toContain('tidemark_http_request_duration_seconds_count{route="/optimize_price",status="404"} 1');
-    expect(text).toContain('tidemark_http_request_duration_seconds_count{route="unmatched",status="404"} 1');
+    expect(text).toContain('tidemark_http_request_duration_seconds_count{method="POST",route="/optimize_price",status="200"} 2');
+    expect(text).toContain('tidemark_http_request_duration_seconds_count{method="POST",route="/optimize_price",status="404"} 1');
+    expect(text).toContain('tidemark_http_request_duration_seconds_count{method="any",route="unmatched",status="404"} 1');
     expect(text).toMatch(/tidemark_price_cache_hits_total 1\n/);
     expect(text).toMatch(/tidemark_decisions_recorded_total 1\n/);
     expect(text).toContain('tidemark_serving_info{model="v1",propensity_model="none",policy="default-1"} 1');

@@ -1,8 +1,11 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import { BODY_BYTES_MAX } from "../contracts/api.ts";
+import { idSchema } from "../contracts/fields.ts";
 import { errorMessage } from "../lib/errors.ts";
 import { ProblemError } from "./problem.ts";
+import type { Handler } from "./route.ts";
+import { WholeRequest } from "./whole-request.ts";
 
 export const JSON_TYPE = "application/json";
 
@@ -93,16 +96,36 @@ function invalidField(error: z.ZodError, whole: string): ProblemError {
   return new ProblemError("invalid_field", `${field}: ${issue?.message ?? "invalid"}`, { field });
 }
 
-/** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
-export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {
-  const result = schema.safeParse(parseJson(await readText(context)));
+function parseBody<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
+  const result = schema.safeParse(parseJson(text));
   if (!result.success) throw invalidField(result.error, "body");
   return result.data;
+}
+
+/** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
+export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {
+  return parseBody(await readText(context), schema);
+}
+
+/** A handler of a JSON body. Of a whole request the body is there already, and the answer may be given in the same turn. `known` may read a common text without the schema. */
+export function withBody<Schema extends z.ZodType>(schema: Schema, handle: (body: z.output<Schema>, context: Context) => Promise<Response> | Response, known?: (text: string) => z.output<Schema> | undefined): Handler {
+  return (context) => {
+    const request: unknown = context.req.raw;
+    if (!(request instanceof WholeRequest)) return readBody(context, schema).then((body) => handle(body, context));
+    return handle(known?.(request.content) ?? parseBody(request.content, schema), context);
+  };
 }
 
 /** Validates the query parameters; of one that is given twice, the first. Unknown ones are ignored, like fields of bodies. Throws the ProblemError that names what is wrong. */
 export function readQuery<Schema extends z.ZodType>(context: Context, schema: Schema): z.output<Schema> {
   const result = schema.safeParse(context.req.query());
   if (!result.success) throw invalidField(result.error, "query");
+  return result.data;
+}
+
+/** The path's `id`. Throws the ProblemError that says what an id looks like. */
+export function readId(context: Context): string {
+  const result = idSchema.safeParse(context.req.param("id") ?? "");
+  if (!result.success) throw invalidField(result.error, "id");
   return result.data;
 }

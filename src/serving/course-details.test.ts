@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { optimizeAnswerSchema } from "../contracts/api.ts";
 import { decisionRecordSchema } from "../contracts/decision.ts";
+import { defaultPolicy } from "../contracts/policy.ts";
 import { entityFeatureNames } from "../features/entity-reader.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../lib/time.ts";
 import { replayDecision } from "../pricing/decision.ts";
@@ -55,7 +56,7 @@ describe("GET /courses/{id}", () => {
     await engine.flushed();
     const records = engine.broker.published.map(({ text }) => decisionRecordSchema.parse(JSON.parse(text)));
     expect(records.map(({ id }) => id)).toEqual([detail.recommendation.quote_id]);
-    const replayed = replayDecision(records[0], engine.models.current!.model);
+    const replayed = replayDecision(records[0], engine.models.current!.model, defaultPolicy);
     expect(replayed).toEqual({ identical: true, answer: detail.recommendation });
   });
 

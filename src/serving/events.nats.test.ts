@@ -13,6 +13,7 @@ import { sampleEvents } from "../ingest/sample-events.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
+import { openAccess } from "./route-table.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { EventIntake } from "./event-intake.ts";
 import { FeatureService } from "./feature-service.ts";
@@ -35,9 +36,9 @@ beforeAll(async () => {
   link = new BrokerLink(embedded.url, "intake", silentLogger);
   await link.settled;
   const engine = new TestEngine();
-  const { prices, models, served: propensity, catalogue, learners, health } = engine;
+  const { prices, models, served: propensity, catalogue, learners, health, control } = engine;
   const events = new EventIntake({ broker: link, clock: systemClock, logger: silentLogger });
-  server = new HttpServer(createApp({ prices, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger }), systemClock);
+  server = new HttpServer(createApp({ prices, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, control, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger, access: openAccess }), systemClock);
   url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/events`;
 });
 

@@ -112,7 +112,7 @@ describe("events that are taken in", () => {
     expect(metrics).toMatch(/tidemark_events_accepted_total 2\n/);
     expect(metrics).toMatch(/tidemark_events_duplicates_total 1\n/);
     expect(metrics).toContain('tidemark_events_rejected_total{reason="invalid_field"} 2');
-    expect(metrics).toContain('tidemark_http_request_duration_seconds_count{route="/events",status="200"} 1');
+    expect(metrics).toContain('tidemark_http_request_duration_seconds_count{method="POST",route="/events",status="200"} 1');
   });
 
   test("the largest batch and the largest event are taken, one more is not", async () => {

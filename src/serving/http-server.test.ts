@@ -106,7 +106,7 @@ describe("over a real socket", () => {
   });
 
   test("a connection beyond the limit is closed and counted, and those before it are served", async () => {
-    const small = new HttpServer(engine.app, systemClock, 1);
+    const small = new HttpServer(engine.app, systemClock, { connections_max: 1 });
     const at = await small.listen("127.0.0.1", 0);
     engine.metrics.watchServer(small);
     const first = connect(at, "127.0.0.1");
@@ -160,7 +160,7 @@ describe("bodies that come slowly or not at all", () => {
     await underWay(Promise.resolve());
     for (const socket of gone) socket.destroy();
     const told = async (): Promise<string> => (await engine.app.request("/metrics")).text();
-    await vi.waitFor(async () => expect(await told()).toContain(`count{route="${path}",status="400"} ${lengths.length}`));
+    await vi.waitFor(async () => expect(await told()).toContain(`count{method="POST",route="${path}",status="400"} ${lengths.length}`));
     expect(await told()).not.toContain('status="500"');
   });
 });

@@ -1,13 +1,17 @@
 import { createServer, STATUS_CODES } from "node:http";
 import type { Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import type { Certificates } from "./certificates.ts";
 import { closingResponse } from "./closing-response.ts";
 import { ProblemError, problemResponse, problemText } from "./problem.ts";
+import { wholeListener } from "./whole-listener.ts";
 
 /** What a client may take its time over. Whole requests are small: a slow one holds a connection for nothing. */
 const LIMITS = {
@@ -41,28 +45,43 @@ function answerMalformed(error: Error & { code?: string }, socket: Duplex): void
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
 
+export interface HttpServerOptions {
+  readonly connections_max?: number;
+  /** Encrypts every connection. */
+  readonly tls?: Certificates | undefined;
+}
+
 export class HttpServer {
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
   readonly #clock: Clock;
   readonly #state = { closing: false };
 
   #refused = 0;
 
-  constructor(app: Hono, clock: Clock, connections_max = CONNECTIONS_MAX) {
+  constructor(app: Hono, clock: Clock, { connections_max = CONNECTIONS_MAX, tls }: HttpServerOptions = {}) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
-    const listener = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
-    this.#server = createServer({ ...LIMITS, ServerResponse: closingResponse(this.#state) }, (request, response) => void listener(request, response));
+    const usual = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
+    const listener = wholeListener(app, (request, response) => void usual(request, response));
+    const options = { ...LIMITS, ServerResponse: closingResponse(this.#state) };
+    this.#server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: LIMITS.headersTimeout }, listener);
     this.#server.maxConnections = connections_max;
     this.#server.on("drop", () => this.#refused++);
     // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
-    this.#server.on("checkExpectation", (request, response) => void listener(request, response));
+    this.#server.on("checkExpectation", listener);
     this.#server.on("clientError", answerMalformed);
   }
 
   /** Connections that were one too many. */
   get refused(): number {
     return this.#refused;
+  }
+
+  /** New connections are encrypted with what is read now; without TLS nothing is read. Throws what reading throws, and goes on as before. */
+  async renew(read: () => Promise<Certificates | undefined>): Promise<void> {
+    if (!("setSecureContext" in this.#server)) return;
+    const certificates = await read();
+    if (certificates !== undefined) this.#server.setSecureContext({ ...certificates, minVersion: "TLSv1.2" });
   }
 
   /** Resolves with the port. Throws TidemarkError `address_in_use` or `cannot_listen`. */

@@ -1,23 +1,5 @@
-import type { Context } from "hono";
 import { htmlHeaders, jsonHeaders } from "./headers.ts";
-
-const endpoints = [
-  { method: "POST", path: "/optimize_price", answers: "the best price of a course, its expected effect and every step that led to it" },
-  { method: "POST", path: "/predict_enrollments", answers: "enrollments and revenue at up to 100 prices, with intervals" },
-  { method: "POST", path: "/events", answers: "a verdict on each of up to 1,000 events, once those that are valid are stored" },
-  { method: "GET", path: "/model_info", answers: "the model in service and the candidates it beat; ?family=propensity: those that score learners" },
-  { method: "GET", path: "/categories", answers: "every category: elasticity with its interval, prices, competitor's price, enrollments, revenue, conversion, trend" },
-  { method: "GET", path: "/courses", answers: "courses page by page, filtered and sorted; /courses/{id}: features, price history, demand curve, recommendation" },
-  { method: "GET", path: "/segments", answers: "learners from hot to dormant: how many, what they are like, who moved in the last days" },
-  { method: "GET", path: "/learner/{id}/propensity", answers: "five scores of a learner with intervals and reasons, segment, risk, priority, and what to do" },
-  { method: "GET", path: "/learner/{id}/recommendations", answers: "the courses that the learner is expected to bring most tokens with, at their prices" },
-  { method: "POST", path: "/propensity_batch", answers: "the scores of up to 500 learners" },
-  { method: "GET", path: "/features", answers: "every feature: unit, meaning, events, window; /features/{entity}/{id} gives the values now" },
-  { method: "GET", path: "/health", answers: "what runs, what it knows and how fresh it is" },
-  { method: "GET", path: "/readyz", answers: "200 while prices can be answered" },
-  { method: "GET", path: "/livez", answers: "200 while the process runs" },
-  { method: "GET", path: "/metrics", answers: "figures for Prometheus" },
-] as const;
+import type { Handler, RouteDefinition } from "./route.ts";
 
 const pages = [
   { path: "/admin", label: "Portfolio", shows: "revenue, conversion, tokens, churn, categories, learners" },
@@ -30,19 +12,29 @@ const pages = [
 
 const description = "Tidemark prices courses in tokens from a stream of enrollments: features are folded as events arrive, and the next price already reflects them.";
 
-const json = JSON.stringify({ name: "tidemark", description, pages, endpoints });
+/** A path as documents write it: `/courses/{id}`. */
+export function templateOf(path: string): string {
+  return path.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, "{$1}");
+}
 
-const rows = endpoints
-  .map(({ method, path, answers }) => {
-    const name = method === "GET" && !path.includes("{") ? `<a href="${path}">${path}</a>` : path;
-    return `<tr><td class="m">${method}</td><td><code>${name}</code></td><td>${answers}</td></tr>`;
-  })
-  .join("\n");
+/** Pages stand above the endpoints. */
+const isPage = (answer: RouteDefinition["answer"]): boolean => answer !== undefined && "type" in answer && (answer.type === "text/html" || answer.type === "text/javascript");
+
+function rowsOf(definitions: readonly RouteDefinition[]): string {
+  return definitions
+    .filter(({ answer }) => !isPage(answer))
+    .map(({ method, path, summary }) => {
+      const template = templateOf(path);
+      const name = method === "GET" && template === path ? `<a href="${path}">${path}</a>` : template;
+      return `<tr><td class="m">${method}</td><td><code>${name}</code></td><td>${summary}</td></tr>`;
+    })
+    .join("\n");
+}
 
 const cards = pages.map(({ path, label, shows }) => `<li><a href="${path}"><strong>${label}</strong><span>${shows}</span></a></li>`).join("\n");
 
 /** `origin` is the request's own, as the URL parser wrote it: it holds nothing that HTML or a shell would read. */
-const page = (origin: string): string => `<!doctype html>
+const page = (origin: string, rows: string): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -86,12 +78,17 @@ ${rows}
 </html>
 `;
 
-/** GET /: a page for people, the same list as JSON for programs that accept JSON. */
-export function landing(context: Context): Response {
-  const accept = context.req.header("accept") ?? "";
-  if (accept.includes("application/json") && !accept.includes("text/html")) {
-    return new Response(json, { headers: { ...jsonHeaders, vary: "accept" } });
-  }
-  const { origin } = new URL(context.req.url);
-  return new Response(page(origin.replaceAll(/[^\w.:/[\]-]/g, "")), { headers: htmlHeaders });
+/** GET /: a page for people, the same list as JSON for programs that accept JSON. `definitions` may grow until the first call. */
+export function landingOf(definitions: readonly RouteDefinition[]): Handler {
+  let rows: string | undefined;
+  return (context) => {
+    const accept = context.req.header("accept") ?? "";
+    if (accept.includes("application/json") && !accept.includes("text/html")) {
+      const endpoints = definitions.filter(({ answer }) => !isPage(answer)).map(({ method, path, summary }) => ({ method, path: templateOf(path), answers: summary }));
+      return new Response(JSON.stringify({ name: "tidemark", description, pages, endpoints }), { headers: { ...jsonHeaders, vary: "accept" } });
+    }
+    rows ??= rowsOf(definitions);
+    const { origin } = new URL(context.req.url);
+    return new Response(page(origin.replaceAll(/[^\w.:/[\]-]/g, ""), rows), { headers: htmlHeaders });
+  };
 }

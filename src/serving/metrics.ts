@@ -36,19 +36,19 @@ export class ServingMetrics {
   readonly registry = new Registry();
   readonly #requests = new Histogram({
     name: "tidemark_http_request_duration_seconds",
-    help: "Time from a request's headers to its answer, per route and status; _count counts the requests",
-    labelNames: ["route", "status"],
+    help: "Time from a request's headers to its answer, per method, route and status; _count counts the requests",
+    labelNames: ["method", "route", "status"],
     buckets: LATENCY_BUCKETS_S,
     registers: [this.registry],
   });
 
   /** The observer of one route: the histogram's children are resolved once per status. */
-  route(route: string): Observe {
+  route(method: string, route: string): Observe {
     const byStatus = new Map<number, (seconds: number) => void>();
     return (status, duration_ms) => {
       let observe = byStatus.get(status);
       if (observe === undefined) {
-        observe = this.#requests.labels(route, String(status)).observe;
+        observe = this.#requests.labels(method, route, String(status)).observe;
         byStatus.set(status, observe);
       }
       observe(duration_ms / 1000);

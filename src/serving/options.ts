@@ -5,6 +5,16 @@ import type { Logger } from "../lib/log.ts";
 /** What draining takes at most, stuck clients and a silent broker included; who stops a serving process waits this long. */
 export const DRAIN_MAX_MS = 5_000;
 
+/** Who may ask, and how it travels. */
+export interface GateConfig {
+  /** Holds one API key, whose holder is an administrator whatever CONTROL says. */
+  readonly key_file?: string | undefined;
+  /** Origins whose pages may ask: scheme, host and port. */
+  readonly cors_origins?: readonly string[];
+  /** Files in PEM; certificates are read again when they change. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+}
+
 /** What a serving process is started with; plain data, so that it can cross to a worker process. */
 export interface ServeConfig {
   readonly host: string;
@@ -17,6 +27,8 @@ export interface ServeConfig {
   /** Directories of the same kind, of all partitions in order, when `features/` is not in `data_dir`. */
   readonly partition_dirs?: readonly string[] | undefined;
   readonly nats_url: string;
+  /** Unless given: no key of its own, no foreign pages, no TLS. */
+  readonly gate?: GateConfig | undefined;
   /** What is done about learners; the default document unless given. */
   readonly action_rules?: ActionRules | undefined;
   /** Version of the program, for /health. */

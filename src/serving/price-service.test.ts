@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { decisionRecordSchema } from "../contracts/decision.ts";
+import { defaultPolicy } from "../contracts/policy.ts";
 import type { DecisionRecord } from "../contracts/decision.ts";
 import { formatTime, MINUTE_MS } from "../lib/time.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
@@ -66,21 +67,22 @@ describe("sharing answers", () => {
     expect(record?.cursor_sequence).toBe(engine.sequence);
   });
 
-  test("a view alone is in the quotes five seconds later; anything else that happens then is at once", async () => {
+  test("views alone are in the quotes of the course's next minute; anything else that happens is at once, and brings them along", async () => {
     const view = (i: number): void => engine.fold({ id: `view-${i}`, type: "exposure.viewed", time: formatTime(engine.clock.time_ms), course_id: "c1", learner_id: "l9", price: 100 });
     const first = quote({ course_id: "c1" }).quote_id;
     view(1);
     expect(quote({ course_id: "c1" }).quote_id).toBe(first);
     view(2);
-    engine.clock.time_ms += 4_999;
     expect(quote({ course_id: "c1" }).quote_id).toBe(first);
-    engine.clock.time_ms += 1;
+    const [record] = await records();
+    engine.clock.time_ms = record!.inputs.now_ms + MINUTE_MS;
     const second = quote({ course_id: "c1" }).quote_id;
     expect(second).not.toBe(first);
     view(3);
-    engine.enroll("c1", 100);
+    expect(quote({ course_id: "c1" }).quote_id).toBe(second);
+    engine.fold({ id: "rated", type: "activity.rating", time: formatTime(engine.clock.time_ms), course_id: "c1", learner_id: "l9", rating: 4 });
     expect(quote({ course_id: "c1" }).quote_id).not.toBe(second);
-    const sequences = (await records()).map((record) => record.inputs.record_sequence);
+    const sequences = (await records()).map((known) => known.inputs.record_sequence);
     expect(sequences).toEqual([engine.sequence - 4, engine.sequence - 2, engine.sequence]);
   });
 
@@ -153,7 +155,7 @@ describe("sharing answers", () => {
 describe("decisions", () => {
   test("each one replays to the answer that was given", async () => {
     const answers = [quote({ course_id: "c1" }), quote({ course_id: "c1", objective: "enrollments" }), quote({ course_features: { category: "design", base_price: 33 } })];
-    const replayed = (await records()).map((record) => replayDecision(record, engine.models.current?.model ?? null));
+    const replayed = (await records()).map((record) => replayDecision(record, engine.models.current?.model ?? null, defaultPolicy));
     expect(replayed.map(({ identical }) => identical)).toEqual([true, true, true]);
     expect(replayed.map(({ answer }) => answer)).toEqual(answers.map(({ freshness_ms: _age, ...answer }) => answer));
   });

@@ -1,6 +1,5 @@
 import type { DegradedReason, ElasticityAnswer, OptimizeBody, PredictBody } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { courseFeatureNames } from "../features/course-view.ts";
 import type { Clock } from "../lib/clock.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
@@ -17,11 +16,6 @@ import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
 
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
-/**
- * A view moves a course's evidence by one in hundreds, and most events are views: an answer may rest on a record that lacks
- * the views of the last five seconds. Everything else that happens to a course is in its next price.
- */
-const VIEWS_MS = 5_000;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
 
@@ -44,9 +38,8 @@ interface CachedAnswer {
   readonly sequence: number;
   /** The record that was last found to differ from it by views alone. */
   seen_sequence: number;
-  /** The course's features as priced, and until when later views alone change nothing. */
-  readonly features: Float64Array;
-  readonly views_until_ms: number;
+  /** Of what had happened to the course but views. */
+  readonly fingerprint: number | undefined;
   readonly model: ServedModel<CompiledModel> | undefined;
   /** Revision of the policies in force. */
   readonly policies: number;
@@ -59,14 +52,6 @@ interface CachedAnswer {
   readonly elasticity: ElasticityAnswer;
   readonly updated_at_ms: number;
   readonly degraded: boolean;
-}
-
-/** Features that events other than views change. The category's side is read once a minute in any case. */
-const decisive = courseFeatureNames.flatMap((name, i) => (/^(exposures|conversion|category|price_over)_/.test(name) ? [] : [i]));
-
-function onlyViewsDiffer(before: Float64Array, after: Float64Array): boolean {
-  for (let k = 0; k < decisive.length; k++) if (before[decisive[k]!] !== after[decisive[k]!]) return false;
-  return true;
 }
 
 function age(now_ms: number, updated_at_ms: number): number {
@@ -90,9 +75,9 @@ function coldKeyOf(body: OptimizeBody): string {
 }
 
 /**
- * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record (but for
- * views of the last seconds), minute (with the category as it was read in that minute), model, policy, degradation and
- * body. Everything else is computed again and recorded as a decision.
+ * Answers price calls. Whole answers are shared between calls whose inputs are identical: same course record, minute (with the category and the
+ * course's own views as they were read in that minute), model, policy, degradation and body. Everything else is computed again and recorded as a decision.
+ * A minute's views are one in tens of thousands of the months that the demand cells remember, and most events are views; all else is in the next price.
  */
 export class PriceService {
   readonly #deps: PriceServiceDeps;
@@ -149,18 +134,20 @@ export class PriceService {
     const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
     const cached = cache.get(key);
     const kept = cached !== undefined && this.#holds(cached, now_ms) ? cached : undefined;
-    const views_may_lack = kept !== undefined && now_ms < kept.views_until_ms;
-    if (kept !== undefined && (kept.sequence === (sequence ?? 0) || (views_may_lack && kept.seen_sequence === sequence))) return this.#hit(kept);
-    const found = lookup.find(body, now_ms, minuteOf(key, now_ms));
-    if (views_may_lack && onlyViewsDiffer(kept.features, found.view.features)) {
-      kept.seen_sequence = found.view.sequence;
-      return this.#hit(kept);
-    }
+    if (kept !== undefined && this.#isOf(kept, body.course_id, sequence)) return this.#hit(kept);
     this.#misses++;
-    const answer = this.#price(body, found, now_ms);
+    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(key, now_ms)), now_ms);
     cache.set(key, answer);
     if (answer.degraded) this.#degraded_answers++;
     return answer;
+  }
+
+  /** Whether the course's record is still the one that was priced, but for views. `sequence` undefined: a cold start, which has none. */
+  #isOf(kept: CachedAnswer, course_id: string | undefined, sequence: number | undefined): boolean {
+    if (course_id === undefined || sequence === undefined || sequence === kept.sequence || sequence === kept.seen_sequence) return true;
+    if (kept.fingerprint !== this.#lookup?.reader.courseFingerprint(course_id)) return false;
+    kept.seen_sequence = sequence;
+    return true;
   }
 
   #hit(cached: CachedAnswer): CachedAnswer {
@@ -195,8 +182,7 @@ export class PriceService {
     return {
       sequence: found.view.sequence,
       seen_sequence: found.view.sequence,
-      features: found.view.features,
-      views_until_ms: now_ms + VIEWS_MS,
+      fingerprint: found.view.sequence === 0 ? undefined : this.#lookup?.reader.courseFingerprint(found.view.course_id),
       model: models.current,
       policies: policies.revision,
       until_ms: inputs.now_ms + MINUTE_MS,

@@ -5,6 +5,7 @@ import { hash32 } from "../lib/prng.ts";
 import { MINUTE_MS } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { PricingInputs } from "../pricing/price-course.ts";
+import { termsFor } from "../pricing/price-terms.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { Degradation } from "./degradation.ts";
 import type { ServedModel } from "./model-holder.ts";
@@ -64,6 +65,7 @@ function pricingInputs(
     objective: body.objective ?? policy.objective,
     model_digest: models.current?.model.digest ?? null,
     policy_version: policy.version,
+    terms: termsFor(policy, course_id, view.category, view.band),
     record_sequence: view.sequence,
     degraded: [...degradation.reasons],
   };

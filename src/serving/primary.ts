@@ -35,14 +35,14 @@ export class Primary {
 
   /** Resolves with the port once every worker listens; throws what the first worker that failed to start says. */
   async start(): Promise<number> {
-    const { host, port, workers, data_dir, partition_dirs, nats_url, action_rules, version, log_level } = this.#options;
+    const { host, port, workers, data_dir, partition_dirs, nats_url, gate, action_rules, version, log_level } = this.#options;
     cluster.setupPrimary({ exec: join(import.meta.dirname, "worker-main.js"), args: [] });
     cluster.on("listening", (worker, address) => {
       this.#listening.add(worker.id);
       if (this.#listening.size === workers) this.#becomeReady(address.port);
     });
     cluster.on("message", (worker, message) => this.#receive(worker, message));
-    const config: ServeConfig = { host, port, workers, data_dir, partition_dirs, nats_url, action_rules, version, log_level };
+    const config: ServeConfig = { host, port, workers, data_dir, partition_dirs, nats_url, gate, action_rules, version, log_level };
     for (let slot = 0; slot < workers; slot++) this.#launch(JSON.stringify(config), BACKOFF_FIRST_MS);
     return this.#ready;
   }

@@ -174,7 +174,7 @@ describe("the serve role on real parts", () => {
       for (let i = 0; i < 20; i++) await served.quote("c2");
       for (let i = 0; i < 4; i++) {
         const metrics = await served.metrics();
-        expect(figure(metrics, 'tidemark_http_request_duration_seconds_count{route="/optimize_price"')).toBe(served.asked);
+        expect(figure(metrics, 'tidemark_http_request_duration_seconds_count{method="POST",route="/optimize_price"')).toBe(served.asked);
         expect(metrics).toContain('tidemark_degraded{reason="broker_unreachable"} 0');
       }
 

@@ -1,11 +1,8 @@
-import { TidemarkError } from "../lib/errors.ts";
 import { report } from "../lib/role-report.ts";
 import { ServingMetrics } from "./metrics.ts";
 import type { ServeOptions } from "./options.ts";
 import { Primary } from "./primary.ts";
 import { startServing } from "./serving-process.ts";
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
 interface Running {
   readonly port: number;
@@ -38,15 +35,13 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /**
  * Runs the serve role until `options.signal` aborts and everything in flight is finished. One worker answers in this
- * process; more are processes of their own. Throws TidemarkError `insecure_bind`, `address_in_use`, `cannot_listen`.
+ * process; more are processes of their own. Throws TidemarkError `insecure_bind` (without a key, to others than this machine), `address_in_use`,
+ * `cannot_listen`, `bad_key_file`, `bad_certificate`.
  */
 export async function runServeRole(options: ServeOptions): Promise<void> {
-  const { host, workers, logger, signal } = options;
-  if (!LOOPBACK.test(host)) {
-    throw new TidemarkError("insecure_bind", `refusing to serve on ${host}: anyone who reaches it could ask for prices, and there are no API keys yet. Use 127.0.0.1, with a proxy in front that authenticates.`);
-  }
+  const { host, workers, logger, signal, gate } = options;
   const running = workers === 1 ? await startAlone(options) : await startCluster(options);
-  const url = `http://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${running.port}`;
+  const url = `${gate?.tls === undefined ? "http" : "https"}://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${running.port}`;
   logger.info({ url, workers }, "serving");
   report({ type: "ready", detail: { url, port: running.port, workers } });
   await aborted(signal);

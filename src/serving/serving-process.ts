@@ -8,14 +8,17 @@ import type { Logger } from "../lib/log.ts";
 import { handScorer } from "../models/propensity/hand-scorer.ts";
 import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { createApp } from "./app.ts";
+import { readCertificates } from "./certificates.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { createCatalogue } from "./catalogue.ts";
+import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
+import { createGate, mustBeSafe } from "./gate.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
@@ -35,6 +38,8 @@ import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
+const KEY_CHECK_MS = 250;
+const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
 const BROKER_WAIT_MS = 2_000;
@@ -60,6 +65,8 @@ export interface ServingProcess {
 /** One process that answers requests: a broker connection, the feature store, the model and the HTTP server. */
 export async function startServing({ config, logger, clock, name, metrics, metricsText }: ServingProcessOptions): Promise<ServingProcess> {
   const features = new LmdbFeatureSource((config.partition_dirs ?? [config.data_dir]).map((directory) => new StoreDirectory(join(directory, "features")).current), logger);
+  const { keys, access } = await createGate({ config, features, clock, logger });
+  const certificates = await readCertificates(config.gate?.tls);
   const broker = new BrokerLink(config.nats_url, name, logger);
   const policies = new FixedPolicy();
   const models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir: join(config.data_dir, "models") });
@@ -69,6 +76,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const prices = new PriceService({ features, models, degradation, decisions, policies, clock });
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
+  const desk = new ControlDesk({ broker, features, clock, logger });
+  const control = { desk, features, clock };
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
@@ -80,17 +89,37 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
   const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
-  const server = new HttpServer(createApp({ prices, models, propensity, features: new FeatureService(features, clock), catalogue, learners, health, events, metrics, metricsText, pages, logger }), clock);
+  const app = createApp({
+    prices,
+    models,
+    propensity,
+    features: new FeatureService(features, clock),
+    catalogue,
+    learners,
+    health,
+    events,
+    control,
+    metrics,
+    metricsText,
+    pages,
+    logger,
+    access,
+    cors_origins: config.gate?.cors_origins ?? [],
+    tls: config.gate?.tls !== undefined,
+  });
+  const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
-  await Promise.all([models.check(), propensity.check()]);
+  await Promise.all([models.check(), propensity.check(), keys.check()]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
+    new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
+    new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
@@ -105,6 +134,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   };
   let port: number;
   try {
+    mustBeSafe(config.host, keys);
     port = await server.listen(config.host, config.port);
   } catch (error) {
     await release();

@@ -23,6 +23,8 @@ import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
+import type { ControlDeps } from "./control-deps.ts";
+import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
@@ -38,6 +40,7 @@ import { elasticityFamily } from "./model-info.ts";
 import { operationsState } from "./pages/operations-history.ts";
 import { FixedPolicy, type PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
+import { type Access, openAccess } from "./route-table.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -71,6 +74,9 @@ export class TestBroker implements BrokerPort, EventPublisher {
   readonly published: Published[] = [];
   readonly objects = new Map<string, Uint8Array>();
 
+  /** Takes what is published on CONTROL, instead of `published`: its sequence. Throws what the broker would refuse it with. */
+  onControl: ((subject: string, data: Uint8Array, options?: PublishOptions) => number) | undefined;
+
   async publish(subject: string, data: Uint8Array, options?: PublishOptions): Promise<PublishAck> {
     await new Promise((resolve) => setImmediate(resolve));
     if (!this.connected) throw new TidemarkError("broker_unreachable", "not connected");
@@ -78,6 +84,7 @@ export class TestBroker implements BrokerPort, EventPublisher {
       this.failures--;
       throw new TidemarkError("broker_unreachable", "no acknowledgement");
     }
+    if (subject.startsWith("control.") && this.onControl !== undefined) return { sequence: this.onControl(subject, data, options), duplicate: false };
     this.published.push({ subject, text: new TextDecoder().decode(data), message_id: options?.message_id });
     return { sequence: this.published.length, duplicate: false };
   }
@@ -188,6 +195,8 @@ export interface TestEngineOptions {
   readonly cache_dir?: string;
   readonly logger?: Logger;
   readonly policies?: PolicySource;
+  readonly access?: Access;
+  readonly cors_origins?: readonly string[];
 }
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
@@ -215,6 +224,8 @@ export class TestEngine {
   readonly health: HealthReport;
   readonly prices: PriceService;
   readonly events: EventIntake;
+  readonly desk: ControlDesk;
+  readonly control: ControlDeps;
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -229,9 +240,11 @@ export class TestEngine {
   readonly #writer = new FeatureWriter(this.store);
   readonly #control = new ControlWriter(this.store);
   #sequence = 0;
-  #promotions = 0;
+  #controlled = 0;
+  readonly #control_last = new Map<string, number>();
 
-  constructor({ cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() }: TestEngineOptions = {}) {
+  constructor(options: TestEngineOptions = {}) {
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
@@ -241,6 +254,14 @@ export class TestEngine {
     const { models, decisions, degradation } = this;
     this.prices = new PriceService({ features, models, degradation, decisions, policies, clock });
     this.health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: "0.0.0" });
+    broker.onControl = (subject, data, options) => {
+      const expected = options?.expected_last_subject_sequence;
+      if (expected !== undefined && expected !== (this.#control_last.get(subject) ?? 0)) throw new TidemarkError("wrong_last_sequence", "another message came in between");
+      return this.#foldControl(subject, data);
+    };
+    this.desk = new ControlDesk({ broker, features, clock, logger });
+    this.control = { desk: this.desk, features, clock };
+    const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
     const indexes = new CourseIndexes(features, turns, clock);
@@ -254,7 +275,23 @@ export class TestEngine {
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
     const metricsText = (): Promise<string> => metrics.registry.metrics();
     const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
-    this.app = createApp({ prices, models, propensity: served, features: new FeatureService(features, clock), catalogue, learners, health: this.health, events, metrics, metricsText, pages, logger });
+    this.app = createApp({
+      prices,
+      models,
+      propensity: served,
+      features: new FeatureService(features, clock),
+      catalogue,
+      learners,
+      health: this.health,
+      events,
+      control,
+      metrics,
+      metricsText,
+      pages,
+      logger,
+      access: options.access ?? openAccess,
+      cors_origins: options.cors_origins ?? [],
+    });
   }
 
   get sequence(): number {
@@ -304,14 +341,27 @@ export class TestEngine {
     const name = `${artifact.family}-${artifact.version}`;
     this.broker.objects.set(name, bytes);
     const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: artifact.family, artifact: name, digest, version: artifact.version, reason: "test", ...more };
-    this.#control.apply(modelSubject(artifact.family), new TextEncoder().encode(JSON.stringify(promoted)), ++this.#promotions);
-    this.#control.commit({ stream_created: STREAM_CREATED, sequence: this.#promotions, message_hash: "" });
+    this.#foldControl(modelSubject(artifact.family), new TextEncoder().encode(JSON.stringify(promoted)));
     return digest;
   }
 
-  post(path: string, body: unknown): Promise<Response> {
+  /** Folds a message of CONTROL. */
+  foldControl(subject: string, message: object): void {
+    this.#foldControl(subject, new TextEncoder().encode(JSON.stringify(message)));
+  }
+
+  /** CONTROL and its fold in one. */
+  #foldControl(subject: string, data: Uint8Array): number {
+    const sequence = ++this.#controlled;
+    this.#control_last.set(subject, sequence);
+    this.#control.apply(subject, data, sequence);
+    this.#control.commit({ stream_created: STREAM_CREATED, sequence, message_hash: "" });
+    return sequence;
+  }
+
+  post(path: string, body: unknown, method: "POST" | "PUT" = "POST"): Promise<Response> {
     const text = JSON.stringify(body);
-    return Promise.resolve(this.app.request(path, { method: "POST", body: text, headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) } }));
+    return Promise.resolve(this.app.request(path, { method, body: text, headers: { "content-type": "application/json", "content-length": String(Buffer.byteLength(text)) } }));
   }
 
   /** Waits until everything recorded is published. */

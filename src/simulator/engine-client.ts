@@ -11,12 +11,14 @@ export type Quote = z.infer<typeof quoteSchema>;
 /** Asks the engine for course prices over HTTP (kept-alive connections). A failure is counted, never thrown. */
 export class EngineClient {
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #logger: Logger;
   #healthy = true;
   answered = 0;
   failed = 0;
 
-  constructor(engine_url: string, logger: Logger) {
+  constructor(engine_url: string, logger: Logger, key?: string) {
+    this.#headers = { "content-type": "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) };
     this.#url = new URL("/optimize_price", engine_url).href;
     this.#logger = logger;
   }
@@ -32,7 +34,7 @@ export class EngineClient {
       if (signal.aborted) return undefined;
       const response = await fetch(this.#url, {
         method: "POST",
-        headers: { "content-type": "application/json" },
+        headers: this.#headers,
         body: JSON.stringify({ course_id }),
         signal: request.signal,
       });

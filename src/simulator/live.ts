@@ -26,6 +26,8 @@ const LATE_MAX = 10_000;
 export interface LiveOptions {
   readonly broker: Pick<Broker, "publish">;
   readonly engine_url: string;
+  /** What the engine is asked with, where it asks for a key. */
+  readonly key?: string | undefined;
   /** Mean views a second. */
   readonly rate_per_s: number;
   readonly config: PlatformConfig;
@@ -81,7 +83,7 @@ class LiveRun {
     this.#world = world;
     this.#options = options;
     this.#traffic = new Traffic(world, start, `v${start}`);
-    this.#engine = new EngineClient(options.engine_url, options.logger);
+    this.#engine = new EngineClient(options.engine_url, options.logger, options.key);
     this.#random = new Prng(`${world.config.seed}:live:${start}`);
   }
 

@@ -17,6 +17,8 @@ export interface SimulateRoleOptions {
   readonly config: PlatformOptions;
   readonly mode: "history" | "live" | "both";
   readonly engine_url: string;
+  /** What the engine is asked with, where it asks for a key. */
+  readonly key?: string | undefined;
   /** Views a second of live traffic; 0: none. */
   readonly rate_per_s: number;
   readonly clock: Clock;
@@ -40,9 +42,9 @@ export async function runSimulateRole(options: SimulateRoleOptions): Promise<voi
     return made;
   };
   if (mode !== "live") await bringHistory(options, file, world);
-  const { broker, engine_url, rate_per_s, logger } = options;
+  const { broker, engine_url, key, rate_per_s, logger } = options;
   if (mode === "history" || rate_per_s === 0 || signal.aborted) return;
-  const live = { broker, engine_url, rate_per_s, config: file.config, clock, signal, logger, world: await world() };
+  const live = { broker, engine_url, key, rate_per_s, config: file.config, clock, signal, logger, world: await world() };
   logger.info({ rate_per_s, engine_url }, "live traffic begins");
   report({ type: "ready", detail: { phase: "live", rate_per_s } });
   await runLiveTraffic(live);

@@ -1,12 +1,11 @@
 import { join } from "node:path";
-import type { StreamEvent } from "../../contracts/events.ts";
+import type { EventType, StreamEvent } from "../../contracts/events.ts";
 import { EntityReader } from "../../features/entity-reader.ts";
 import { FeatureWriter } from "../../features/feature-writer.ts";
 import { openLmdbStore } from "../../features/lmdb-store.ts";
 import type { EntityName, FeatureStore } from "../../features/store.ts";
 import { must } from "../../lib/assert.ts";
 import { DetailLedger } from "./detail-ledger.ts";
-import { isTokenEvent } from "./event-tables.ts";
 import { SequenceSet } from "./sequence-set.ts";
 
 const BATCH_EVENTS = 16_384;
@@ -14,17 +13,18 @@ const BATCH_EVENTS = 16_384;
 /**
  * The events of a stream folded for tables: by the writer that folds the live stream, into a store that nobody keeps, so that
  * duplicates, lateness and erasure mean what they mean there. Memory: the writer's caches and its window of ids; a bit for every message
- * from the first token event to the last; the ids of erased learners.
+ * from the first listed event to the last; the ids of erased learners.
  */
 export class EventFold {
   readonly details: DetailLedger;
-  /** Token events that count. */
-  readonly tokens = new SequenceSet();
+  /** Events that count and are rows of a table. */
+  readonly listed = new SequenceSet();
   readonly #store: FeatureStore;
   /** Let go of once everything is folded, with all that it keeps in memory. */
   #writer: FeatureWriter | undefined;
   readonly #folds: boolean;
   readonly #describes: boolean;
+  readonly #lists: ReadonlySet<EventType>;
   readonly #stream_created: string;
   /** Sequence of each learner's last erasure. */
   readonly #erased = new Map<string, number>();
@@ -33,12 +33,13 @@ export class EventFold {
   #as_of_ms: number | undefined;
   duplicates = 0;
 
-  /** `entities`: those whose features will be read; none, if only events themselves will be. `details`: whether they will be. */
-  constructor(directory: string, stream_created: string, { entities, details }: { readonly entities: readonly EntityName[]; readonly details: boolean }) {
+  /** `entities`: those whose features will be read; none, if only events themselves will be. `details`: whether they will be. `lists`: types of events that are rows. */
+  constructor(directory: string, stream_created: string, { entities, details, lists }: { readonly entities: readonly EntityName[]; readonly details: boolean; readonly lists: ReadonlySet<EventType> }) {
     this.#store = openLmdbStore(join(directory, "features"), { readonly: false });
     this.#writer = new FeatureWriter(this.#store, { entities: [...new Set<EntityName>(["course", ...entities])] });
     this.#folds = entities.length > 0;
     this.#describes = details;
+    this.#lists = lists;
     this.#stream_created = stream_created;
     this.details = new DetailLedger(join(directory, "details.sqlite"));
   }
@@ -50,7 +51,7 @@ export class EventFold {
     if (!writer.accept(stream)) this.duplicates++;
     else {
       if (this.#folds) writer.fold(stream);
-      if (isTokenEvent(stream)) this.tokens.add(sequence);
+      if (this.#lists.has(event.type)) this.listed.add(sequence);
       if (event.type === "learner.erased") this.#erased.set(event.learner_id, sequence);
       if (this.#describes) this.details.apply(stream);
     }

@@ -28,7 +28,7 @@ import { entityTables } from "./entity-tables.ts";
 import { type ExportOptions, type Exported, type ExportTableName, exportColumns, exportTableNames, exportTables } from "./export-tables.ts";
 import { type Cell, type Row, type TableFormat, tableFormats } from "./table.ts";
 import { TurningStream, backfilled, messageOf, streamEventOf } from "./testing/turning-stream.ts";
-import { naiveAccepted, naiveEnrollments, naiveKept, naiveLearners, naiveTokens, ofType } from "./testing/naive-tables.ts";
+import { naiveAccepted, naiveEnrollments, naiveEvents, naiveKept, naiveLearners, naiveTokens, ofType } from "./testing/naive-tables.ts";
 import { readTable } from "./testing/read-table.ts";
 
 let directory = "";
@@ -149,6 +149,9 @@ describe.each(tableFormats)("all tables as %s", (format) => {
     const tables = await readAll(format);
     expect(tables.token_transactions).toEqual(naiveTokens(kept));
     expect(tables.enrollments).toEqual(naiveEnrollments(kept));
+    const { exposures, activities, price_changes, competitor_prices } = tables;
+    expect({ exposures, activities, price_changes, competitor_prices }).toEqual(naiveEvents(kept));
+    for (const rows of [exposures, activities, price_changes, competitor_prices]) expect(rows.length).toBeGreaterThan(0);
     expect(tables.enrollments.some(([id]) => id === "again")).toBe(true);
 
     const store = new MemoryStore();

@@ -8,13 +8,25 @@ import { decodeEvent, isRefusal } from "../decode.ts";
 import { type ReadRange, type StreamSource, readStream } from "../read-stream.ts";
 import { type EntityTable, entityTables } from "./entity-tables.ts";
 import { EventFold } from "./event-fold.ts";
-import { enrollmentColumns, enrollmentRow, isTokenEvent, tokenColumns, tokenRow } from "./event-tables.ts";
+import { enrollmentColumns, enrollmentRow, eventTables, type EventTableName, isEventTable } from "./event-tables.ts";
 import { ScratchDirectory } from "./scratch-directory.ts";
 import type { Column, Row, TableFormat } from "./table.ts";
 import { type TableSet, openSingleTable, openTableSet } from "./table-writer.ts";
 
-/** The seed's six, and learners' scores in full. */
-export const exportTableNames = ["learners", "teachers", "courses", "enrollments", "token_transactions", "platform_metrics", "propensity"] as const;
+/** The seed's six, learners' scores in full, and the events that no table sums up. */
+export const exportTableNames = [
+  "learners",
+  "teachers",
+  "courses",
+  "enrollments",
+  "token_transactions",
+  "platform_metrics",
+  "propensity",
+  "exposures",
+  "activities",
+  "price_changes",
+  "competitor_prices",
+] as const;
 export type ExportTableName = (typeof exportTableNames)[number];
 
 export interface ExportOptions {
@@ -28,9 +40,11 @@ export interface ExportOptions {
   /** What learners are scored with; the hand-weighted scores unless given. */
   readonly scorer?: PropensityScorer;
   readonly signal: AbortSignal;
-  /** `step` is "events", then each table by its name; at the end of each, `done` is how many messages or rows it had. */
-  readonly onProgress?: (step: "events" | ExportTableName, done: number, total: number) => void;
+  /** `step` is "events", then each table by its name, "rows" for all tables of events; at the end of each, `done` is how many messages or rows it had. */
+  readonly onProgress?: (step: ExportStep, done: number, total: number) => void;
 }
+
+export type ExportStep = "events" | "rows" | ExportTableName;
 
 export interface Exported {
   readonly rows: ReadonlyMap<ExportTableName, number>;
@@ -54,7 +68,7 @@ const PROGRESS_EVENTS = 4_096;
 
 export function exportColumns(table: ExportTableName): readonly Column[] {
   if (table === "enrollments") return enrollmentColumns;
-  return table === "token_transactions" ? tokenColumns : entityTables[table].columns;
+  return isEventTable(table) ? eventTables[table].columns : entityTables[table].columns;
 }
 
 /**
@@ -120,26 +134,41 @@ class Export {
 
   async run(): Promise<Exported> {
     const { source, path } = this.#options;
-    const sinks = this.#tables.map((table) => ({ table, sink: this.#set.open(table, exportColumns(table)) }));
+    const sinks = new Map(this.#tables.map((table) => [table, this.#set.open(table, exportColumns(table))]));
     const stream = await source.streamInfo(STREAM_EVENTS);
     if (stream === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_EVENTS}`);
+    const listed = this.#tables.filter(isEventTable);
     const scratch = new ScratchDirectory(dirname(path));
     try {
-      const entities = this.#tables.flatMap((table) => (table === "enrollments" || table === "token_transactions" ? [] : [entityTables[table].entity, ...entityTables[table].folded]));
+      const entities = this.#tables.flatMap((table) => (table === "enrollments" || isEventTable(table) ? [] : [entityTables[table].entity, ...entityTables[table].folded]));
       const details = this.#tables.some((table) => detailed.has(table));
-      const fold = new EventFold(scratch.path, stream.created, { entities, details });
+      const lists = new Set(listed.flatMap((table) => [...eventTables[table].types]));
+      const fold = new EventFold(scratch.path, stream.created, { entities, details, lists });
       try {
         const range = await this.#fold(fold);
-        for (const { table, sink } of sinks) {
-          const count = (row: Row): void => {
-            sink.write([row]);
-            this.#rows.set(table, this.#rows.get(table)! + 1);
-          };
-          this.#rows.set(table, 0);
-          if (table === "token_transactions") await this.#tokens(fold, range, count);
-          else if (table === "enrollments") await this.#enrollments(fold, count);
+        const counters = new Map(
+          [...sinks].map(([table, sink]) => {
+            this.#rows.set(table, 0);
+            return [
+              table,
+              (row: Row): void => {
+                sink.write([row]);
+                this.#rows.set(table, this.#rows.get(table)! + 1);
+              },
+            ] as const;
+          }),
+        );
+        for (const [table, sink] of sinks) {
+          if (isEventTable(table)) continue;
+          const count = must(counters.get(table), "a table that was opened");
+          if (table === "enrollments") await this.#enrollments(fold, count);
           else await this.#entities(fold, table, entityTables[table] as EntityTable, count);
           sink.end();
+          await this.#turn(table, this.#rows.get(table)!, this.#rows.get(table)!);
+        }
+        await this.#events(fold, range, listed, (table, row) => must(counters.get(table), "a table that was opened")(row));
+        for (const table of listed) {
+          sinks.get(table)?.end();
           await this.#turn(table, this.#rows.get(table)!, this.#rows.get(table)!);
         }
         return { rows: this.#rows, ...range, as_of_ms: fold.as_of_ms, duplicates: fold.duplicates, refused: this.#refused };
@@ -161,18 +190,20 @@ class Export {
     return range;
   }
 
-  /** Straight through: of the second reading nothing is kept. */
-  async #tokens(fold: EventFold, first: ReadRange, write: (row: Row) => void): Promise<void> {
-    if (fold.tokens.size === 0) return;
+  /** Straight through: of the second reading, which is one for all of them, nothing is kept. */
+  async #events(fold: EventFold, first: ReadRange, tables: readonly EventTableName[], write: (table: EventTableName, row: Row) => void): Promise<void> {
+    if (fold.listed.size === 0) return;
     let found = 0;
-    const second = await this.#read("token_transactions", first.last_sequence, (message) => {
-      if (!fold.tokens.has(message.sequence)) return;
+    const second = await this.#read("rows", first.last_sequence, (message) => {
+      if (!fold.listed.has(message.sequence)) return;
       const decoded = decodeEvent(message);
-      if (isRefusal(decoded) || !isTokenEvent(decoded)) return;
+      const table = isRefusal(decoded) ? undefined : tables.find((name) => eventTables[name].types.has(decoded.event.type));
+      if (isRefusal(decoded) || table === undefined) return;
       found++;
-      if (!fold.isErased(decoded.event.learner_id, decoded.sequence)) write(tokenRow(decoded));
+      const { event, sequence } = decoded;
+      if (!("learner_id" in event) || !fold.isErased(event.learner_id, sequence)) write(table, eventTables[table].row(decoded));
     });
-    if (found !== fold.tokens.size || second.stream_created !== first.stream_created) throw changed();
+    if (found !== fold.listed.size || second.stream_created !== first.stream_created) throw changed();
   }
 
   async #enrollments(fold: EventFold, write: (row: Row) => void): Promise<void> {
@@ -199,7 +230,7 @@ class Export {
     }
   }
 
-  async #read(step: "events" | ExportTableName, last_sequence: number | undefined, onMessage: Parameters<typeof readStream>[3]): Promise<ReadRange> {
+  async #read(step: ExportStep, last_sequence: number | undefined, onMessage: Parameters<typeof readStream>[3]): Promise<ReadRange> {
     const { source, signal, onProgress } = this.#options;
     const stream = await source.streamInfo(STREAM_EVENTS);
     const first = Math.max(1, stream?.first_sequence ?? 1);

@@ -11,6 +11,14 @@ function refuseExisting(path: string, force: boolean): void {
   if (!force) throw new TidemarkError("file_exists", `${path} exists: name another file, or say --force to replace it`);
 }
 
+/** Those that are neither committed nor discarded: one listener removes them all when the process ends. */
+const unfinished = new Set<TemporaryFile>();
+let listening = false;
+
+function removeUnfinished(): void {
+  for (const file of unfinished) file.removeQuietly();
+}
+
 /**
  * A file that is written beside the one that it is to become, and takes its name in one step when it is whole. Whatever ends the process
  * before, the name never stands for half a file; all but a kill also removes what was written.
@@ -19,7 +27,6 @@ export class TemporaryFile {
   readonly path: string;
   readonly #final: string;
   readonly #force: boolean;
-  readonly #onExit = (): void => this.#removeQuietly();
 
   constructor(final: string, force: boolean) {
     refuseExisting(final, force);
@@ -28,7 +35,9 @@ export class TemporaryFile {
     this.path = join(directory, `.${basename(final)}.${randomBytes(6).toString("hex")}.partial`);
     this.#final = final;
     this.#force = force;
-    process.once("exit", this.#onExit);
+    if (!listening) process.once("exit", removeUnfinished);
+    listening = true;
+    unfinished.add(this);
   }
 
   /** To be called once all of it is written: on disk when it returns, and still without its name. */
@@ -49,16 +58,16 @@ export class TemporaryFile {
   /** Gives it its name. */
   commit(): void {
     renameSync(this.path, this.#final);
-    process.removeListener("exit", this.#onExit);
+    unfinished.delete(this);
   }
 
   discard(): void {
-    process.removeListener("exit", this.#onExit);
+    unfinished.delete(this);
     this.#remove();
   }
 
   /** A process that ends has nobody left to tell, and must end as it was going to. */
-  #removeQuietly(): void {
+  removeQuietly(): void {
     try {
       this.#remove();
     } catch {

@@ -21,11 +21,13 @@ export interface DocumentProps {
   readonly style: string;
   /** Seconds between two looks at what changed; absent on pages that do not. */
   readonly live_s?: number | undefined;
+  /** Whether there is a session that can be ended. */
+  readonly keyed: boolean;
   readonly children?: Child;
 }
 
 /** The whole document. Nothing in it is inline: the Content-Security-Policy forbids it. */
-export function Document({ title, place, theme, navigation, script, style, live_s, children }: DocumentProps) {
+export function Document({ title, place, theme, navigation, script, style, live_s, keyed, children }: DocumentProps) {
   return (
     <html lang="en" data-theme={theme}>
       <head>
@@ -66,6 +68,13 @@ export function Document({ title, place, theme, navigation, script, style, live_
                 <span class="dot" aria-hidden="true"></span>
                 <span data-live-text>Live</span>
               </span>
+            )}
+            {keyed && (
+              <form data-form="DELETE" action="/session" data-next="/login">
+                <button type="submit" class="button quiet">
+                  Log out
+                </button>
+              </form>
             )}
             <button type="button" class="theme" data-theme-button aria-label="Colours: follow the system">
               <span aria-hidden="true" class="theme-mark"></span>

@@ -37,8 +37,8 @@ const HISTOGRAM = "tidemark_http_request_duration_seconds";
 export function routeFigures(samples: readonly Sample[]): RouteFigures[] {
   const routes = new Map<string, { calls: number; failures: number; buckets: Map<number, number> }>();
   for (const { name, labels, value } of samples) {
-    const route = labels["route"];
-    if (route === undefined) continue;
+    if (labels["route"] === undefined) continue;
+    const route = `${labels["method"] ?? ""} ${labels["route"]}`.trim();
     const entry = routes.get(route) ?? { calls: 0, failures: 0, buckets: new Map<number, number>() };
     routes.set(route, entry);
     if (name === `${HISTOGRAM}_count`) {

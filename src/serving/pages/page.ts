@@ -20,6 +20,8 @@ export interface PageContent {
 export interface Page {
   readonly path: string;
   readonly place: Place;
+  /** What it shows, in half a sentence. */
+  readonly summary: string;
   readonly subject: (context: Context) => Subject;
   /** Seconds between two looks at what changed; absent where nothing does. */
   readonly live_s?: number;

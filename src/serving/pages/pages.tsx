@@ -2,7 +2,8 @@ import type { Context } from "hono";
 import type { Clock } from "../../lib/clock.ts";
 import { contentHash, isKnown } from "../etag.ts";
 import { ProblemError } from "../problem.ts";
-import { mustSee, type Viewer, type ViewerOf } from "./access.ts";
+import type { Access } from "../route-table.ts";
+import { maySee, mustSee, type Viewer, viewerOf } from "./access.ts";
 import { Ask, type Fetch } from "./ask.ts";
 import type { Assets } from "./assets.ts";
 import { ErrorPage } from "./error-page.tsx";
@@ -19,7 +20,7 @@ const headers = Object.freeze({
   "cache-control": "private, no-cache",
   "x-content-type-options": "nosniff",
   "referrer-policy": "same-origin",
-  vary: "cookie",
+  vary: "cookie, authorization",
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 });
@@ -27,7 +28,7 @@ const headers = Object.freeze({
 export interface PagesDeps {
   readonly pages: readonly Page[];
   readonly assets: Assets;
-  readonly viewerOf: ViewerOf;
+  readonly access: Access;
   readonly fetch: Fetch;
   readonly clock: Clock;
 }
@@ -73,10 +74,13 @@ export class Pages {
 
   /** Answers one page; problems become pages that say what to do, with their own status. */
   async answer(page: Page, context: Context): Promise<Response> {
-    const viewer = this.#deps.viewerOf(context);
+    const viewer = viewerOf(this.#deps.access, context);
     const theme = themeOf(context);
     const { pathname, search } = new URL(context.req.url);
-    const key = `${pathname}${search}|${theme}|${viewer.platform ? "" : `${viewer.teacher_id ?? ""}|${viewer.learner_id ?? ""}`}`;
+    if (!viewer.known && !maySee(viewer, page.subject(context))) {
+      return new Response(null, { status: 303, headers: { ...headers, location: `/login?next=${encodeURIComponent(pathname)}` } });
+    }
+    const key = `${pathname}${search}|${theme}|${JSON.stringify(viewer)}`;
     const now_ms = this.#deps.clock.now_ms();
     const kept = this.#kept.get(key);
     const fresh = kept !== undefined && now_ms < kept.until_ms ? kept : { until_ms: now_ms + KEPT_MS, made: this.#make(page, context, viewer, theme) };
@@ -109,7 +113,7 @@ export class Pages {
     // A page that could not be made may come back by itself; one that does not exist does not.
     const live_s = status === 200 || status === 503 ? page.live_s : undefined;
     const document = (
-      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} script={script} style={style} live_s={live_s}>
+      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s}>
         {content.body}
       </Document>
     );

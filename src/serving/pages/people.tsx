@@ -12,6 +12,7 @@ export function peoplePage(kind: "teacher" | "learner", features: FeatureSource)
   return {
     path: `/${kind}`,
     place: kind,
+    summary: `finds a ${kind}`,
     subject: platformSubject,
     content: ({ context }) => {
       const asked = new URL(context.req.url).searchParams.get("id") ?? "";

@@ -1,6 +1,7 @@
 import type { Analysis, CategoryRow, Curve } from "../../contracts/training-analysis.ts";
 import { defaultPolicy } from "../../contracts/policy.ts";
 import { courseFeatureIndex } from "../../features/course-view.ts";
+import { noBand } from "../../features/teacher-band.ts";
 import type { CourseRow } from "../../features/replay.ts";
 import { groupBy } from "../../lib/group-by.ts";
 import { formatTime } from "../../lib/time.ts";
@@ -12,6 +13,7 @@ import { countByBin, histogramEdges } from "../../models/histogram.ts";
 import { enrollmentInterval95 } from "../../pricing/forecast.ts";
 import type { PricingInputs } from "../../pricing/inputs.ts";
 import { demandPosterior } from "../../pricing/posterior.ts";
+import { termsFor } from "../../pricing/price-terms.ts";
 import { demandPrior } from "../../pricing/prior.ts";
 import { conversionAt } from "../../pricing/quadrature.ts";
 import type { HeldOut } from "../evaluation.ts";
@@ -67,7 +69,7 @@ export function withElasticity(categories: readonly CategoryRow[], { artifact }:
 function inputsOf(row: CourseRow, current_price: number): PricingInputs {
   return {
     course_id: row.course_id, course_features: null, now_ms: 0, features: row.view, cells: [], category: row.category, updated_at_ms: 0, current_price,
-    current_enrollments: null, objective: "revenue", model_digest: null, policy_version: defaultPolicy.version, record_sequence: 0, degraded: [],
+    current_enrollments: null, objective: "revenue", model_digest: null, policy_version: defaultPolicy.version, record_sequence: 0, degraded: [], terms: termsFor(defaultPolicy, row.course_id, row.category, noBand),
   };
 }
 

@@ -35,6 +35,26 @@ export function naiveTokens(kept: readonly StreamEvent[]): Row[] {
   });
 }
 
+const numbered = (value: number | undefined): number | null => value ?? null;
+
+/** The tables that have a row for every other event. */
+export function naiveEvents(kept: readonly StreamEvent[]): Record<"exposures" | "activities" | "price_changes" | "competitor_prices", Row[]> {
+  /** Every row ends with when it was known and its place. */
+  const row = ({ known_at_ms, sequence }: StreamEvent, ...cells: Row): Row => [...cells, known_at_ms, BigInt(sequence)];
+  return {
+    exposures: ofType(kept, "exposure.viewed").map((one) => row(one, one.event.id, one.event.learner_id, one.event.course_id, BigInt(one.event.price), one.event_time_ms, one.event.quote_id ?? null)),
+    activities: ofType(kept, "activity.session", "activity.assignment", "activity.forum", "activity.rating").map((one) => {
+      const { id, learner_id, type, course_id, minutes, submitted, score, rating } = one.event;
+      return row(one, id, learner_id, type.replace("activity.", ""), course_id ?? null, one.event_time_ms, numbered(minutes), submitted ?? null, numbered(score), numbered(rating));
+    }),
+    price_changes: ofType(kept, "course.repriced").map((one) => {
+      const { id, course_id, price, jitter } = one.event;
+      return row(one, id, course_id, BigInt(price), one.event_time_ms, numbered(jitter?.base), numbered(jitter?.sigma), numbered(jitter?.probability));
+    }),
+    competitor_prices: ofType(kept, "market.competitor_price").map((one) => row(one, one.event.id, one.event.category, one.event.course_id ?? null, BigInt(one.event.price), one.event_time_ms)),
+  };
+}
+
 export function naiveEnrollments(kept: readonly StreamEvent[]): Row[] {
   const rows = ofType(kept, "enrollment.created").map(({ event, event_time_ms, known_at_ms }): Row => {
     const last = (type: "enrollment.completed" | "enrollment.dropped" | "enrollment.refunded"): number | null => {

@@ -1,5 +1,6 @@
 import type { CourseDetail } from "../../../contracts/catalogue.ts";
 import type { FeaturesAnswer } from "../../../contracts/api.ts";
+import { readId } from "../../body.ts";
 import { demandChart, historyChart, revenueChart } from "../course-charts.ts";
 import { Features } from "../features-table.tsx";
 import { Figure } from "../figure.tsx";
@@ -16,11 +17,12 @@ export function coursePage(): Page {
   return {
     path: "/admin/prices/:id",
     place: "prices",
+    summary: "a course's recommendation, demand, price history and waterfall",
     subject: platformSubject,
     live_s: 3,
     content: async ({ context, ask, now_ms }) => {
-      const id = context.req.param("id") ?? "";
-      const [detail, definitions] = await Promise.all([ask.get<CourseDetail>(`/courses/${encodeURIComponent(id)}`), ask.get<FeaturesAnswer>("/features")]);
+      const id = readId(context);
+      const [detail, definitions] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features")]);
       const { title, category, teacher_id } = detail;
       return {
         title: title ?? id,

@@ -16,6 +16,7 @@ export function modelsPage(records: TrainingRecords): Page {
   return {
     path: "/admin/models",
     place: "models",
+    summary: "champion and candidates, calibration, drift, health",
     subject: platformSubject,
     live_s: 15,
     content: async ({ ask }) => {

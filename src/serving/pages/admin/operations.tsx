@@ -15,6 +15,7 @@ export function operationsPage(history: OperationsHistory, broker: Pick<BrokerPo
   return {
     path: "/admin/operations",
     place: "operations",
+    summary: "event lag, freshness, throughput, dead letters, calls",
     subject: platformSubject,
     live_s: 5,
     content: async ({ ask }) => {

@@ -22,6 +22,7 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
   return {
     path: "/admin",
     place: "portfolio",
+    summary: "how the platform does: revenue, conversion, tokens, churn, categories, learners",
     subject: platformSubject,
     live_s: 5,
     content: async ({ ask }) => {

@@ -70,6 +70,7 @@ export function pricesPage(boards: PriceBoards): Page {
   return {
     path: "/admin/prices",
     place: "prices",
+    summary: "every course with its price and what it should cost",
     subject: platformSubject,
     content: async ({ context }) => {
       const board = await within(boards.board(), WAIT_MS);

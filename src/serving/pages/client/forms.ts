@@ -38,7 +38,10 @@ async function send(form: HTMLFormElement): Promise<void> {
   tell("…", "busy");
   try {
     const response = await fetch(form.action, { method: form.dataset["form"] ?? "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(bodyOf(form)) });
-    if (response.ok) {
+    const { next } = form.dataset;
+    if (response.ok && next !== undefined) {
+      location.assign(next);
+    } else if (response.ok) {
       tell(form.dataset["done"] ?? "Done.", "ok");
       dispatchEvent(new Event("tidemark-changed"));
     } else {

@@ -1,6 +1,7 @@
 import type { EntityFeaturesAnswer, FeaturesAnswer } from "../../../contracts/api.ts";
 import type { LearnerScoresAnswer, Recommendation, RecommendationsAnswer } from "../../../contracts/learner-scores.ts";
 import { dimensions } from "../../../contracts/propensity.ts";
+import { readId } from "../../body.ts";
 import { Features } from "../features-table.tsx";
 import { formatCount, formatMinute, formatTokens, formatWhole, formatWholeShare } from "../format.ts";
 import { type Page, within } from "../page.ts";
@@ -16,15 +17,15 @@ export function learnerPage(tokens: TokenHistory): Page {
   return {
     path: "/learner/:id",
     place: "learner",
+    summary: "a learner's courses, tokens and data",
     subject: (context) => ({ kind: "learner", id: context.req.param("id") ?? "" }),
     live_s: 5,
     content: async ({ context, ask }) => {
-      const id = context.req.param("id") ?? "";
-      const path = encodeURIComponent(id);
-      const [learner, definitions] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/learner/${path}`), ask.get<FeaturesAnswer>("/features")]);
+      const id = readId(context);
+      const [learner, definitions] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/learner/${id}`), ask.get<FeaturesAnswer>("/features")]);
       const [scores, recommendations, transactions] = await Promise.all([
-        within(ask.find<LearnerScoresAnswer>(`/learner/${path}/propensity`), WAIT_MS),
-        within(ask.find<RecommendationsAnswer>(`/learner/${path}/recommendations?limit=${RECOMMENDED}`), WAIT_MS),
+        within(ask.find<LearnerScoresAnswer>(`/learner/${id}/propensity`), WAIT_MS),
+        within(ask.find<RecommendationsAnswer>(`/learner/${id}/recommendations?limit=${RECOMMENDED}`), WAIT_MS),
         within(tokens.of(id), WAIT_MS),
       ]);
       return {

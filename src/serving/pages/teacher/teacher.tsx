@@ -1,5 +1,6 @@
 import type { CourseDetail, CourseItem, CoursesAnswer } from "../../../contracts/catalogue.ts";
 import type { EntityFeaturesAnswer } from "../../../contracts/api.ts";
+import { readId } from "../../body.ts";
 import { historyChart, revenueChart } from "../course-charts.ts";
 import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
@@ -15,10 +16,11 @@ export function teacherPage(): Page {
   return {
     path: "/teacher/:id",
     place: "teacher",
+    summary: "a teacher's courses: recommendations, forecasts, quality",
     subject: (context) => ({ kind: "teacher", id: context.req.param("id") ?? "" }),
     live_s: 5,
     content: async ({ context, ask, now_ms }) => {
-      const id = encodeURIComponent(context.req.param("id") ?? "");
+      const id = readId(context);
       const [teacher, list] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`)]);
       const { courses } = list;
       const details = await Promise.all(courses.slice(0, DETAILED_MAX).map(({ course_id }) => ask.get<CourseDetail>(`/courses/${course_id}`)));

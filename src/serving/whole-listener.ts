@@ -1,0 +1,56 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Hono } from "hono";
+import { jsonHeaders } from "./headers.ts";
+import { JsonAnswer } from "./json-answer.ts";
+import { internalProblem, problemResponse } from "./problem.ts";
+import { WholeRequest, canBeWhole } from "./whole-request.ts";
+
+/** Names and values in turn: node:http writes such a list without making an object of it. */
+const jsonHeaderList = Object.entries(jsonHeaders).flat();
+
+/**
+ * Waits for a small JSON body, then takes the request through the application in one turn of the event loop: routes, keys, metrics and errors are the
+ * application's, only the framework's request and response objects are left out. Everything else goes to `otherwise`.
+ */
+export function wholeListener(app: Hono, otherwise: RequestListener): RequestListener {
+  return (incoming, outgoing) => {
+    if (canBeWhole(incoming)) collect(incoming, (body) => answer(app, incoming, outgoing, body));
+    else otherwise(incoming, outgoing);
+  };
+}
+
+/** Calls `done` once the whole body is there, or without it when the client went away before. */
+function collect(incoming: IncomingMessage, done: (body: Buffer | undefined) => void): void {
+  let body: Buffer | undefined;
+  incoming.on("data", (chunk: Buffer) => {
+    body = body === undefined ? chunk : Buffer.concat([body, chunk]);
+  });
+  incoming.on("end", () => done(body ?? Buffer.alloc(0)));
+  incoming.on("error", () => done(undefined));
+}
+
+function answer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer | undefined): void {
+  const answered = app.fetch(new WholeRequest(incoming, body) as unknown as Request);
+  if (answered instanceof Promise) answered.then((response) => write(outgoing, response)).catch(() => write(outgoing, problemResponse(internalProblem())));
+  else write(outgoing, answered);
+}
+
+function write(outgoing: ServerResponse, answered: Response): void {
+  if ((answered as unknown) instanceof JsonAnswer) writeText(outgoing, answered as unknown as JsonAnswer);
+  else void writeResponse(outgoing, answered).catch(() => outgoing.destroy());
+}
+
+/** Text that is ASCII throughout is written as it lies in memory. */
+function writeText(outgoing: ServerResponse, { text, changed_headers }: JsonAnswer): void {
+  const bytes = Buffer.byteLength(text);
+  const headers = changed_headers === undefined ? jsonHeaderList : [...changed_headers].flat();
+  outgoing.writeHead(200, [...headers, "content-length", String(bytes)]);
+  outgoing.end(text, bytes === text.length ? "latin1" : "utf8");
+}
+
+/** Problems, mostly. */
+async function writeResponse(outgoing: ServerResponse, response: Response): Promise<void> {
+  const body = Buffer.from(await response.arrayBuffer());
+  outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), "content-length": body.length });
+  outgoing.end(body);
+}
