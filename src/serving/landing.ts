@@ -42,12 +42,13 @@ const page = (origin: string, rows: string): string => `<!doctype html>
 <title>Tidemark</title>
 <style>
 :root { color-scheme: light dark; --line: #8884; --accent: light-dark(#0b6e69, #5fd0c5); }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; }
+body { background: light-dark(#f4f7f7, #0d1315); color: light-dark(#122023, #e7eff0); font: 16px/1.55 system-ui, sans-serif; max-width: 52rem; margin: 3rem auto; padding: 0 1.25rem; }
 h1 { font-size: 2rem; letter-spacing: -.02em; margin: 0; }
 h1::after { content: ""; display: block; width: 3rem; border-bottom: 4px solid var(--accent); margin-top: .4rem; }
 h2 { font-size: 1.05rem; margin: 2.2rem 0 .6rem; }
 table { border-collapse: collapse; width: 100%; }
 td { border-top: 1px solid var(--line); padding: .5rem .75rem .5rem 0; vertical-align: top; }
+td code { overflow-wrap: anywhere; }
 td.m { color: var(--accent); font: 600 .8rem ui-monospace, monospace; padding-top: .7rem; }
 code, pre { font: .9rem/1.5 ui-monospace, monospace; }
 pre { border: 1px solid var(--line); border-left: 4px solid var(--accent); border-radius: 4px; padding: .9rem 1rem; overflow-x: auto; }
