@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLmdbStore } from "../src/features/lmdb-store.ts";
@@ -11,6 +11,7 @@ import { Broker } from "../src/ingest/nats.ts";
 import { must } from "../src/lib/assert.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { silentLogger } from "../src/lib/log.ts";
+import { createKey } from "../src/serving/keys/api-key.ts";
 import { defaultEnd, defaultPlatform } from "../src/simulator/config.ts";
 import { publishHistory } from "../src/simulator/publish-history.ts";
 import { firstPrice, Roles } from "./roles.ts";
@@ -21,15 +22,33 @@ export interface Platform {
   readonly nats_url: string;
   readonly broker: Broker;
   readonly courses: number;
+  /** Which every request needs; undefined: none does. */
+  readonly key: string | undefined;
+  /** Process of the serving role. */
+  readonly serve_pid: number;
   stop(): Promise<void>;
 }
 
-/** Loads the synthetic platform (all 2,000 courses; a shorter history when quick), trains, promotes and serves with one worker. */
-export async function startPlatform(quick: boolean): Promise<Platform> {
+export interface PlatformOptions {
+  /** Requests need a key. */
+  readonly keys?: boolean;
+  readonly workers?: number;
+}
+
+async function writeKey(path: string): Promise<string> {
+  const { key } = createKey();
+  await writeFile(path, `${key}\n`, { mode: 0o600 });
+  return key;
+}
+
+/** Loads the synthetic platform (all 2,000 courses; a shorter history when quick), trains, promotes and serves, with one worker unless more are asked for. */
+export async function startPlatform(quick: boolean, { keys = false, workers = 1 }: PlatformOptions = {}): Promise<Platform> {
   const directory = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
   const embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
   const port = await freePort();
-  const roles = new Roles({ data_dir: directory, nats_url: embedded.url, port });
+  const key_file = keys ? join(directory, "key") : undefined;
+  const key = key_file === undefined ? undefined : await writeKey(key_file);
+  const roles = new Roles({ data_dir: directory, nats_url: embedded.url, port, workers, key_file });
   const broker = await Broker.connect({ url: embedded.url, name: "bench" });
   const stop = async (): Promise<void> => {
     await roles.stop();
@@ -46,10 +65,10 @@ export async function startPlatform(quick: boolean): Promise<Platform> {
     await publishHistory(broker, config, {});
     await roles.orFailure(caughtUp(broker, join(directory, "features", "current")));
     await roles.orFailure(once(roles.spawn("train"), "exit"));
-    roles.spawn("serve");
+    const serve = roles.spawn("serve");
     const url = `http://127.0.0.1:${port}`;
-    await roles.orFailure(firstPrice(url));
-    return { url, nats_url: embedded.url, broker, courses: config.courses, stop };
+    await roles.orFailure(firstPrice(url, key));
+    return { url, nats_url: embedded.url, broker, courses: config.courses, key, serve_pid: must(serve.pid, "pid"), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -9,7 +9,16 @@ export interface LoadResult {
   readonly total: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
+  /** Answers with a status below 300, a second; and their latencies alone, in tenths of a millisecond. */
+  readonly good_rps: number;
+  readonly good_p50_ms: number;
+  readonly good_p99_ms: number;
+  /** Answers with 503. */
+  readonly refused: number;
+  /** Every answer that is not one of the good, and what got none. */
   readonly errors: number;
+  /** When the last run of it ended. */
+  readonly ended_ms: number;
 }
 
 export function load(options: LoadOptions): Promise<LoadResult> {

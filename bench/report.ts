@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
+import { TidemarkError } from "../src/lib/errors.ts";
 
 /** A figure, or the reason why it could not be taken. */
 export type Metric = number | string | Unavailable | Figures | readonly Figures[];
@@ -12,7 +13,7 @@ interface Unavailable {
 
 export interface BenchOptions {
   readonly quick: boolean;
-  readonly args: Readonly<Record<string, string>>;
+  readonly args: Readonly<Record<string, string | undefined>>;
 }
 
 export interface BenchResult {
@@ -48,6 +49,13 @@ function commit(): string {
   } catch {
     return "unknown";
   }
+}
+
+/** A number above 0 that was given as text. Throws TidemarkError `bad_usage`. */
+export function numberArg({ args }: BenchOptions, name: string, usual: number): number {
+  const value = args[name] === undefined ? usual : Number(args[name]);
+  if (value > 0) return value;
+  throw new TidemarkError("bad_usage", `--${name} must be a number above 0, not ${args[name]}`);
 }
 
 /** Prints the table and, as the last line, the machine-readable object. */

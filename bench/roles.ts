@@ -24,14 +24,15 @@ export class Roles {
     this.#fail = reject;
   });
 
-  constructor(options: { readonly data_dir: string; readonly nats_url: string; readonly port: number }) {
+  constructor(options: { readonly data_dir: string; readonly nats_url: string; readonly port: number; readonly workers?: number; readonly key_file?: string | undefined }) {
     this.#environment = {
       ...process.env,
       TIDEMARK_DATA_DIR: options.data_dir,
       TIDEMARK_NATS_URL: options.nats_url,
       TIDEMARK_PORT: String(options.port),
-      TIDEMARK_SERVE_WORKERS: "1",
+      TIDEMARK_SERVE_WORKERS: String(options.workers ?? 1),
       TIDEMARK_LOG_LEVEL: "warn",
+      ...(options.key_file === undefined ? {} : { TIDEMARK_KEY_FILE: options.key_file }),
     };
     this.#failure.catch(() => undefined);
   }
@@ -55,12 +56,16 @@ export class Roles {
   }
 }
 
+export function headersOf(key: string | undefined): Record<string, string> {
+  return { "content-type": "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) };
+}
+
 /** Resolves with the first price that is not degraded. */
-export async function firstPrice(url: string): Promise<void> {
+export async function firstPrice(url: string, key?: string): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt++) {
     const response = await fetch(`${url}/optimize_price`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: headersOf(key),
       body: JSON.stringify({ course_id: "C00001" }),
     }).catch(() => undefined);
     if (response?.ok && ((await response.json()) as { degraded?: unknown }).degraded === undefined) return;

@@ -1,22 +1,36 @@
-import type { LoadOptions } from "./children/load-options.ts";
+import { BATCH_COURSES, type Bodies } from "./children/load-options.ts";
+import { runLiveLoad } from "./live-load.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 import { load, type LoadResult, startBareHono, startProducer } from "./processes.ts";
+import { missingPeers, startPriceApi } from "./python-peers.ts";
 import { decisionShare } from "./quotes.ts";
-import type { BenchOptions, BenchResult } from "./report.ts";
+import type { BenchOptions, BenchResult, Metric } from "./report.ts";
+import { headersOf } from "./roles.ts";
 import { median } from "./stats.ts";
 
 const CONNECTIONS = 64;
 const INGEST_PER_S = 5_000;
 const FIXED_RATE = 10_000;
 
-/** The price call over the bare framework's echo, in turn, both while events stream in and are folded. */
-export async function run({ quick }: BenchOptions): Promise<BenchResult> {
-  const platform = await startPlatform(quick);
+/** Calls whose rate is held against the bare framework's echo of the same bodies. */
+const kinds = {
+  optimize: { bodies: "course", path: "/optimize_price" },
+  predict: { bodies: "predict", path: "/predict_enrollments" },
+  predict_unique: { bodies: "unique", path: "/predict_enrollments" },
+  personalized_locked: { bodies: "locked", path: "/personalized_pricing" },
+  personalized_new: { bodies: "new", path: "/personalized_pricing" },
+} as const satisfies Record<string, { readonly bodies: Bodies; readonly path: string }>;
+type Kind = keyof typeof kinds;
+
+/** The price call over the bare framework's echo, in turn, both while events stream in and are folded; with --url the load test of a platform that runs. */
+export async function run(options: BenchOptions): Promise<BenchResult> {
+  if (options.args["url"] !== undefined) return runLiveLoad(options);
+  const platform = await startPlatform(options.quick, { keys: true });
   try {
     const bare = await startBareHono();
     const producer = await startProducer(platform.nats_url, INGEST_PER_S);
     try {
-      return await measure(platform, bare.url, producer.rate_per_s, quick);
+      return await new ServeBench(platform, bare.url, options.quick).run(producer.rate_per_s);
     } finally {
       producer.stop();
       bare.stop();
@@ -26,65 +40,110 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   }
 }
 
-async function measure(platform: Platform, bareUrl: string, producerRate: () => number, quick: boolean): Promise<BenchResult> {
-  const seconds = quick ? 2 : 10;
-  const rounds = quick ? 2 : 5;
-  let seed = 0;
-  const results: LoadResult[] = [];
-  const call = async (target: "bare" | "engine", bodies: LoadOptions["bodies"], path: string, rate = 0): Promise<LoadResult> => {
-    const url = target === "bare" ? bareUrl : platform.url;
-    const result = await load({ url, path, bodies, rate, seconds, connections: CONNECTIONS, courses: platform.courses, seed: seed++ });
-    results.push(result);
-    return result;
-  };
+class ServeBench {
+  readonly #platform: Platform;
+  readonly #bare_url: string;
+  readonly #quick: boolean;
+  readonly #ratios = new Map<Kind, number[]>();
+  readonly #bare_rps: number[] = [];
+  readonly #optimize_rps: number[] = [];
+  #seed = 0;
+  #errors = 0;
 
-  const ratios: Record<"optimize" | "predict" | "unique", number[]> = { optimize: [], predict: [], unique: [] };
-  const bare_rps: number[] = [];
-  const optimize_rps: number[] = [];
-  if (!quick) await call("bare", "course", "/");
-  await call("engine", "course", "/optimize_price");
-  for (let round = 0; round < rounds; round++) {
-    const bare = await call("bare", "course", "/");
-    const optimize = await call("engine", "course", "/optimize_price");
-    bare_rps.push(bare.rps);
-    optimize_rps.push(optimize.rps);
-    ratios.optimize.push(optimize.rps / bare.rps);
-    if (round < (quick ? 1 : 2)) {
-      const barePredict = await call("bare", "predict", "/");
-      const predict = await call("engine", "predict", "/predict_enrollments");
-      ratios.predict.push(predict.rps / barePredict.rps);
-      const unique = await call("engine", "unique", "/predict_enrollments");
-      ratios.unique.push(unique.rps / barePredict.rps);
+  constructor(platform: Platform, bare_url: string, quick: boolean) {
+    this.#platform = platform;
+    this.#bare_url = bare_url;
+    this.#quick = quick;
+  }
+
+  async run(producerRate: () => number): Promise<BenchResult> {
+    const rounds = this.#quick ? 2 : 5;
+    const missing = await this.#missingKinds();
+    await this.#engine("course", "/optimize_price");
+    for (let round = 0; round < rounds; round++) {
+      const { bare, engine } = await this.#pair("optimize");
+      this.#bare_rps.push(bare.rps);
+      this.#optimize_rps.push(engine.rps);
+      if (round >= (this.#quick ? 1 : 2)) continue;
+      for (const kind of ["predict", "predict_unique", "personalized_locked", "personalized_new"] as const) if (!missing.has(kind)) await this.#pair(kind);
+    }
+    const batch = await this.#engine("batch", "/price_batch");
+    const fixed = await this.#engine("course", "/optimize_price", FIXED_RATE);
+    const fastapi_ratio = await this.#fastapiRatio();
+    const share = await decisionShare(this.#platform);
+    const ratio = (kind: Kind): Metric => missing.get(kind) ?? median(this.#ratios.get(kind) ?? []);
+    const seconds = this.#quick ? 1 : 10;
+    return {
+      metrics: {
+        bare_hono_rps: median(this.#bare_rps),
+        optimize_rps: median(this.#optimize_rps),
+        optimize_ratio: ratio("optimize"),
+        optimize_p50_ms: fixed.good_p50_ms,
+        optimize_p99_ms: fixed.good_p99_ms,
+        fixed_rate_rps: fixed.rps,
+        predict_ratio: ratio("predict"),
+        predict_unique_ratio: ratio("predict_unique"),
+        personalized_locked_ratio: ratio("personalized_locked"),
+        personalized_new_ratio: ratio("personalized_new"),
+        batch_prices_per_s: batch.rps * BATCH_COURSES,
+        fastapi_ratio,
+        errors: this.#errors,
+        quotes_logged_share: share.share,
+        decisions: share.decisions,
+        ingest_events_per_s: producerRate(),
+      },
+      check: `${this.#platform.courses}`,
+      notes: [
+        `autocannon, ${CONNECTIONS} connections, ${seconds} s a run, ${rounds} rounds in turn (${this.#quick ? 1 : 2} of all but optimize); one serving worker, keys and metrics on; courses uniform over all ${this.#platform.courses}`,
+        "load generator, nats-server, ingest and producer share the cores with both servers; latencies are those of answered requests, measured by autocannon from their sending",
+        "fastapi_ratio: over the same call on FastAPI, uvicorn and a scikit-learn gradient boosting model that is asked at ten price points; optimize_rps of the turn before it",
+      ],
+      ...(this.#errors > 0 ? { failure: `${this.#errors} failed requests` } : {}),
+    };
+  }
+
+  /** Endpoints that this engine does not have. */
+  async #missingKinds(): Promise<ReadonlyMap<Kind, { unavailable: string }>> {
+    const { url, key } = this.#platform;
+    const missing = new Map<Kind, { unavailable: string }>();
+    for (const [kind, { path }] of Object.entries(kinds) as [Kind, { path: string }][]) {
+      const { status } = await fetch(`${url}${path}`, { method: "POST", headers: headersOf(key), body: "{}" });
+      if (status === 404) missing.set(kind, { unavailable: `POST ${path} does not exist yet` });
+    }
+    return missing;
+  }
+
+  async #pair(kind: Kind): Promise<{ bare: LoadResult; engine: LoadResult }> {
+    const { bodies, path } = kinds[kind];
+    const bare = await this.#load(this.#bare_url, bodies, "/");
+    const engine = await this.#engine(bodies, path);
+    this.#ratios.set(kind, [...(this.#ratios.get(kind) ?? []), engine.rps / bare.rps]);
+    return { bare, engine };
+  }
+
+  #engine(bodies: Bodies, path: string, rate = 0): Promise<LoadResult> {
+    return this.#load(this.#platform.url, bodies, path, rate);
+  }
+
+  async #load(url: string, bodies: Bodies, path: string, rate = 0): Promise<LoadResult> {
+    const { key, courses } = this.#platform;
+    const seconds = this.#quick ? 1 : 10;
+    const result = await load({ url, path, bodies, rate, seconds, connections: CONNECTIONS, courses, seed: this.#seed++, key });
+    this.#errors += result.errors;
+    return result;
+  }
+
+  async #fastapiRatio(): Promise<Metric> {
+    if (this.#quick) return { unavailable: "left out of a quick run" };
+    const missing = await missingPeers("api");
+    if (missing !== undefined) return { unavailable: missing };
+    const api = await startPriceApi();
+    try {
+      const peer = await this.#load(api.url, "course", "/optimize_price");
+      const engine = await this.#engine("course", "/optimize_price");
+      return engine.rps / peer.rps;
+    } finally {
+      api.stop();
     }
   }
-  const fixed = await call("engine", "course", "/optimize_price", FIXED_RATE);
-  const errors = results.reduce((sum, result) => sum + result.errors, 0);
-  const share = await decisionShare(platform);
-
-  return {
-    metrics: {
-      bare_hono_rps: median(bare_rps),
-      optimize_rps: median(optimize_rps),
-      optimize_ratio: median(ratios.optimize),
-      optimize_p50_ms: fixed.p50_ms,
-      optimize_p99_ms: fixed.p99_ms,
-      fixed_rate_rps: fixed.rps,
-      predict_ratio: median(ratios.predict),
-      predict_unique_ratio: median(ratios.unique),
-      personalized_locked_ratio: { unavailable: "POST /personalized_pricing does not exist yet" },
-      personalized_new_ratio: { unavailable: "POST /personalized_pricing does not exist yet" },
-      batch_prices_per_s: { unavailable: "POST /price_batch does not exist yet" },
-      fastapi_ratio: { unavailable: "the reference stack is not part of this bench yet" },
-      errors,
-      quotes_logged_share: share.share,
-      decisions: share.decisions,
-      ingest_events_per_s: producerRate(),
-    },
-    check: `${platform.courses}`,
-    notes: [
-      `autocannon, ${CONNECTIONS} connections, ${seconds} s a run, ${rounds} rounds in turn (${quick ? 1 : 2} of predictions); one serving worker, metrics on, no API keys yet; courses uniform over all ${platform.courses}`,
-      "load generator, nats-server, ingest and producer share the cores with both servers; latency is measured by autocannon in whole milliseconds",
-    ],
-    ...(errors > 0 ? { failure: `${errors} failed requests` } : {}),
-  };
 }

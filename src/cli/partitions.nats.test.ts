@@ -79,7 +79,7 @@ test("hosts that fold a share each hold together what one fold gives, through ki
   for (const host of hosts) expect(await end(host, "SIGTERM")).toBe(0);
 
   const whole = new MemoryStore();
-  await foldTo({ events: broker, control: broker, store: whole, sequence: EVENTS, control_sequence: 0 });
+  await foldTo({ events: broker, control: broker, store: whole, sequence: EVENTS, control_sequence: 0, offers_sequence: 0 });
   const together = new PartitionedStore(Array.from({ length: COUNT }, (_, index) => openLmdbStore(storePath(index), { readonly: true })));
   const now_ms = Date.now();
   const [one, many] = [new EntityReader(whole), new EntityReader(together)];

@@ -119,7 +119,7 @@ export function runSnapshotVerify(context: CommandContext): Promise<number> {
       const kept = openLmdbStore(join(directory, "kept"), { readonly: true });
       try {
         const events = archive === undefined ? broker : new EventHistory(broker, archive);
-        const first_sequence = await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
+        const first_sequence = await foldTo({ events, control: broker, partition: configuredPartition(config), store: folded, sequence: snapshot.sequence, control_sequence: snapshot.control_sequence, offers_sequence: snapshot.offers_sequence, onProgress: (done, total) => phase.update("folded", done, total) });
         const difference = firstDifference(kept, folded);
         if (difference === undefined) phase.done(`${snapshot.name} is what the streams give, key by key and byte by byte`);
         else {

@@ -46,7 +46,7 @@ export const intervalSchema = z.object({ low: z.number(), high: z.number() });
 export type Interval = z.infer<typeof intervalSchema>;
 
 export const waterfallStepSchema = z.object({
-  step: z.enum(["base", "strategy", "model", "guardrail", "rounding"]),
+  step: z.enum(["base", "strategy", "model", "personal", "exploration", "guardrail", "rounding"]),
   name: z.string(),
   price: z.number(),
   reason: z.string(),
@@ -68,7 +68,19 @@ export type ElasticityAnswer = z.infer<typeof elasticityAnswerSchema>;
 export const volumeSourceSchema = z.enum(["course", "category", "caller"]);
 export type VolumeSource = z.infer<typeof volumeSourceSchema>;
 
-export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "not_converged"] as const;
+/** A price drawn at random: around which price, and with what probability it came out as it did. */
+export const priceExplorationSchema = z.object({
+  kind: z.enum(["jitter", "thompson"]),
+  /** What the price would have been without the draw, before rounding. */
+  pre_price: z.number(),
+  /** Standard deviation of the draw in log price; only of jitter. */
+  sigma: z.number().optional(),
+  probability: z.number().min(0).max(1),
+});
+export type PriceExploration = z.infer<typeof priceExplorationSchema>;
+
+/** `features_unavailable`: the feature store is away, and the price is the last one that was computed for the same question. */
+export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "features_unavailable", "not_converged"] as const;
 export type DegradedReason = (typeof degradedReasons)[number];
 
 export const optimizeAnswerSchema = z.object({
@@ -86,8 +98,13 @@ export const optimizeAnswerSchema = z.object({
     current_enrollments: z.number(),
     optimized_enrollments: z.number(),
     volume: volumeSourceSchema,
-    /** 95 % interval of the optimised revenue. */
+    /** 95 % intervals of the optimised revenue, of the current price's, and of the optimised enrollments. */
     interval: intervalSchema,
+    current_interval: intervalSchema,
+    enrollments_interval: intervalSchema,
+    /** Revenue less the cost of the enrollments, where margin is the objective. */
+    current_margin: z.number().optional(),
+    optimized_margin: z.number().optional(),
   }),
   elasticity: elasticityAnswerSchema,
   recommendation: z.object({
@@ -98,6 +115,8 @@ export const optimizeAnswerSchema = z.object({
   strategies: z.array(z.object({ name: z.string(), price: z.number(), weight: z.number(), reason: z.string() })),
   waterfall: z.array(waterfallStepSchema),
   reasoning: z.string(),
+  /** Where the price was drawn. */
+  exploration: priceExplorationSchema.optional(),
   model: z.string(),
   policy: z.string(),
   /** Age of the newest event in the course's record, by wall clock. */

@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { decodeDoubles } from "../lib/doubles.ts";
-import { courseFeaturesSchema } from "./api.ts";
+import { courseFeaturesSchema, priceExplorationSchema } from "./api.ts";
 import { objectiveSchema } from "./policy.ts";
 
 /** Whose bound it is: the whole policy's, its category's, the course's own, or the teacher's. */
 const boundOwnerSchema = z.enum(["policy", "category", "course", "teacher"]);
 export type BoundOwner = z.infer<typeof boundOwnerSchema>;
+
+export const exposureKindSchema = z.enum(["views", "days_on_offer"]);
+export type ExposureKind = z.infer<typeof exposureKindSchema>;
 
 /** Doubles as base64 of their bytes, little end first (src/lib/doubles.ts). */
 const doublesSchema = z.string().refine((text) => decodeDoubles(text) !== undefined, "must be base64 of 8-byte doubles");
@@ -33,6 +36,10 @@ export const decisionInputsSchema = z.object({
   /** Course features in the order of the course view, and the occupied demand cells as x, exposures, enrollments. */
   features: doublesSchema,
   cells: doublesSchema,
+  /** Occupied cells of the random part of the list price as v, exposures, enrollments. */
+  jitter_cells: doublesSchema,
+  /** What the exposures of the cells are: views, or, on a platform that sends none, days on offer. */
+  exposure: exposureKindSchema,
   category: z.string(),
   updated_at_ms: z.number(),
   current_price: z.int(),
@@ -48,17 +55,6 @@ export const decisionInputsSchema = z.object({
 });
 export type DecisionInputs = z.infer<typeof decisionInputsSchema>;
 
-/** Where a price was drawn at random: around which price, and with what probability it came out as it did. */
-export const explorationSchema = z.object({
-  kind: z.enum(["jitter", "thompson"]),
-  /** What the price would have been without the draw, before rounding. */
-  pre_price: z.number(),
-  /** Standard deviation of the draw in log price; only of jitter. */
-  sigma: z.number().optional(),
-  probability: z.number().min(0).max(1),
-});
-export type PriceExploration = z.infer<typeof explorationSchema>;
-
 export const decisionRecordSchema = z.object({
   id: z.string(),
   kind: z.literal("course"),
@@ -67,7 +63,7 @@ export const decisionRecordSchema = z.object({
   cursor_sequence: z.int(),
   inputs: decisionInputsSchema,
   optimal_price: z.int(),
-  exploration: explorationSchema.optional(),
+  exploration: priceExplorationSchema.optional(),
   /** SHA-256 of the answer's JSON without freshness_ms, hex. */
   answer_digest: z.string(),
 });

@@ -59,9 +59,11 @@ const businessFigureSchema = z.object({
 });
 
 export const experimentResultsSchema = z.object({
-  /** Event time of the newest event that the store had folded, and what it was read at. */
+  /** When it was read, and days of the experiment up to then. */
   as_of: z.string(),
   days: z.number(),
+  /** Of the units, that the results rest on: below 1 an even sample was read. */
+  share_read: z.number(),
   arms: z.array(armResultSchema),
   comparisons: z.array(comparisonSchema),
   /** null before anything was counted. */

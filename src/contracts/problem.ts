@@ -19,6 +19,8 @@ export const problemCodes = {
   invalid_field: 422,
   unknown_course: 404,
   unknown_learner: 404,
+  unknown_policy: 404,
+  invalid_policy: 422,
   unauthorized: 401,
   forbidden: 403,
   rate_limited: 429,

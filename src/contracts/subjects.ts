@@ -4,6 +4,10 @@ import type { Event } from "./events.ts";
 export const STREAM_EVENTS = "EVENTS";
 export const STREAM_CONTROL = "CONTROL";
 export const STREAM_QUOTES = "QUOTES";
+/** Personal quotes: apart from course-level decisions, whose volume would push them out of a stream that they share within minutes. */
+export const STREAM_OFFERS = "OFFERS";
+/** What of the discount budgets is given away or leased: the last message of each subject counts. */
+export const STREAM_BUDGETS = "BUDGETS";
 export const STREAM_DLQ = "DLQ";
 export const STREAM_SIGNALS = "SIGNALS";
 export const STREAM_LEASES = "LEASES";
@@ -16,7 +20,9 @@ export const BUCKET_TOLD = "TOLD";
 export const streamSubjects = {
   [STREAM_EVENTS]: ["events.>", "backfill.>"],
   [STREAM_CONTROL]: ["control.>"],
-  [STREAM_QUOTES]: ["quotes.>"],
+  [STREAM_QUOTES]: ["quotes.course.>"],
+  [STREAM_OFFERS]: ["quotes.learner.>"],
+  [STREAM_BUDGETS]: ["budgets.>"],
   [STREAM_DLQ]: ["dlq.>"],
   [STREAM_SIGNALS]: ["signals.>"],
   [STREAM_LEASES]: ["leases.>"],
@@ -62,10 +68,18 @@ export const trainingSignalSubject = (run_id: string): string => `signals.traini
 export const segmentSignalSubject = (learner_id: string): string => `signals.segment.${learner_id}`;
 export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
 export const leaseSubject = (name: string): string => `leases.${name}`;
+/** Everything that was quoted to a learner. */
+export const learnerQuotesSubject = (learner_id: string): string => `quotes.learner.${learner_id}.>`;
+/** Tells the folds that a learner was erased: no quote has a subject of two names only. */
+export const quotesErasedSubject = (learner_id: string): string => `quotes.learner.${learner_id}`;
+export const globalBudgetSubject = (period: string): string => `budgets.global.${period}`;
+export const learnerBudgetSubject = (learner_id: string, period: string): string => `budgets.learner.${learner_id}.${period}`;
+export const learnerBudgetsSubject = (learner_id: string): string => `budgets.learner.${learner_id}.>`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
+/** Batches name decisions of many courses: they have a subject of their own. */
+export const BATCH_DECISION_SUBJECT = "quotes.batch";
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
-export const PERSONAL_QUOTE_SUBJECTS = "quotes.learner.>";
 /** What the ids of personal quotes begin with: a fold of EVENTS knows from it which citations redeem one. */
 export const PERSONAL_QUOTE_PREFIX = "q_";
 /** One subject a message, so that replicas which dead-letter the same message agree without duplicates. */

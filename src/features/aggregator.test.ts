@@ -2,10 +2,12 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DAY_MS, HOUR_MS } from "../lib/time.ts";
 import { type Aggregator, type Reading, total } from "./aggregator.ts";
+import { clockConversion, hourLift, weekdayLift } from "./clock-conversion.ts";
 import { decayedRate } from "./decayed-rate.ts";
 import { DEMAND_CELLS, DEMAND_CELL_WIDTH, DEMAND_HALF_LIFE_MS, DEMAND_READING_LENGTH_MAX, ENROLLED, EXPOSED, LISTED, demandCells, readDemandCells } from "./demand-cells.ts";
 import { distinct, mix32 } from "./distinct.ts";
 import { stateDefinitions } from "./feature-set.ts";
+import { JITTER_CELLS, JITTER_CELL_WIDTH, JITTER_READING_LENGTH_MAX, jitterCells, readJitterCells } from "./jitter-cells.ts";
 import { PRICES_KEPT, priceHistory, readPriceHistory } from "./price-history.ts";
 import { PART, TRIAL, WHOLE, ratio, ratioPart, ratioShare, ratioWhole, shrunkShare } from "./ratio.ts";
 import { count, extremes, highest, last, lastTime, lastValue, lowest, maximum, mean, meanValue, sum, welford, welfordMean, welfordVariance } from "./scalar-aggregators.ts";
@@ -21,8 +23,8 @@ const hashed = (aggregator: Aggregator): Aggregator => ({ ...aggregator, update:
 const START_MS = Date.UTC(2026, 0, 1);
 const OFFSET = 3;
 
-const updates = (channel_max: number): fc.Arbitrary<naive.Value[]> =>
-  fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000 }), time_ms: fc.oneof(fc.integer({ min: 0, max: 30 * DAY_MS }), fc.integer({ min: 0, max: 150 * DAY_MS })).map((t) => START_MS + t), channel: fc.integer({ min: 0, max: channel_max }) }), { maxLength: 40 });
+const updates = (channel_min: number, channel_max: number): fc.Arbitrary<naive.Value[]> =>
+  fc.array(fc.record({ value: fc.integer({ min: 1, max: 1_000 }), time_ms: fc.oneof(fc.integer({ min: 0, max: 30 * DAY_MS }), fc.integer({ min: 0, max: 150 * DAY_MS })).map((t) => START_MS + t), channel: fc.integer({ min: channel_min, max: channel_max }) }), { maxLength: 40 });
 
 const rate = decayedRate(30 * DAY_MS);
 const ring = tiledWindow(DAY_MS, 4);
@@ -32,6 +34,7 @@ interface Contract {
   readonly aggregator: Aggregator;
   /** Merging gives the same bits in any grouping. */
   readonly exact: boolean;
+  readonly channel_min?: number;
   readonly channel_max?: number;
   readonly read: (record: Float64Array, now_ms: number, window_ms: number) => readonly number[];
   readonly naive: naive.Naive;
@@ -62,6 +65,15 @@ function demand(record: Float64Array, now_ms: number): readonly number[] {
   return [...out.subarray(0, readDemandCells(record, OFFSET, now_ms, out))];
 }
 
+function jitter(record: Float64Array, now_ms: number): readonly number[] {
+  const out = new Float64Array(JITTER_READING_LENGTH_MAX);
+  return [...out.subarray(0, readJitterCells(record, OFFSET, now_ms, out))];
+}
+
+/** Values 1 to 1,000 as random parts of a log price, beyond the end cells too; 0 is not among them. */
+const asJitter = (value: number): number => (value - 500.5) / 1_000;
+const jittered: Aggregator = { ...jitterCells, update: (record, offset, value, time_ms, channel) => jitterCells.update(record, offset, asJitter(value), time_ms, channel) };
+
 const history = (record: Float64Array): readonly number[] => [record[OFFSET]!, ...readPriceHistory(record, OFFSET).flatMap(({ time_ms, price }) => [time_ms, price])];
 
 const contract: readonly Contract[] = [
@@ -85,6 +97,8 @@ const contract: readonly Contract[] = [
   tiles("a short ring", ring),
   { name: "price history", aggregator: priceHistory, exact: true, read: history, naive: naive.naiveHistory(PRICES_KEPT) },
   { name: "demand cells", aggregator: demandCells, exact: false, channel_max: 2, read: demand, naive: naive.naiveDemand(PRICE, DEMAND_CELLS, DEMAND_CELL_WIDTH, DEMAND_HALF_LIFE_MS) },
+  { name: "jitter cells", aggregator: jittered, exact: false, channel_min: 1, channel_max: 2, read: jitter, naive: naive.naiveCells(asJitter, JITTER_CELLS, JITTER_CELL_WIDTH, DEMAND_HALF_LIFE_MS) },
+  { name: "conversion by the clock", aggregator: clockConversion, exact: false, channel_min: 1, channel_max: 2, read: readings(hourLift, weekdayLift), naive: naive.naiveClock(DEMAND_HALF_LIFE_MS) },
 ];
 
 /** A state between guards, so that writing outside the slice shows. */
@@ -114,8 +128,8 @@ test("every aggregator that the fold uses is held to the contract", () => {
   expect([...used].filter((kind) => !contract.some(({ aggregator }) => aggregator.kind === kind))).toEqual([]);
 });
 
-describe.each(contract)("$name", ({ aggregator, exact, channel_max = 0, read, naive }) => {
-  const some = updates(channel_max);
+describe.each(contract)("$name", ({ aggregator, exact, channel_min = 0, channel_max = 0, read, naive }) => {
+  const some = updates(channel_min, channel_max);
 
   test("reads as what is recomputed from the values themselves", () => {
     const now = fc.integer({ min: 0, max: 200 }).map((days) => START_MS + days * DAY_MS + HOUR_MS / 2);

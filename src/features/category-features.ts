@@ -1,7 +1,9 @@
 import { DAY_MS } from "../lib/time.ts";
 import { total } from "./aggregator.ts";
+import { clockConversion, hourLift, weekdayLift } from "./clock-conversion.ts";
 import { conversion } from "./conversion.ts";
 import { type FeatureDefinition, type StateDefinition, once } from "./definition.ts";
+import { ENROLLED, EXPOSED } from "./demand-cells.ts";
 import { last, lastValue, sum } from "./scalar-aggregators.ts";
 import { dayTiles } from "./tiled-window.ts";
 
@@ -23,7 +25,14 @@ const exposures: StateDefinition = { ...byDay, name: "exposures_by_day", folds: 
 const enrollments: StateDefinition = { ...byDay, name: "enrollments_by_day", folds: { "enrollment.created": once } };
 const revenue: StateDefinition = { ...byDay, name: "revenue_by_day", folds: { "enrollment.created": { value: (e) => e.price } } };
 
-export const categoryStates: readonly StateDefinition[] = [categoryListPrices, categoryCourses, competitorPrice, exposures, enrollments, revenue];
+const byClock: StateDefinition = {
+  ...forEver,
+  name: "conversion_by_clock",
+  aggregator: clockConversion,
+  folds: { "exposure.viewed": { ...once, channel: EXPOSED }, "enrollment.created": { ...once, channel: ENROLLED } },
+};
+
+export const categoryStates: readonly StateDefinition[] = [categoryListPrices, categoryCourses, competitorPrice, exposures, enrollments, revenue, byClock];
 
 const shared = { entity: "category", default: 0, personal: false, internal: false } as const;
 
@@ -68,4 +77,6 @@ export const categoryFeatures: readonly FeatureDefinition[] = [
     description: "(a - b)/(a + b) of the enrollments of the last 30 days, a, and of the 30 before, b: -1 stopped, 1 started; 0 without any",
     source: { kind: "derived", from: ["enrollments_30d", "enrollments_previous_30d"], formula: (recent, previous) => (recent + previous > 0 ? (recent - previous) / (recent + previous) : 0) },
   },
+  { ...shared, name: "hour_lift", unit: "score", description: "log-odds of enrolling at this hour of the UTC day, less those of all hours; decayed, half-life 60 days, and shrunk by 20 enrollments", source: { kind: "stored", state: byClock, reading: hourLift, window_ms: 0 } },
+  { ...shared, name: "weekday_lift", unit: "score", description: "the same of this UTC weekday", source: { kind: "stored", state: byClock, reading: weekdayLift, window_ms: 0 } },
 ];

@@ -1,11 +1,13 @@
 import { categoryFeatures } from "./category-features.ts";
-import { courseDemand, courseFeatures } from "./course-features.ts";
+import { courseDemand, courseFeatures, courseJitterDemand } from "./course-features.ts";
 import { courseFeatureNames } from "./course-view.ts";
 import { DEMAND_READING_LENGTH_MAX, readDemandCells } from "./demand-cells.ts";
+import { JITTER_READING_LENGTH_MAX, readJitterCells } from "./jitter-cells.ts";
 import { Evaluator } from "./evaluator.ts";
 import { offsetOf } from "./feature-set.ts";
 
 const DEMAND = offsetOf(courseDemand);
+const JITTER = offsetOf(courseJitterDemand);
 
 /**
  * Course features and demand cells from a course's and its category's records: the one way that serving and the dataset
@@ -17,7 +19,7 @@ export class CourseEvaluator {
     courseFeatures,
     categoryFeatures.map((definition) => `category.${definition.name}`),
   );
-  readonly #cells = new Float64Array(DEMAND_READING_LENGTH_MAX);
+  readonly #cells = new Float64Array(Math.max(DEMAND_READING_LENGTH_MAX, JITTER_READING_LENGTH_MAX));
 
   /** The category's features at a time, copied: what `features` may be given for many courses. */
   category(record: Float64Array, now_ms: number): Float64Array {
@@ -35,6 +37,11 @@ export class CourseEvaluator {
   /** A new array of occupied demand cells, decayed to now. */
   cells(record: Float64Array, now_ms: number): Float64Array {
     return copy(this.#cells, readDemandCells(record, DEMAND, now_ms, this.#cells));
+  }
+
+  /** A new array of occupied cells of the price's random part, decayed to now; empty where no price has one. */
+  jitterCells(record: Float64Array, now_ms: number): Float64Array {
+    return copy(this.#cells, readJitterCells(record, JITTER, now_ms, this.#cells));
   }
 }
 

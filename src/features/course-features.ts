@@ -4,11 +4,13 @@ import { total } from "./aggregator.ts";
 import { conversion } from "./conversion.ts";
 import { decayedRate } from "./decayed-rate.ts";
 import { featuresOf } from "./define.ts";
-import { type FeatureDefinition, type Folds, type StateDefinition, once } from "./definition.ts";
+import { type FeatureDefinition, type Folds, NEVER_DAYS, type StateDefinition, daysSince, once } from "./definition.ts";
 import { ENROLLED, EXPOSED, LISTED, demandCells } from "./demand-cells.ts";
+import { jitterCells } from "./jitter-cells.ts";
 import { outcomeQuality } from "./outcome-quality.ts";
+import { jitterBase } from "./price-jitter.ts";
 import { PART, WHOLE, ratio, ratioShare, ratioWhole } from "./ratio.ts";
-import { last, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
+import { last, lastTime, lastValue, welford, welfordMean } from "./scalar-aggregators.ts";
 import { type TiledWindow, dayTiles, hourTiles } from "./tiled-window.ts";
 
 export const difficultyLevels: Readonly<Record<Difficulty, number>> = { beginner: 0, intermediate: 1, advanced: 2, expert: 3 };
@@ -33,21 +35,28 @@ export const courseDemand = state("demand", demandCells, {
   "exposure.viewed": { value: (e) => e.price, channel: EXPOSED },
   "enrollment.created": { value: (e) => e.price, channel: ENROLLED },
 });
+/** The list price before its random part; 0 = it has none. */
+export const courseJitterBase = state("jitter_base", last, { "course.repriced": { value: (e) => jitterBase(e) || 0 } });
+/** Of views and enrollments at a list price with a random part. */
+export const courseJitterDemand = state("jitter_demand", jitterCells, {
+  "exposure.viewed": { value: (e, { list_price_tokens, list_price_jitter }) => (e.price === list_price_tokens ? list_price_jitter : Number.NaN), channel: EXPOSED },
+  "enrollment.created": { value: (e, { list_price_tokens, list_price_jitter }) => (e.price === list_price_tokens ? list_price_jitter : Number.NaN), channel: ENROLLED },
+});
 export const courseDifficulty = state("difficulty", last, { "course.upserted": { value: (e) => difficultyLevels[e.difficulty_level] } });
 export const courseQuality = state("quality", last, { "course.upserted": { value: (e) => qualityTiers[e.quality_tier] } });
 const launchedAt = state("launched_at", last, { "course.upserted": { value: (e) => parseTime(e.launched_at) } });
 const competitorPrice = state("competitor_price", last, { "market.competitor_price": { value: (e) => (e.course_id === undefined ? Number.NaN : e.price) } });
 const exposuresByHour = windowState("exposures_by_hour", hourTiles, viewed);
-const exposuresByDay = windowState("exposures_by_day", dayTiles, viewed);
+export const courseExposuresByDay = windowState("exposures_by_day", dayTiles, viewed);
 const enrollmentsByHour = windowState("enrollments_by_hour", hourTiles, enrolled);
-const enrollmentsByDay = windowState("enrollments_by_day", dayTiles, enrolled);
-const refundsByDay = windowState("refunds_by_day", dayTiles, { "enrollment.refunded": once });
+export const courseEnrollmentsByDay = windowState("enrollments_by_day", dayTiles, enrolled);
+export const courseRefundsByDay = windowState("refunds_by_day", dayTiles, { "enrollment.refunded": once });
 const completionsByDay = windowState("completions_by_day", dayTiles, { "enrollment.completed": once });
 const ratings = state("ratings", welford, { "activity.rating": { value: (e) => e.rating } });
 const completions = state("completions", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.completed": { ...once, channel: PART } });
 const refunds = state("refunds", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.refunded": { ...once, channel: PART } });
 const drops = state("drops", ratio, { "enrollment.created": { ...once, channel: WHOLE }, "enrollment.dropped": { ...once, channel: PART } });
-const revenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
+export const courseRevenueByDay = windowState("revenue_by_day", dayTiles, { "enrollment.created": { value: (e) => e.price } });
 const enrollmentsDecayed = state("enrollments_decayed", enrollmentRate, enrolled);
 
 export const courseStates: readonly StateDefinition[] = [
@@ -62,16 +71,18 @@ export const courseStates: readonly StateDefinition[] = [
   ratings,
   enrollmentsDecayed,
   courseDemand,
+  courseJitterBase,
+  courseJitterDemand,
   exposuresByHour,
-  exposuresByDay,
+  courseExposuresByDay,
   enrollmentsByHour,
-  enrollmentsByDay,
-  refundsByDay,
+  courseEnrollmentsByDay,
+  courseRefundsByDay,
   completionsByDay,
   completions,
   refunds,
   drops,
-  revenueByDay,
+  courseRevenueByDay,
 ];
 
 const windows = { "1h": HOUR_MS, "24h": 24 * HOUR_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS, "90d": 90 * DAY_MS };
@@ -89,7 +100,7 @@ const same = (a: number): number => a;
 const over = (price: number, other: number): number => (other > 0 ? price / other : 0);
 
 function earned(window: "7d" | "30d" | "90d"): FeatureDefinition {
-  return stored({ name: `revenue_${window}_tokens`, unit: "tokens", description: `prices of the enrollments of the last ${window}, refunds not taken off` }, revenueByDay, dayTiles.within, windows[window]);
+  return stored({ name: `revenue_${window}_tokens`, unit: "tokens", description: `prices of the enrollments of the last ${window}, refunds not taken off` }, courseRevenueByDay, dayTiles.within, windows[window]);
 }
 
 const quality = outcomeQuality(definer, "quality_score", completions, ratings, refunds);
@@ -116,15 +127,15 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   stored({ name: "quality_tier", unit: "level", description: "0 basic, 1 standard, 2 premium, 3 elite" }, courseQuality, lastValue),
   counted("exposures", "1h", exposuresByHour, hourTiles),
   counted("exposures", "24h", exposuresByHour, hourTiles),
-  counted("exposures", "7d", exposuresByDay, dayTiles),
-  counted("exposures", "30d", exposuresByDay, dayTiles),
-  counted("exposures", "90d", exposuresByDay, dayTiles),
+  counted("exposures", "7d", courseExposuresByDay, dayTiles),
+  counted("exposures", "30d", courseExposuresByDay, dayTiles),
+  counted("exposures", "90d", courseExposuresByDay, dayTiles),
   counted("enrollments", "1h", enrollmentsByHour, hourTiles),
   counted("enrollments", "24h", enrollmentsByHour, hourTiles),
-  counted("enrollments", "7d", enrollmentsByDay, dayTiles),
-  counted("enrollments", "30d", enrollmentsByDay, dayTiles),
-  counted("enrollments", "90d", enrollmentsByDay, dayTiles),
-  stored({ name: "refunds_90d", unit: "count", description: "refunded enrollments of the last 90 days" }, refundsByDay, dayTiles.within, windows["90d"]),
+  counted("enrollments", "7d", courseEnrollmentsByDay, dayTiles),
+  counted("enrollments", "30d", courseEnrollmentsByDay, dayTiles),
+  counted("enrollments", "90d", courseEnrollmentsByDay, dayTiles),
+  stored({ name: "refunds_90d", unit: "count", description: "refunded enrollments of the last 90 days" }, courseRefundsByDay, dayTiles.within, windows["90d"]),
   stored({ name: "completions_90d", unit: "count", description: "completed enrollments of the last 90 days" }, completionsByDay, dayTiles.within, windows["90d"]),
   stored({ name: "rating_mean", unit: "stars", description: "mean of all ratings, 1 to 5; 0 = none" }, ratings, welfordMean),
   stored({ name: "ratings", unit: "count", description: "number of ratings" }, ratings, total),
@@ -145,7 +156,11 @@ export const courseFeatures: readonly FeatureDefinition[] = [
   quality.score,
   derived({ name: "price_over_category", unit: "ratio", description: "list price over the mean of the category's other courses; 0 = no other" }, ["price_tokens", "category_price_loo_tokens"], over),
   derived({ name: "price_over_competitor", unit: "ratio", description: "list price over the competitor's; 0 = unknown" }, ["price_tokens", "competitor_price_tokens"], over),
+  derived({ name: "days_since_repriced", unit: "days", description: "days since a list price was last set; 3650 = never", default: NEVER_DAYS }, ["repriced_at_ms"], daysSince),
+  derived({ name: "category_hour_lift", unit: "score", description: "log-odds of enrolling in the category at this hour of the UTC day, less those of all hours" }, ["category.hour_lift"], same),
+  derived({ name: "category_weekday_lift", unit: "score", description: "the same of this UTC weekday" }, ["category.weekday_lift"], same),
   ...quality.parts,
+  { ...stored({ name: "repriced_at_ms", unit: "ms", description: "when a list price was set last; 0 = never" }, courseRepriced, lastTime), internal: true },
   { ...stored({ name: "repriced_tokens", unit: "tokens", description: "last list price set; 0 = never" }, courseRepriced, lastValue), internal: true },
   { ...stored({ name: "own_competitor_price_tokens", unit: "tokens", description: "last competitor price for this very course; 0 = unknown" }, competitorPrice, lastValue), internal: true },
   { ...stored({ name: "launched_at_ms", unit: "ms", description: "time of the launch" }, launchedAt, lastValue), internal: true },

@@ -12,6 +12,8 @@ export interface FoldContext {
    */
   category: number;
   list_price_tokens: number;
+  /** Random part of the course's log list price, for the course's own side; NaN = none. */
+  list_price_jitter: number;
   /** The ordinal of a name; a new name gets the next one, or NaN, which feeds nothing, when there are too many. */
   ordinal(kind: NameKind, name: string): number;
 }

@@ -63,9 +63,14 @@ export const demandCells: Aggregator = {
 
 /** Occupied cells at `now_ms` as mean x, n, q each, lowest price first, into `out`; how many numbers that is. */
 export function readDemandCells(record: Float64Array, offset: number, now_ms: number, out: Float64Array): number {
+  return readCells(record, offset + 1, DEMAND_CELLS, now_ms, out);
+}
+
+/** The same of any cells of n, q and a sum each, from their first slot on. */
+export function readCells(record: Float64Array, first: number, cells: number, now_ms: number, out: Float64Array): number {
   const scale = demandCellScale(now_ms);
   let length = 0;
-  for (let slot = offset + 1; slot < offset + demandCells.width; slot += SLOTS_PER_CELL) {
+  for (let slot = first; slot < first + cells * SLOTS_PER_CELL; slot += SLOTS_PER_CELL) {
     const weight = record[slot]! + record[slot + 1]!;
     if (weight === 0) continue;
     out[length] = record[slot + 2]! / weight;

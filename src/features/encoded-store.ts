@@ -3,7 +3,7 @@ import { assert, must } from "../lib/assert.ts";
 import { recordSequence } from "./record.ts";
 import { SLOT_BYTES_MAX, readVarint, varintEnd, writeVarint } from "./sparse-slots.ts";
 import { CONTROL_HISTORY_MAX } from "./store.ts";
-import type { Champion, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, StoreBatch, Watermark } from "./store.ts";
+import type { Champion, Citation, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, KeptQuote, LateUpdate, LearnerExposure, NameKind, QuoteDue, QuoteLock, StoreBatch, Watermark } from "./store.ts";
 
 /** The named databases. Each stream folds into its own. */
 export const databaseNames = [
@@ -12,6 +12,7 @@ export const databaseNames = [
   "control.log",
   "control.meta",
   "events.category",
+  "events.citation",
   "events.course",
   "events.enrollment",
   "events.ids",
@@ -24,6 +25,13 @@ export const databaseNames = [
   "events.price_history",
   "events.profile",
   "events.teacher",
+  "offers.due",
+  "offers.exposed",
+  "offers.exposure",
+  "offers.learner",
+  "offers.lock",
+  "offers.meta",
+  "offers.quote",
 ] as const;
 export type DatabaseName = (typeof databaseNames)[number];
 
@@ -66,9 +74,23 @@ function controlKey(kind: ControlKind, id: string, ordinal: number): string {
   return `${kind}/${id}/${String(ordinal % CONTROL_HISTORY_MAX).padStart(3, "0")}`;
 }
 
+const pairKey = (first: string, second: string): string => `${first}/${second}`;
+
+/** Times of fifteen digits keep key order and time order the same. */
+const DUE_DIGITS = 15;
+const dueKey = ({ due_ms, what, learner_id, quote_id }: QuoteDue): string => `${String(due_ms).padStart(DUE_DIGITS, "0")}:${what}:${learner_id}/${quote_id}`;
+
+function readDue(key: string): QuoteDue {
+  const [due, what, pair] = key.split(":") as [string, QuoteDue["what"], string];
+  const slash = pair.indexOf("/");
+  return { due_ms: Number(due), what, learner_id: pair.slice(0, slash), quote_id: pair.slice(slash + 1) };
+}
+
 const LATE_COUNT = "count:";
 const LATE_UPDATE = "update:";
 
+const NOTHING = new Uint8Array(0);
+const NEWLINE = 10;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -128,6 +150,59 @@ export abstract class EncodedBatch implements StoreBatch {
     const start = writeVarint(value, 0, sequence);
     value.set(message, start);
     this.set("control.log", controlKey(kind, id, ordinal), value.subarray(0, start + message.length));
+  }
+
+  putExposure({ experiment_id, learner_id, arm, probability, covariate, exposed_ms, sequence }: LearnerExposure): void {
+    this.set("offers.exposure", `${experiment_id}/${learner_id}`, json({ arm, probability, covariate, exposed_ms, sequence }));
+    this.set("offers.exposed", `${learner_id}/${experiment_id}`, new Uint8Array(0));
+  }
+
+  removeExposure(experiment_id: string, learner_id: string): void {
+    this.unset("offers.exposure", `${experiment_id}/${learner_id}`);
+    this.unset("offers.exposed", `${learner_id}/${experiment_id}`);
+  }
+
+  /** The sequence as a varint, a line of JSON, and the answer's text as it is: in a JSON string it would be a tenth longer. */
+  putLock(learner_id: string, course_id: string, { quote_id, sequence, price, issued_ms, expires_ms, locked_ms, personal, answer }: QuoteLock): void {
+    const text = encoder.encode(`${JSON.stringify({ quote_id, price, issued_ms, expires_ms, locked_ms, personal })}\n${answer}`);
+    const value = new Uint8Array(SLOT_BYTES_MAX + text.length);
+    const start = writeVarint(value, 0, sequence);
+    value.set(text, start);
+    this.set("offers.lock", pairKey(learner_id, course_id), value.subarray(0, start + text.length));
+  }
+
+  removeLock(learner_id: string, course_id: string): void {
+    this.unset("offers.lock", pairKey(learner_id, course_id));
+  }
+
+  putQuote({ quote_id, learner_id, course_id, price, issued_ms, expires_ms, locked_ms, sequence }: KeptQuote): void {
+    this.set("offers.quote", pairKey(learner_id, quote_id), json({ course_id, price, issued_ms, expires_ms, locked_ms, sequence }));
+    this.set("offers.learner", quote_id, encoder.encode(learner_id));
+  }
+
+  removeQuote(learner_id: string, quote_id: string): void {
+    this.unset("offers.quote", pairKey(learner_id, quote_id));
+    this.unset("offers.learner", quote_id);
+  }
+
+  putQuoteDue(due: QuoteDue): void {
+    this.set("offers.due", dueKey(due), NOTHING);
+  }
+
+  removeQuoteDue(due: QuoteDue): void {
+    this.unset("offers.due", dueKey(due));
+  }
+
+  putQuoteTime(broker_time_ms: number): void {
+    this.set("offers.meta", "time", json({ broker_time_ms }));
+  }
+
+  putCitation({ quote_id, learner_id, course_id, enrollment_id, price, sequence, time_ms, repeats }: Citation): void {
+    this.set("events.citation", pairKey(learner_id, quote_id), json({ course_id, enrollment_id, price, sequence, time_ms, repeats }));
+  }
+
+  removeCitation(learner_id: string, quote_id: string): void {
+    this.unset("events.citation", pairKey(learner_id, quote_id));
   }
 
   putCursor(stream: string, { stream_created, sequence, message_hash }: Cursor): void {
@@ -246,6 +321,71 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
   controlIds(kind: ControlKind): readonly string[] {
     const prefix = `${kind}/`;
     return [...this.#keysOf("control.count", prefix)].map((key) => key.slice(prefix.length));
+  }
+
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined {
+    const kept = this.#json<Omit<LearnerExposure, "experiment_id" | "learner_id">>("offers.exposure", `${experiment_id}/${learner_id}`);
+    return kept && { experiment_id, learner_id, ...kept };
+  }
+
+  *exposedTo(experiment_id: string, after = ""): Iterable<string> {
+    const prefix = `${experiment_id}/`;
+    for (const key of this.#keysOf("offers.exposure", prefix, after === "" ? "" : prefix + after)) yield key.slice(prefix.length);
+  }
+
+  exposuresOf(learner_id: string): readonly string[] {
+    const prefix = `${learner_id}/`;
+    return [...this.#keysOf("offers.exposed", prefix)].map((key) => key.slice(prefix.length));
+  }
+
+  lock(learner_id: string, course_id: string): QuoteLock | undefined {
+    const bytes = this.read("offers.lock", pairKey(learner_id, course_id));
+    if (bytes === undefined) return undefined;
+    const sequence = readVarint(bytes, 0);
+    const start = varintEnd;
+    const end = bytes.indexOf(NEWLINE, start);
+    const head = JSON.parse(decoder.decode(bytes.subarray(start, end))) as Omit<QuoteLock, "answer" | "sequence">;
+    return { ...head, sequence, answer: decoder.decode(bytes.subarray(end + 1, bytes.length)) };
+  }
+
+  lockSequence(learner_id: string, course_id: string): number | undefined {
+    const bytes = this.read("offers.lock", pairKey(learner_id, course_id));
+    return bytes === undefined ? undefined : readVarint(bytes, 0);
+  }
+
+  quote(quote_id: string): KeptQuote | undefined {
+    const learner_id = this.#text("offers.learner", quote_id);
+    if (learner_id === undefined) return undefined;
+    const kept = this.#json<Omit<KeptQuote, "quote_id" | "learner_id">>("offers.quote", pairKey(learner_id, quote_id));
+    return kept === undefined ? undefined : { quote_id, learner_id, ...kept };
+  }
+
+  quotesOf(learner_id: string): readonly string[] {
+    const prefix = `${learner_id}/`;
+    return [...this.#keysOf("offers.quote", prefix)].map((key) => key.slice(prefix.length));
+  }
+
+  quotesDue(before_ms: number): readonly QuoteDue[] {
+    const due: QuoteDue[] = [];
+    for (const key of this.keys("offers.due")) {
+      const entry = readDue(key);
+      if (entry.due_ms >= before_ms) break;
+      due.push(entry);
+    }
+    return due;
+  }
+
+  quoteTime(): number | undefined {
+    return this.#json<{ broker_time_ms: number }>("offers.meta", "time")?.broker_time_ms;
+  }
+
+  citation(learner_id: string, quote_id: string): Citation | undefined {
+    const kept = this.#json<Omit<Citation, "quote_id" | "learner_id">>("events.citation", pairKey(learner_id, quote_id));
+    return kept === undefined ? undefined : { quote_id, learner_id, ...kept };
+  }
+
+  citationKeys(prefix = "", after = ""): Iterable<string> {
+    return this.#keysOf("events.citation", prefix, after);
   }
 
   layout(): string | undefined {

@@ -84,7 +84,7 @@ describe("the catalogue", () => {
   test("has no state that no feature reads, but those that the engine reads itself", () => {
     const read = perEntity((entity) => new Set(featureDefinitions[entity].flatMap(({ source }) => (source.kind === "derived" ? [] : [source.state]))));
     const unread = entityNames.flatMap((entity) => stateDefinitions[entity].filter((state) => !read[entity].has(state)).map((state) => `${entity}.${state.name}`));
-    expect(unread).toEqual([]);
+    expect(unread).toEqual(["course.jitter_base", "course.jitter_demand"]);
   });
 });
 

@@ -126,7 +126,8 @@ test("the course vector has the order that models were trained on", () => {
       "exposures_1h exposures_24h exposures_7d exposures_30d exposures_90d enrollments_1h enrollments_24h enrollments_7d enrollments_30d enrollments_90d " +
       "refunds_90d completions_90d rating_mean ratings conversion_30d conversion_90d enrollments_per_day " +
       "category_exposures_30d category_enrollments_30d category_conversion_30d category_conversion_90d category_courses " +
-      "completion_rate refund_rate drop_rate revenue_7d_tokens revenue_30d_tokens revenue_90d_tokens quality_score price_over_category price_over_competitor",
+      "completion_rate refund_rate drop_rate revenue_7d_tokens revenue_30d_tokens revenue_90d_tokens quality_score price_over_category price_over_competitor " +
+      "days_since_repriced category_hour_lift category_weekday_lift",
   );
   expect(() => courseFeatureIndex("no_such_feature")).toThrow(/no_such_feature/);
 });

@@ -1,14 +1,18 @@
+import type { ExposureKind } from "../contracts/decision.ts";
 import type { Difficulty, QualityTier } from "../contracts/fields.ts";
 import { must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryFeatures, categoryListPrices } from "./category-features.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
-import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseTeacher, difficultyLevels, qualityTiers } from "./course-features.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseRepriced, courseTeacher, difficultyLevels, listPrice, qualityTiers } from "./course-features.ts";
 import { fingerprintWithoutViews } from "./course-fingerprint.ts";
 import { courseFeatureIndex } from "./course-view.ts";
 import { Evaluator } from "./evaluator.ts";
 import { layoutIdentity, offsetOf, recordWidths } from "./feature-set.ts";
 import { learnerFeatures } from "./learner-features.ts";
+import { offerCells } from "./offer-time.ts";
+import { readPriceHistory } from "./price-history.ts";
+import { coursePrices } from "./price-history-features.ts";
 import { type RecordHeader, decodeRecord, recordSequence } from "./record.ts";
 import type { FeatureStoreReader } from "./store.ts";
 import { noBand, readTeacherBand, type TeacherBand } from "./teacher-band.ts";
@@ -44,6 +48,10 @@ export interface CourseView {
   readonly features: Float64Array;
   /** Occupied demand cells, decayed to now: mean of log(price / reference price), exposures, enrollments, and so on. */
   readonly cells: Float64Array;
+  /** Occupied cells of the random part of the log price, likewise: mean, exposures, enrollments, and so on. */
+  readonly jitter_cells: Float64Array;
+  /** What the exposures of the cells are: views, or, where the category sells and nobody sends any, time on offer (offer-time.ts). */
+  readonly exposure: ExposureKind;
 }
 
 export interface LearnerView {
@@ -68,12 +76,26 @@ export interface ColdCourse {
 
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
 const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
+const BASE_PRICE_SLOT = offsetOf(courseBasePrice) + 1;
+const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
+const REFERENCE_SLOT = offsetOf(courseDemand);
 const PRICE = courseFeatureIndex("price_tokens");
+const BASE_PRICE = courseFeatureIndex("base_price_tokens");
+const REFERENCE_PRICE = courseFeatureIndex("reference_price_tokens");
+const DAYS_SINCE_LAUNCH = courseFeatureIndex("days_since_launch");
+const EXPOSURES = courseFeatureIndex("exposures_90d");
+const CATEGORY_EXPOSURES = courseFeatureIndex("category_exposures_30d");
+const CATEGORY_ENROLLMENTS = courseFeatureIndex("category_enrollments_30d");
+const PRICES = offsetOf(coursePrices);
 /** Far more than there are; a bound all the same. */
 const CATEGORIES_KEPT_MAX = 4_096;
 const BANDS_KEPT_MAX = 4_096;
 const UNKNOWN_DIFFICULTY: Difficulty = "intermediate";
 const UNKNOWN_QUALITY: QualityTier = "standard";
+
+function exposureOf(features: Float64Array): ExposureKind {
+  return features[EXPOSURES] === 0 && features[CATEGORY_EXPOSURES] === 0 && features[CATEGORY_ENROLLMENTS]! > 0 ? "days_on_offer" : "views";
+}
 
 /**
  * Turns records into features at a time. It keeps nothing that a record's sequence does not vouch for: a view is as new
@@ -85,6 +107,7 @@ export class FeatureReader {
   readonly #category = new Float64Array(recordWidths.category);
   readonly #learner = new Float64Array(recordWidths.learner);
   readonly #kept = new Map<string, { readonly sequence: number; readonly now_ms: number; readonly features: Float64Array }>();
+  readonly #prices = new Float64Array(recordWidths.price_history);
   readonly #teacher = new Float64Array(recordWidths.teacher);
   readonly #bands = new Map<string, { readonly sequence: number; readonly band: TeacherBand }>();
   readonly #header: RecordHeader = { sequence: 0, updated_at_ms: 0 };
@@ -103,6 +126,15 @@ export class FeatureReader {
   /** EVENTS sequence of the course record's last change, from its header alone: validates a cache. */
   courseSequence(course_id: string): number | undefined {
     return this.#store.sequence("course", course_id);
+  }
+
+  /** Tokens that the course costs now, as its view says; undefined when nobody has seen the course. */
+  listPrice(course_id: string): number | undefined {
+    const stored = this.#store.get("course", course_id);
+    if (stored === undefined) return undefined;
+    decodeRecord(stored, this.#header, this.#course);
+    const slots = this.#course;
+    return Math.max(1, Math.round(listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, slots[REFERENCE_SLOT]!)));
   }
 
   /** Of all that happened to the course but views; undefined when nobody has seen the course. */
@@ -139,7 +171,11 @@ export class FeatureReader {
     const teacher_id = teacher < 0 ? "" : must(this.#store.name("teacher", teacher), "course of a teacher without a name");
     const features = this.#courses.features(this.#course, now_ms, ordinal < 0 ? undefined : this.#categoryFeatures(name, now_ms, snapshots?.(name)));
     if (features[PRICE] === 0) return undefined;
-    return { course_id, category: name, teacher_id, band: this.#band(teacher_id), sequence, updated_at_ms, now_ms, features, cells: this.#courses.cells(this.#course, now_ms) };
+    const cells = this.#courses.cells(this.#course, now_ms);
+    const jitter_cells = this.#courses.jitterCells(this.#course, now_ms);
+    const exposure = exposureOf(features);
+    const view = { course_id, category: name, teacher_id, band: this.#band(teacher_id), sequence, updated_at_ms, now_ms, features, cells, jitter_cells, exposure };
+    return exposure === "views" ? view : { ...view, cells: this.#offerCells(view) };
   }
 
   /** The view of a course that nobody has seen, as if it had just joined its category at its base price. */
@@ -153,7 +189,7 @@ export class FeatureReader {
     this.#course[offsetOf(courseDifficulty) + 1] = difficultyLevels[course.difficulty_level ?? UNKNOWN_DIFFICULTY];
     this.#course[offsetOf(courseQuality) + 1] = qualityTiers[course.quality_tier ?? UNKNOWN_QUALITY];
     const features = this.#courses.features(this.#course, now_ms, this.#courses.category(this.#category, now_ms));
-    return { course_id: "", category: category.category, teacher_id: "", band: noBand, sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0) };
+    return { course_id: "", category: category.category, teacher_id: "", band: noBand, sequence: 0, updated_at_ms: category.updated_at_ms, now_ms, features, cells: new Float64Array(0), jitter_cells: new Float64Array(0), exposure: exposureOf(features) };
   }
 
   learner(learner_id: string, now_ms: number): LearnerView | undefined {
@@ -174,6 +210,13 @@ export class FeatureReader {
       last_activity_ms: read("last_activity_ms"),
       registered_at_ms: read("registered_at_ms"),
     };
+  }
+
+  #offerCells({ course_id, features, cells, now_ms }: Pick<CourseView, "course_id" | "features" | "cells" | "now_ms">): Float64Array {
+    const stored = this.#store.get("price_history", course_id);
+    if (stored !== undefined) decodeRecord(stored, this.#header, this.#prices);
+    const prices = stored === undefined ? [] : readPriceHistory(this.#prices, PRICES);
+    return offerCells({ prices, base_price: features[BASE_PRICE]!, days_since_launch: features[DAYS_SINCE_LAUNCH]!, reference_price: features[REFERENCE_PRICE]!, cells, now_ms });
   }
 
   /** Kept by the teacher record's sequence: many courses share one. */

@@ -10,7 +10,7 @@ import { FeatureWriter, type CacheLimits, defaultCacheLimits } from "./feature-w
 import { MemoryStore } from "./memory-store.ts";
 import type { EntityName, StoreBatch } from "./store.ts";
 import { STREAM_END_MS, randomStream } from "./testing/random-events.ts";
-import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naivePriceHistory, naiveQuality } from "./testing/naive-features.ts";
+import { naiveCategory, naiveCategoryOf, naiveCells, naiveCourse, naiveJitterCells, naivePriceHistory, naiveQuality } from "./testing/naive-features.ts";
 import { naiveLearner, naiveLearnerCourse } from "./testing/naive-learners.ts";
 import { naiveDays, naivePlatform, naiveTeacher, naiveTeacherOf } from "./testing/naive-platform.ts";
 
@@ -152,6 +152,7 @@ describe("the fold", () => {
           if (known) expectEntity("course", id, { ...expected, ...quality });
           expectEntity("price_history", id, naivePriceHistory(events, id, now_ms));
           expectClose(view?.cells, known ? naiveCells(events, id, now_ms).flat() : undefined, `${id} cells`);
+          expectClose(view?.jitter_cells, known ? naiveJitterCells(events, id, now_ms) : undefined, `${id} jitter cells`);
           expect(view?.category).toBe(known ? (naiveCategoryOf(events, id) ?? "") : undefined);
         }
         for (const category of categories) {

@@ -1,9 +1,12 @@
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Event, EventOf, StreamEvent } from "../contracts/events.ts";
 import { assert, must } from "../lib/assert.ts";
+import { log } from "../lib/exp-log.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryListPrices } from "./category-features.ts";
-import { courseBasePrice, courseCategory, courseDemand, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseJitterBase, courseRepriced, courseTeacher, listPrice } from "./course-features.ts";
+import { isPersonalQuote } from "../contracts/quote.ts";
+import { CitationLedger } from "./citation-ledger.ts";
 import { DayKeys } from "./day-keys.ts";
 import { Deduplication, type DeduplicationLimits, defaultDeduplication } from "./deduplication.ts";
 import type { FoldContext } from "./definition.ts";
@@ -69,6 +72,7 @@ const CATEGORY_SLOT = CATEGORY_TIME_SLOT + 1;
 const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
 const BASE_PRICE_SLOT = offsetOf(courseBasePrice) + 1;
 const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
+const JITTER_BASE_SLOT = offsetOf(courseJitterBase) + 1;
 const REFERENCE_SLOT = offsetOf(courseDemand);
 const LIST_PRICES_SLOT = offsetOf(categoryListPrices);
 const COURSES_SLOT = offsetOf(categoryCourses);
@@ -81,6 +85,12 @@ function currentListPrice(slots: Float64Array): number {
 /** The list price by the catalogue alone, which every partition knows; 0 = unknown. */
 function catalogueListPrice(slots: Float64Array): number {
   return listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, 0);
+}
+
+/** Random part of the log list price; NaN = none. */
+function listPriceJitter(slots: Float64Array): number {
+  const base = slots[JITTER_BASE_SLOT]!;
+  return base > 0 ? log(slots[REPRICED_SLOT]! / base) : Number.NaN;
 }
 
 /**
@@ -99,6 +109,7 @@ export class FeatureWriter {
   readonly #pairs_max: number;
   readonly #days = new DayKeys();
   readonly #profiles = new Map<string, CourseProfile>();
+  readonly #citations: CitationLedger;
   readonly #entities: readonly EntityName[];
   readonly #teachers: boolean;
   #events = 0;
@@ -132,11 +143,12 @@ export class FeatureWriter {
     const names = new NameDictionary(store);
     this.#names = names;
     this.#deduplication = new Deduplication(store, deduplication);
+    this.#citations = new CitationLedger(store);
     this.#late = new LateLedger(store, stateNames);
     const watermark = store.watermark();
     this.#event_time_max_ms = watermark?.event_time_ms ?? Number.NEGATIVE_INFINITY;
     this.#broker_time_max_ms = watermark?.broker_time_ms ?? Number.NEGATIVE_INFINITY;
-    this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
+    this.#context = { event_time_ms: 0, category: 0, list_price_tokens: 0, list_price_jitter: Number.NaN, ordinal: (kind: NameKind, name: string) => names.ordinal(kind, name) };
     this.#plans = eventPlans(entities);
     this.#caches = perEntity((entity) => new RecordCache(entity, store, recordWidths[entity], limits[entity]));
     this.#pairs_max = limits.learner_course;
@@ -227,10 +239,13 @@ export class FeatureWriter {
   }
 
   #foldLearner(plan: EventPlan, stream: StreamEvent, keys: EventKeys, learner_id: string): void {
-    if (stream.event.type === "learner.erased") {
+    const { event } = stream;
+    if (event.type === "learner.erased") {
       this.#erase(learner_id);
       return;
     }
+    // Replays that leave records out are of training, which asks for no quotes.
+    if (event.type === "enrollment.created" && isPersonalQuote(event.quote_id) && this.#entities === entityNames) this.#citations.add(event, event.quote_id, stream);
     if (plan.learner.length > 0) this.#foldInto("learner", learner_id, plan, stream);
     if (plan.learner_course.length > 0 && keys.course_id !== undefined) this.#foldLearnerCourse(plan, stream, learner_id, keys.course_id, keys.enrollment_id !== undefined);
   }
@@ -267,6 +282,7 @@ export class FeatureWriter {
     this.#names.write(batch);
     this.#deduplication.write(batch);
     this.#late.write(batch);
+    this.#citations.write(batch);
     if (this.watermark !== undefined) batch.putWatermark(this.watermark);
     if (!this.#layoutStored) batch.putLayout(this.#layout);
     batch.putCursor(STREAM_EVENTS, cursor);
@@ -280,6 +296,7 @@ export class FeatureWriter {
     this.#pairs.trim(this.#pairs_max);
     this.#deduplication.written();
     this.#late.written();
+    this.#citations.written();
     this.#layoutStored = true;
   }
 
@@ -335,6 +352,7 @@ export class FeatureWriter {
     else {
       this.#context.category = course.slots[CATEGORY_SLOT]!;
       this.#context.list_price_tokens = catalogueListPrice(course.slots);
+      this.#context.list_price_jitter = listPriceJitter(course.slots);
       this.#fold(plan.course, course, stream);
       if (plan.category.length > 0 || plan.teacher.length > 0) this.#foldGroups(plan, stream, course);
     }
@@ -360,6 +378,7 @@ export class FeatureWriter {
 
   /** Removes what is kept of a learner alone; what was added to other entities stays. */
   #erase(learner_id: string): void {
+    this.#citations.erase(learner_id);
     if (this.#entities.includes("learner")) this.#caches.learner.erase(learner_id);
     if (this.#entities.includes("learner_course")) this.#caches.learner_course.erasePrefix(`${learner_id}/`);
   }

@@ -4,7 +4,7 @@ import { TidemarkError } from "../lib/errors.ts";
 import { layoutIdentity, mergeRecords, recordWidths } from "./feature-set.ts";
 import { ownerOf, partitionLayout } from "./partition.ts";
 import { type RecordHeader, decodeRecord, encodeRecord, recordBytesMax } from "./record.ts";
-import type { Champion, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, LateUpdate, NameKind, Watermark } from "./store.ts";
+import type { Champion, Citation, ControlEntry, CourseProfile, Cursor, DumpEntry, EntityName, FeatureStoreReader, IdBlock, KeptQuote, LateUpdate, LearnerExposure, NameKind, QuoteDue, QuoteLock, Watermark } from "./store.ts";
 
 /** Records of these lie in every partition, a share in each; all others with one owner. */
 const SHARED: ReadonlySet<EntityName> = new Set(["category", "teacher", "platform"]);
@@ -131,6 +131,55 @@ export class PartitionedStore implements FeatureStoreReader {
 
   controlIds(kind: ControlKind): readonly string[] {
     return this.#last("CONTROL").controlIds(kind);
+  }
+
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined {
+    return this.#owner("learner", learner_id).exposure(experiment_id, learner_id);
+  }
+
+  exposedTo(experiment_id: string, after = ""): Iterable<string> {
+    return mergedIds(this.#stores.map((store) => store.exposedTo(experiment_id, after)));
+  }
+
+  exposuresOf(learner_id: string): readonly string[] {
+    return this.#owner("learner", learner_id).exposuresOf(learner_id);
+  }
+
+  lock(learner_id: string, course_id: string): QuoteLock | undefined {
+    return this.#owner("learner", learner_id).lock(learner_id, course_id);
+  }
+
+  lockSequence(learner_id: string, course_id: string): number | undefined {
+    return this.#owner("learner", learner_id).lockSequence(learner_id, course_id);
+  }
+
+  /** An id does not tell whose the quote is. */
+  quote(quote_id: string): KeptQuote | undefined {
+    for (const store of this.#stores) {
+      const quote = store.quote(quote_id);
+      if (quote !== undefined) return quote;
+    }
+    return undefined;
+  }
+
+  quotesOf(learner_id: string): readonly string[] {
+    return this.#owner("learner", learner_id).quotesOf(learner_id);
+  }
+
+  quotesDue(before_ms: number): readonly QuoteDue[] {
+    return this.#stores.flatMap((store) => store.quotesDue(before_ms)).sort((a, b) => a.due_ms - b.due_ms);
+  }
+
+  quoteTime(): number | undefined {
+    return this.#last("OFFERS").quoteTime();
+  }
+
+  citation(learner_id: string, quote_id: string): Citation | undefined {
+    return this.#owner("learner", learner_id).citation(learner_id, quote_id);
+  }
+
+  citationKeys(prefix = "", after = ""): Iterable<string> {
+    return mergedIds(this.#stores.map((store) => store.citationKeys(prefix, after)));
   }
 
   layout(): string | undefined {

@@ -1,4 +1,5 @@
 import type { ControlKind, ControlMessages, ModelPromoted } from "../contracts/control.ts";
+import type { QuoteTerms } from "../contracts/quote.ts";
 
 /**
  * The entities that have a record of their own, by id; a learner's history with a course by `<learner_id>/<course_id>`, the
@@ -80,6 +81,47 @@ export interface CourseProfile {
   readonly time_ms: number;
 }
 
+/** A learner's first personal quote of an experiment: which arm they were shown, and what was known of them then. */
+export interface LearnerExposure {
+  readonly experiment_id: string;
+  readonly learner_id: string;
+  readonly arm: string;
+  readonly probability: number;
+  /** Absent where the experiment asks for none. */
+  readonly covariate?: number | undefined;
+  readonly exposed_ms: number;
+  /** Of the quote in its stream. */
+  readonly sequence: number;
+}
+
+/** The quote in force for a learner and a course. */
+export interface QuoteLock extends Pick<QuoteTerms, "quote_id" | "price" | "issued_ms" | "expires_ms" | "locked_ms"> {
+  /** OFFERS sequence of the quote: what a message that takes its place must name. */
+  readonly sequence: number;
+  /** Whether personal data moved the price. */
+  readonly personal: boolean;
+  /** JSON, as it was answered. */
+  readonly answer: string;
+}
+
+export interface KeptQuote extends QuoteTerms {
+  readonly sequence: number;
+}
+
+/** The first enrollment of a learner that cited a quote, whether or not it was the learner's own. */
+export interface Citation {
+  readonly quote_id: string;
+  readonly learner_id: string;
+  readonly course_id: string;
+  readonly enrollment_id: string;
+  readonly price: number;
+  /** EVENTS sequence, and event time. */
+  readonly sequence: number;
+  readonly time_ms: number;
+  /** Enrollments of the learner that cited it again. */
+  readonly repeats: number;
+}
+
 export interface DumpEntry {
   readonly database: string;
   readonly key: string;
@@ -121,11 +163,38 @@ export interface FeatureStoreReader {
   controlHistory<Kind extends ControlKind>(kind: Kind, id: string): readonly ControlEntry<Kind>[];
   /** Ids that CONTROL has spoken of, ascending. */
   controlIds(kind: ControlKind): readonly string[];
+  exposure(experiment_id: string, learner_id: string): LearnerExposure | undefined;
+  /** Learners exposed to an experiment, in order of their ids: all, or those after `after`. To be read in one turn. */
+  exposedTo(experiment_id: string, after?: string): Iterable<string>;
+  /** Experiments that a learner was exposed to. */
+  exposuresOf(learner_id: string): readonly string[];
+  /** The newest quote of a learner and a course that is not over yet, by the broker's time. */
+  lock(learner_id: string, course_id: string): QuoteLock | undefined;
+  /** Its OFFERS sequence, without reading the rest. */
+  lockSequence(learner_id: string, course_id: string): number | undefined;
+  /** A quote that is kept, until QUOTE_KEPT_MS after it was over. */
+  quote(quote_id: string): KeptQuote | undefined;
+  /** Ids of a learner's quotes that are kept. */
+  quotesOf(learner_id: string): readonly string[];
+  /** What of the quotes falls due before a time, in order: `lock` ends, `quote` is forgotten. */
+  quotesDue(before_ms: number): readonly QuoteDue[];
+  /** The greatest broker's timestamp of a message of OFFERS folded; undefined before the first. */
+  quoteTime(): number | undefined;
+  citation(learner_id: string, quote_id: string): Citation | undefined;
+  /** Places of citations, `<learner_id>/<quote_id>`, in order: all, or those that start with `prefix`, and of these those that come after `after`. */
+  citationKeys(prefix?: string, after?: string): Iterable<string>;
   /** Identity of the record layout that the records were written with; undefined before the first commit. */
   layout(): string | undefined;
   /** Every key and value of every database, copied, in key order: what two folds of the same stream must agree on. */
   dump(): Iterable<DumpEntry>;
   close(): Promise<void>;
+}
+
+export interface QuoteDue {
+  readonly due_ms: number;
+  readonly what: "lock" | "quote";
+  readonly learner_id: string;
+  readonly quote_id: string;
 }
 
 /** The writes of one transaction. Values are copied before each call returns. */
@@ -140,6 +209,17 @@ export interface StoreBatch {
   putChampion(family: string, champion: Champion): void;
   /** The message numbered `ordinal` (from 0 on) of its subject, as it arrived. */
   putControl(kind: ControlKind, id: string, ordinal: number, sequence: number, message: Uint8Array): void;
+  putExposure(exposure: LearnerExposure): void;
+  removeExposure(experiment_id: string, learner_id: string): void;
+  putLock(learner_id: string, course_id: string, lock: QuoteLock): void;
+  removeLock(learner_id: string, course_id: string): void;
+  putQuote(quote: KeptQuote): void;
+  removeQuote(learner_id: string, quote_id: string): void;
+  putQuoteDue(due: QuoteDue): void;
+  removeQuoteDue(due: QuoteDue): void;
+  putQuoteTime(broker_time_ms: number): void;
+  putCitation(citation: Citation): void;
+  removeCitation(learner_id: string, quote_id: string): void;
   putCursor(stream: string, cursor: Cursor): void;
   putWatermark(watermark: Watermark): void;
   putLateCount(state: string, updates: number): void;

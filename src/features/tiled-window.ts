@@ -11,6 +11,8 @@ export interface TiledWindow extends Aggregator {
   readonly within: Reading;
   /** Sum over the window of the same length that ends with the tile before those of `within`. */
   readonly before: Reading;
+  /** Sum over the tiles from that of `from_ms` on, up to the one before that of `end_ms`; what the ring does not hold any more is missing. */
+  between(record: Float64Array, offset: number, from_ms: number, end_ms: number): number;
 }
 
 /**
@@ -73,6 +75,7 @@ export function tiledWindow(tile_ms: number, tiles: number): TiledWindow {
     },
     within: (record, offset, now_ms, window_ms) => between(record, offset, Math.floor((now_ms - window_ms) / tile_ms), Number.POSITIVE_INFINITY),
     before: (record, offset, now_ms, window_ms) => between(record, offset, Math.floor((now_ms - 2 * window_ms) / tile_ms), Math.floor((now_ms - window_ms) / tile_ms)),
+    between: (record, offset, from_ms, end_ms) => between(record, offset, Math.floor(from_ms / tile_ms), Math.floor(end_ms / tile_ms)),
   };
 }
 

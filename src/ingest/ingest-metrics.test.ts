@@ -30,6 +30,8 @@ const boot: IngestProgress = {
   sequence: 40,
   time_ms: 0,
   control_sequence: 0,
+  offers_sequence: 0,
+  quotes_refused: 0,
 };
 
 it("tells what the last progress said, each commit once, and the store's size", async () => {

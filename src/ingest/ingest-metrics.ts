@@ -36,6 +36,7 @@ export class IngestMetrics {
     this.#counter("tidemark_ingest_unenrolled_total", "What learners did in courses that no enrollment of theirs is known of: not in the record of learner and course", ({ fold }) => fold.unenrolled);
     this.#counter("tidemark_ingest_unnamed_total", "Categories and teachers left unknown because there are too many", ({ fold }) => fold.unnamed);
     this.#counter("tidemark_ingest_promotions_refused_total", "Promotions of CONTROL left out because they say nothing that could be served", (progress) => progress.promotions_refused);
+    this.#counter("tidemark_ingest_quotes_refused_total", "Messages of OFFERS left out because they are no personal quotes", (progress) => progress.quotes_refused);
     this.#counter("tidemark_ingest_dead_letters_dropped_total", "Refused messages that the dead-letter stream had no room for", (progress) => progress.dead_letters_dropped);
     this.#labelled("tidemark_ingest_refused_total", "Messages of EVENTS refused, by reason", "reason", (progress) => progress.dead_letters_by_reason);
     this.#labelled("tidemark_ingest_late_total", "Updates left out as too late for their state", "state", (progress) => Object.entries(progress.late_by_state));

@@ -338,7 +338,7 @@ describe("without a broker", () => {
     stop.abort();
     await running;
     // One stream each at boot; then one line a change.
-    expect(said).toEqual([...new Array(2).fill("waiting for the broker"), "broker is back, going on", "broker lost, waiting for it", "broker is back, going on", "broker lost, waiting for it"]);
+    expect(said).toEqual([...new Array(3).fill("waiting for the broker"), "broker is back, going on", "broker lost, waiting for it", "broker is back, going on", "broker lost, waiting for it"]);
     await restart();
     while (!broker.connected) await systemClock.sleep(5);
     expect(contents(store)).toEqual(await cleanReplay());

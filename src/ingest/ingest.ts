@@ -1,8 +1,9 @@
 import type { DeadLetterReason } from "../contracts/dead-letter.ts";
-import { STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
+import { STREAM_CONTROL, STREAM_EVENTS, STREAM_OFFERS } from "../contracts/subjects.ts";
 import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureWriter, type FoldCounters } from "../features/feature-writer.ts";
 import type { Partition } from "../features/partition.ts";
+import { QuoteWriter } from "../features/quote-writer.ts";
 import type { FeatureStore, Watermark } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
@@ -42,6 +43,9 @@ export interface IngestProgress {
   /** The broker's timestamp of the last message of EVENTS folded; 0 before the first. */
   readonly time_ms: number;
   readonly control_sequence: number;
+  readonly offers_sequence: number;
+  /** Messages of OFFERS that are no quotes. */
+  readonly quotes_refused: number;
 }
 
 type Counted = Pick<IngestProgress, "fold" | "watermark" | "late_by_state">;
@@ -78,6 +82,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
   const batch_max = options.batch_events_max ?? BATCH_EVENTS_MAX;
   const features = new FeatureWriter(store, { partition: options.partition });
   const control = new ControlWriter(store);
+  const quotes = new QuoteWriter(store, options.partition);
   let counted = count(features);
   let kept_ms = Number.NEGATIVE_INFINITY;
   let told = 0;
@@ -89,7 +94,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     const released = store.releaseDeadReaders();
     if (released > 0) logger.warn({ released }, "readers of the feature store died and were let go");
     const { fold: { duplicates, late, uncategorised, unenrolled, unnamed }, late_by_state } = counted;
-    const counts = { duplicates, late, uncategorised, unenrolled, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused };
+    const counts = { duplicates, late, uncategorised, unenrolled, unnamed, dead_letters: events.dead_letters, dead_letters_dropped: events.dead_letters_dropped, promotions_refused: control.refused, quotes_refused: quotes.refused };
     const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
     if (total > told) logger.info({ ...counts, late_by_state }, "left out of the fold since the start");
     told = total;
@@ -110,6 +115,8 @@ export async function runIngest(options: IngestOptions): Promise<void> {
       sequence: events.sequence,
       time_ms: events.time_ms,
       control_sequence: controls.sequence,
+      offers_sequence: offers.sequence,
+      quotes_refused: quotes.refused,
     });
   };
   const common = { broker, batch_max, logger, clock, onCommit };
@@ -141,20 +148,31 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     },
     commit: (cursor) => control.commitAsync(cursor),
   });
+  const offers = new StreamFold({
+    ...common,
+    source: broker,
+    stream: STREAM_OFFERS,
+    cursor: store.cursor(STREAM_OFFERS),
+    fold: (message) => {
+      quotes.apply(message.subject, message.data, message.sequence, message.time_ms);
+      return undefined;
+    },
+    commit: (cursor) => quotes.commitAsync(cursor),
+  });
   keepHouse();
   const forgetStatus = broker.onStatus((connected) => {
     if (connected) logger.info({}, "broker is back, going on");
     else if (!signal.aborted) logger.warn({}, "broker lost, waiting for it");
   });
-  // One stream that cannot go on ends the other, which still commits what it has.
+  // One stream that cannot go on ends the others, which still commit what they have.
   const failed = new AbortController();
-  const either = AbortSignal.any([signal, failed.signal]);
+  const until = AbortSignal.any([signal, failed.signal]);
   const run = (fold: StreamFold): Promise<void> =>
-    fold.run(either).catch((error: unknown) => {
+    fold.run(until).catch((error: unknown) => {
       failed.abort();
       throw error;
     });
-  const results = await Promise.allSettled([run(events), run(controls)]);
+  const results = await Promise.allSettled([run(events), run(controls), run(offers)]);
   forgetStatus();
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }

@@ -6,7 +6,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
-import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
+import { BUCKET_SNAPSHOTS, STREAM_CONTROL, STREAM_EVENTS, STREAM_OFFERS } from "../contracts/subjects.ts";
 import { backupLmdbStore, openLmdbStore } from "../features/lmdb-store.ts";
 import { layoutShare } from "../features/partition.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
@@ -28,6 +28,8 @@ const metadataSchema = z.object({
   stream_created: z.string(),
   sequence: z.string().regex(/^\d+$/).transform(Number),
   control_sequence: z.string().regex(/^\d+$/).transform(Number),
+  /** Absent from snapshots of versions that folded no quotes. */
+  offers_sequence: z.string().regex(/^\d+$/).transform(Number).default(0),
   raw_bytes: z.string().regex(/^\d+$/).transform(Number),
   raw_sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
@@ -41,11 +43,12 @@ export interface Snapshot {
   readonly bytes: number;
   readonly raw_bytes: number;
   readonly raw_sha256: string;
-  /** The record layout, and the positions in EVENTS and CONTROL. */
+  /** The record layout, and the positions in EVENTS, CONTROL and OFFERS. */
   readonly layout: string;
   readonly stream_created: string;
   readonly sequence: number;
   readonly control_sequence: number;
+  readonly offers_sequence: number;
 }
 
 function toSnapshot({ name, bytes, stored_at, metadata }: ObjectEntry): Snapshot | undefined {
@@ -54,13 +57,13 @@ function toSnapshot({ name, bytes, stored_at, metadata }: ObjectEntry): Snapshot
 }
 
 /** Position and layout of a store that is not written meanwhile. */
-async function describe(directory: string): Promise<Pick<Snapshot, "layout" | "stream_created" | "sequence" | "control_sequence">> {
+async function describe(directory: string): Promise<Pick<Snapshot, "layout" | "stream_created" | "sequence" | "control_sequence" | "offers_sequence">> {
   const store = openLmdbStore(directory, { readonly: true });
   try {
     const cursor = store.cursor(STREAM_EVENTS);
     const layout = store.layout();
     if (layout === undefined || cursor === undefined) throw new TidemarkError("features_empty", "the feature store has folded nothing yet: there is nothing to keep");
-    return { layout, stream_created: cursor.stream_created, sequence: cursor.sequence, control_sequence: store.cursor(STREAM_CONTROL)?.sequence ?? 0 };
+    return { layout, stream_created: cursor.stream_created, sequence: cursor.sequence, control_sequence: store.cursor(STREAM_CONTROL)?.sequence ?? 0, offers_sequence: store.cursor(STREAM_OFFERS)?.sequence ?? 0 };
   } finally {
     await store.close();
   }
@@ -106,8 +109,8 @@ export class Snapshots {
       const described = await describe(directory);
       const raw_sha256 = await fileDigest(path);
       const raw_bytes = (await stat(path)).size;
-      const name = `${described.layout}/${String(described.sequence).padStart(SEQUENCE_DIGITS, "0")}-${described.control_sequence}`;
-      const metadata = { ...described, sequence: String(described.sequence), control_sequence: String(described.control_sequence), raw_bytes: String(raw_bytes), raw_sha256 };
+      const name = `${described.layout}/${String(described.sequence).padStart(SEQUENCE_DIGITS, "0")}-${described.control_sequence}-${described.offers_sequence}`;
+      const metadata = { ...described, sequence: String(described.sequence), control_sequence: String(described.control_sequence), offers_sequence: String(described.offers_sequence), raw_bytes: String(raw_bytes), raw_sha256 };
       const compressed = createReadStream(path).pipe(createGzip({ level: constants.Z_BEST_SPEED }));
       await this.#broker.putObjectStream(BUCKET_SNAPSHOTS, name, metadata, compressed as AsyncIterable<Uint8Array>);
       const stored = (await this.list()).find((snapshot) => snapshot.name === name);
@@ -147,8 +150,8 @@ export class Snapshots {
     if (digest !== snapshot.raw_sha256) throw new TidemarkError("snapshot_damaged", `the snapshot ${snapshot.name} has the digest ${digest}, not ${snapshot.raw_sha256}`);
     const file = await open(path, "r");
     await file.sync().finally(() => file.close());
-    const { layout, sequence, control_sequence, stream_created } = await describe(directory);
-    if (layout !== snapshot.layout || sequence !== snapshot.sequence || control_sequence !== snapshot.control_sequence || stream_created !== snapshot.stream_created) {
+    const { layout, sequence, control_sequence, offers_sequence, stream_created } = await describe(directory);
+    if (layout !== snapshot.layout || sequence !== snapshot.sequence || control_sequence !== snapshot.control_sequence || offers_sequence !== snapshot.offers_sequence || stream_created !== snapshot.stream_created) {
       throw new TidemarkError("snapshot_damaged", `the snapshot ${snapshot.name} holds another position than it says`);
     }
   }

@@ -1,4 +1,4 @@
-import { BUCKET_MODELS, BUCKET_RUNS, BUCKET_TOLD, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_LEASES, STREAM_QUOTES, STREAM_SIGNALS, streamSubjects } from "../contracts/subjects.ts";
+import { BUCKET_MODELS, BUCKET_RUNS, BUCKET_TOLD, STREAM_BUDGETS, STREAM_CONTROL, STREAM_DLQ, STREAM_EVENTS, STREAM_LEASES, STREAM_OFFERS, STREAM_QUOTES, STREAM_SIGNALS, streamSubjects } from "../contracts/subjects.ts";
 import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
 
 export interface StreamLimit {
@@ -7,7 +7,8 @@ export interface StreamLimit {
   readonly age_max_ms: number;
 }
 
-export const streamNames = [STREAM_EVENTS, STREAM_CONTROL, STREAM_QUOTES, STREAM_DLQ, STREAM_SIGNALS, STREAM_LEASES] as const;
+/** In the order that they are made in: a subject that moves to another stream leaves its old one first. */
+export const streamNames = [STREAM_EVENTS, STREAM_CONTROL, STREAM_QUOTES, STREAM_OFFERS, STREAM_BUDGETS, STREAM_DLQ, STREAM_SIGNALS, STREAM_LEASES] as const;
 export type StreamName = (typeof streamNames)[number];
 /** Object stores whose size is bounded from the beginning. */
 export const bucketNames = [BUCKET_MODELS, BUCKET_RUNS, BUCKET_TOLD] as const;
@@ -26,6 +27,9 @@ const defaultLimits: Required<StreamLimits> = {
   [STREAM_EVENTS]: { bytes_max: 8192 * MIB, age_max_ms: 400 * DAY_MS },
   [STREAM_CONTROL]: { bytes_max: 512 * MIB, age_max_ms: 0 },
   [STREAM_QUOTES]: { bytes_max: 2048 * MIB, age_max_ms: 30 * DAY_MS },
+  // Longer than any quote is locked or redeemable, and than what the fold keeps of it: a year and thirty days.
+  [STREAM_OFFERS]: { bytes_max: 4096 * MIB, age_max_ms: 400 * DAY_MS },
+  [STREAM_BUDGETS]: { bytes_max: 256 * MIB, age_max_ms: 400 * DAY_MS },
   [STREAM_DLQ]: { bytes_max: 512 * MIB, age_max_ms: 90 * DAY_MS },
   [STREAM_SIGNALS]: { bytes_max: 256 * MIB, age_max_ms: 7 * DAY_MS },
   [STREAM_LEASES]: { bytes_max: 16 * MIB, age_max_ms: 0 },
@@ -50,9 +54,14 @@ export interface StreamSettings {
   readonly duplicate_window: number;
 }
 
+/** Keep the last message of each subject. */
+const registers: ReadonlySet<StreamName> = new Set([STREAM_LEASES, STREAM_BUDGETS]);
+/** Never drop a message at their limits: they refuse new ones. */
+const refusing: ReadonlySet<StreamName> = new Set([STREAM_CONTROL, STREAM_BUDGETS, STREAM_DLQ]);
+
 /**
- * EVENTS, QUOTES and SIGNALS drop their oldest messages at the limit. CONTROL never drops one: it refuses new ones. DLQ keeps
- * the first message of each subject, so that every replica that dead-letters the same message changes nothing. LEASES keeps the last one of each.
+ * EVENTS, QUOTES, OFFERS and SIGNALS drop their oldest messages at the limit. DLQ keeps the first message of each subject, so that every replica that
+ * dead-letters the same message changes nothing.
  */
 export function streamSettings(name: StreamName, limits: StreamLimits): StreamSettings {
   const { bytes_max, age_max_ms } = limitOf(name, limits);
@@ -60,9 +69,9 @@ export function streamSettings(name: StreamName, limits: StreamLimits): StreamSe
     subjects: [...streamSubjects[name]],
     max_bytes: bytes_max,
     max_age: age_max_ms * NANOS_PER_MS,
-    max_msgs_per_subject: name === STREAM_DLQ || name === STREAM_LEASES ? 1 : -1,
+    max_msgs_per_subject: name === STREAM_DLQ || registers.has(name) ? 1 : -1,
     max_msg_size: name === STREAM_EVENTS ? MESSAGE_BYTES_MAX : -1,
-    discard: name === STREAM_DLQ || name === STREAM_CONTROL ? "new" : "old",
+    discard: refusing.has(name) ? "new" : "old",
     discard_new_per_subject: name === STREAM_DLQ,
     duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
   };

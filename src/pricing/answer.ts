@@ -2,6 +2,7 @@ import type { ElasticityAnswer, OptimizeAnswer } from "../contracts/api.ts";
 import { readElasticity } from "../models/elasticity-type.ts";
 import { enrollmentInterval95 } from "./forecast.ts";
 import { roundRate, roundTokens } from "./money.ts";
+import { tokensPerView } from "./objective.ts";
 import type { PriceOutcome } from "./price-course.ts";
 import { reasoningOf } from "./reasoning.ts";
 
@@ -19,11 +20,13 @@ function riskOf({ loss_probability, policy, degraded }: PriceOutcome): "low" | "
 
 /** The body of POST /optimize_price, all but the age of the features. Money has two decimals, rates have four. */
 export function optimizeAnswer(outcome: PriceOutcome, quote_id: string): Omit<OptimizeAnswer, "freshness_ms"> {
-  const { inputs, policy, conversion_now, conversion_optimal, allowed } = outcome;
+  const { inputs, policy, goal, conversion_now, conversion_optimal, allowed } = outcome;
   const { exposures, source } = outcome.volume;
   const current = inputs.current_price;
   const optimal = outcome.optimal_price;
-  const enrollments = enrollmentInterval95(exposures, conversion_optimal, outcome.posterior.prior.dispersion);
+  const { dispersion } = outcome.posterior.prior;
+  const enrollments_now = enrollmentInterval95(exposures, conversion_now, dispersion);
+  const enrollments = enrollmentInterval95(exposures, conversion_optimal, dispersion);
   return {
     quote_id,
     course_id: inputs.course_id,
@@ -41,12 +44,21 @@ export function optimizeAnswer(outcome: PriceOutcome, quote_id: string): Omit<Op
       optimized_enrollments: roundTokens(conversion_optimal.mean * exposures),
       volume: source,
       interval: { low: enrollments.low * optimal, high: enrollments.high * optimal },
+      current_interval: { low: enrollments_now.low * current, high: enrollments_now.high * current },
+      enrollments_interval: enrollments,
+      ...(goal.objective === "margin"
+        ? {
+            current_margin: roundTokens(tokensPerView(goal, current, conversion_now.mean) * exposures),
+            optimized_margin: roundTokens(tokensPerView(goal, optimal, conversion_optimal.mean) * exposures),
+          }
+        : {}),
     },
     elasticity: elasticityAnswer(outcome),
     recommendation: { action: optimal > current ? "increase" : optimal < current ? "decrease" : "hold", confidence: Math.min(1, Math.max(0, roundRate(outcome.confidence))), risk: riskOf(outcome) },
     strategies: outcome.proposals.map(({ name, price, weight, reason }) => ({ name, price: roundTokens(price), weight: roundRate(weight), reason })),
     waterfall: [...outcome.waterfall],
     reasoning: reasoningOf(outcome),
+    ...(outcome.exploration === undefined ? {} : { exploration: outcome.exploration }),
     model: outcome.model_version ?? "none",
     policy: policy.version,
     ...(outcome.degraded.length > 0 ? { degraded: [...outcome.degraded] } : {}),

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
-import type { CourseFeatures, OptimizeAnswer } from "../contracts/api.ts";
-import { type DecisionInputs, decisionRecordSchema, type PriceExploration, type PriceTerms } from "../contracts/decision.ts";
+import type { CourseFeatures, OptimizeAnswer, PriceExploration } from "../contracts/api.ts";
+import { type DecisionInputs, decisionRecordSchema, type PriceTerms } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { must } from "../lib/assert.ts";
 import { decodeDoubles, encodeDoubles } from "../lib/doubles.ts";
@@ -39,7 +39,9 @@ function canonicalInputs(inputs: PricingInputs): DecisionInputs {
     current_enrollments: inputs.current_enrollments,
     current_price: inputs.current_price,
     degraded: inputs.degraded,
+    exposure: inputs.exposure,
     features: encodeDoubles(inputs.features),
+    jitter_cells: encodeDoubles(inputs.jitter_cells),
     model_digest: inputs.model_digest,
     now_ms: inputs.now_ms,
     objective: inputs.objective,
@@ -106,7 +108,7 @@ export function replayDecision(record: unknown, model: CompiledModel | null, pol
   if (inputs.model_digest !== digest) throw new TidemarkError("wrong_model", `decision ${id} used model ${inputs.model_digest ?? "none"}, not ${digest ?? "none"}`);
   if (inputs.policy_version !== policy.version) throw new TidemarkError("wrong_policy", `decision ${id} was made under policy ${inputs.policy_version}, not ${policy.version}`);
   const vector = (text: string): Float64Array => must(decodeDoubles(text), "the schema has checked it");
-  const again = decide({ ...inputs, features: vector(inputs.features), cells: vector(inputs.cells) }, model, policy);
+  const again = decide({ ...inputs, features: vector(inputs.features), cells: vector(inputs.cells), jitter_cells: vector(inputs.jitter_cells) }, model, policy);
   const identical = again.id === id && again.answer.optimal_price === optimal_price && sha256(again.answer_json) === answer_digest;
   return { identical, answer: again.answer };
 }

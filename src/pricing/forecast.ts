@@ -1,12 +1,11 @@
 import type { Interval, PredictAnswer } from "../contracts/api.ts";
 import type { Policy } from "../contracts/policy.ts";
 import type { CompiledModel } from "../models/compiled.ts";
+import { courseDemand } from "./course-demand.ts";
 import { supportedRange } from "./guardrails.ts";
 import type { PricingInputs } from "./inputs.ts";
 import { roundTokens } from "./money.ts";
-import { demandPosterior } from "./posterior.ts";
 import { degradation } from "./degradation.ts";
-import { demandPrior } from "./prior.ts";
 import { conversionAt, type Moments } from "./quadrature.ts";
 import { expectedVolume } from "./volume.ts";
 
@@ -43,8 +42,8 @@ export function enrollmentInterval95(exposures: number, conversion: Moments, dis
  * noise. The scenarios are those of the best price point: its expected revenue and the ends of its 80 % interval.
  */
 export function predictEnrollments(inputs: PricingInputs, model: CompiledModel | null, policy: Policy, price_points: readonly number[], horizon_days: number): Omit<PredictAnswer, "freshness_ms"> {
-  const prior = demandPrior(inputs, model);
-  const posterior = demandPosterior(prior, inputs.cells);
+  const { posterior } = courseDemand(inputs, model);
+  const { prior } = posterior;
   const { exposures, source } = expectedVolume(inputs, policy, horizon_days, conversionAt(posterior.nodes, 0).mean);
   const predictions: PredictAnswer["predictions"] = [];
   let best = 0;

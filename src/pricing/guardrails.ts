@@ -2,7 +2,9 @@ import { TOKENS_MAX } from "../contracts/fields.ts";
 import type { PriceTerms } from "../contracts/decision.ts";
 import type { Policy } from "../contracts/policy.ts";
 import { CELL_WIDTH } from "./inputs.ts";
+import { type Goal, lossProbability } from "./objective.ts";
 import type { DemandPrior } from "./prior.ts";
+import type { DemandNodes } from "./quadrature.ts";
 
 /** A closed range of prices; its ends need not be whole. */
 export interface PriceRange {
@@ -51,13 +53,18 @@ export function termsRange({ floor_tokens, ceiling_tokens }: PriceTerms): PriceR
   return { low: floor_tokens, high: ceiling_tokens };
 }
 
+/** Whether a list price that was set so recently has to stay. */
+export function isCooling(days_since_repriced: number, { cool_down_hours }: Policy): boolean {
+  return cool_down_hours > 0 && days_since_repriced * 24 < cool_down_hours;
+}
+
 /**
- * The whole prices that all guardrails allow, never empty: within one step of the current price, inside floor and
- * ceiling. A current price that lies outside them, further than one step, leaves only the bound that it must move to:
- * floor and ceiling come before the step, because a price that the policy forbids is wrong now, not one step at a time.
+ * The whole prices that floor, ceiling, step and cool-down allow, never empty: within one step of the current price, inside floor and ceiling, and while the
+ * course is cooling the current price alone. A current price that lies outside floor and ceiling, further than one step, leaves only the bound that it must move
+ * to: they come before step and cool-down, because a price that the policy forbids is wrong now, not one step at a time.
  */
-export function allowedPrices(current: number, limits: PriceRange, policy: Policy): { min: number; max: number } {
-  const step = stepRange(current, policy.step_log_max);
+export function allowedPrices(current: number, limits: PriceRange, cooling: boolean, policy: Policy): { min: number; max: number } {
+  const step = cooling ? { low: current, high: current } : stepRange(current, policy.step_log_max);
   let min = Math.ceil(Math.max(limits.low, step.low));
   let max = Math.floor(Math.min(limits.high, step.high));
   // exp and log round; beyond the one token that is always allowed, the step holds exactly as a reader would check it.
@@ -66,4 +73,25 @@ export function allowedPrices(current: number, limits: PriceRange, policy: Polic
   if (min <= max) return { min, max };
   const bound = current > limits.high ? limits.high : current < limits.low ? limits.low : current;
   return { min: bound, max: bound };
+}
+
+/**
+ * Of the whole prices from `min` to `max` around the current one, those up to which no move is too likely to lose: where an end is, the last before it that
+ * is not, by bisection. A current price outside of them leaves them as they are.
+ */
+export function riskRange(nodes: DemandNodes, goal: Goal, current: number, { min, max }: { min: number; max: number }, policy: Policy): { min: number; max: number } {
+  if (current < min || current > max) return { min, max };
+  const safe = (price: number): boolean => lossProbability(nodes, goal, price, current, policy.hold_loss) <= policy.hold_probability;
+  const last = (end: number): number => {
+    if (safe(end)) return end;
+    let good = current;
+    let bad = end;
+    while (Math.abs(bad - good) > 1) {
+      const middle = Math.trunc((good + bad) / 2);
+      if (safe(middle)) good = middle;
+      else bad = middle;
+    }
+    return good;
+  };
+  return { min: last(min), max: last(max) };
 }

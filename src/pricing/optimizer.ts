@@ -1,4 +1,5 @@
-import type { Objective, Policy } from "../contracts/policy.ts";
+import type { Policy } from "../contracts/policy.ts";
+import type { Goal } from "./objective.ts";
 import { type DemandNodes, NODES, nodeWeights, priceFactor } from "./quadrature.ts";
 import type { PriceRange } from "./guardrails.ts";
 
@@ -73,24 +74,24 @@ function fillConversion(nodes: DemandNodes, current: number, size: number): void
   }
 }
 
-function mostRevenue(from: number, to: number): number {
+/** The most expected tokens: revenue, less the cost of an enrollment where margin is the goal. */
+function mostTokens(from: number, to: number, cost: number): number {
   let best = from;
-  for (let k = from + 1; k <= to; k++) if (grid[k]! * conversion[k]! > grid[best]! * conversion[best]!) best = k;
+  for (let k = from + 1; k <= to; k++) if ((grid[k]! - cost) * conversion[k]! > (grid[best]! - cost) * conversion[best]!) best = k;
   return best;
 }
 
-/** Enrollments fall with price, so the most are at the lowest price that earns no less than the current one. */
-function mostEnrollments(from: number, to: number, revenue_now: number): number {
-  for (let k = from; k <= to; k++) if (grid[k]! * conversion[k]! >= revenue_now) return k;
-  return mostRevenue(from, to);
+/** Enrollments fall with price, so the most are at the lowest price that earns no less than the floor. */
+function mostEnrollments(from: number, to: number, revenue_floor: number): number {
+  for (let k = from; k <= to; k++) if (grid[k]! * conversion[k]! >= revenue_floor) return k;
+  return mostTokens(from, to, 0);
 }
 
 /**
- * The price with the largest expected objective under the demand posterior, per exposure: exposures do not depend on
- * the price here, so they scale every price alike. Objective "enrollments": the most enrollments among prices whose
- * expected revenue is not below the current price's.
+ * The price with the largest expected objective under the demand posterior, per exposure: exposures do not depend on the price here, so they scale every price
+ * alike. Objective "enrollments": the most enrollments among prices whose expected revenue keeps the goal's share of the current price's.
  */
-export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, limits: PriceRange, objective: Objective, policy: Policy): Optimum {
+export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, limits: PriceRange, goal: Goal, policy: Policy): Optimum {
   const size = fillGrid(current, supported, limits, policy);
   fillConversion(nodes, current, size);
   const { low: floor, high: ceiling } = limits;
@@ -100,8 +101,8 @@ export function optimise(nodes: DemandNodes, current: number, supported: PriceRa
   while (last > first && grid[last]! > ceiling) last--;
   let now = 0;
   while (grid[now] !== current) now++;
-  const revenue_now = current * conversion[now]!;
-  const pick = (from: number, to: number): number => (objective === "revenue" ? mostRevenue(from, to) : mostEnrollments(from, to, revenue_now));
+  const revenue_floor = goal.revenue_floor_share * current * conversion[now]!;
+  const pick = (from: number, to: number): number => (goal.objective === "enrollments" ? mostEnrollments(from, to, revenue_floor) : mostTokens(from, to, goal.cost_tokens));
   const best = pick(first, last);
   let from = first;
   let to = last;

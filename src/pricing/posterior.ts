@@ -15,8 +15,15 @@ const LEVEL_MAX = 60;
 export interface DemandPosterior {
   readonly prior: DemandPrior;
   readonly level: number;
+  /** Of the level given the slope. */
+  readonly level_sd: number;
   readonly slope: number;
   readonly slope_sd: number;
+  /** Mode and deviation of the slope's Gaussian before its cut at slope_min. */
+  readonly centre: number;
+  readonly centre_sd: number;
+  /** −d E[level | slope] / d slope. */
+  readonly lean: number;
   /** False: Newton did not settle, so the slope is the prior's and only the level was fitted. */
   readonly converged: boolean;
   /** The course's own data say more about the slope than the prior does: they halve its variance. */
@@ -115,13 +122,33 @@ export function demandPosterior(prior: DemandPrior, cells: ArrayLike<number>): D
   const curvature = converged ? Math.max(sums.slope2 - (sums.cross * sums.cross) / sums.level2, 1e-300) : 1 / (prior.slope_sd * prior.slope_sd);
   const lean = converged ? sums.cross / sums.level2 : 0;
   const centre = converged ? slope - (sums.slope - lean * sums.level) / curvature : prior.slope;
-  const truncated = truncatedMoments(centre, 1 / Math.sqrt(curvature), prior.slope_min);
+  return assemble(prior, { level, slope, level_sd, centre, centre_sd: 1 / Math.sqrt(curvature), lean, converged });
+}
+
+/** A Gaussian fit: the level is `level` at `slope`, and moves by −lean with the slope. */
+export interface DemandFit {
+  readonly level: number;
+  readonly slope: number;
+  readonly level_sd: number;
+  readonly centre: number;
+  readonly centre_sd: number;
+  readonly lean: number;
+  readonly converged: boolean;
+}
+
+/** The posterior of a fit, its slope cut at slope_min. */
+export function assemble(prior: DemandPrior, { level, slope, level_sd, centre, centre_sd, lean, converged }: DemandFit): DemandPosterior {
+  const truncated = truncatedMoments(centre, centre_sd, prior.slope_min);
   const mean_level = level - lean * (truncated.mean - slope);
   return {
     prior,
     level: mean_level,
+    level_sd,
     slope: truncated.mean,
     slope_sd: truncated.sd,
+    centre,
+    centre_sd,
+    lean,
     converged,
     own_data: converged && 2 * truncated.sd * truncated.sd < prior.slope_sd * prior.slope_sd,
     nodes: demandNodes({ level: mean_level, level_sd, slope: truncated.mean, slope_sd: truncated.sd, lean, slope_min: prior.slope_min }),

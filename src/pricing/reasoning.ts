@@ -1,3 +1,4 @@
+import type { DemandBreak } from "./demand-break.ts";
 import type { Evidence } from "./evidence.ts";
 import { twoDecimals } from "./money.ts";
 import type { PriceOutcome } from "./price-course.ts";
@@ -21,8 +22,13 @@ function explains({ ratio, surprise }: Evidence, move: number): boolean {
   return move !== 0 && Math.sign(surprise) * (ratio >= 1 - SAME_PRICE ? 1 : -1) === Math.sign(move);
 }
 
+function broke({ days, enrollments, expected }: DemandBreak): string {
+  return `Demand has changed (${Math.round(enrollments)} enrollments in ${days === 1 ? "a day" : "7 days"} where about ${Math.round(expected)} were expected)`;
+}
+
 function because(outcome: PriceOutcome): string {
-  const { elasticity, posterior, evidence } = outcome;
+  const { elasticity, posterior, evidence, demand_break } = outcome;
+  if (demand_break !== undefined) return broke(demand_break);
   if (evidence !== undefined && explains(evidence, outcome.candidate_price - outcome.inputs.current_price)) return surprise(evidence);
   const demand = elasticity.mean < -1 ? "Demand reacts to price" : "Demand reacts little to price";
   return `${demand} (elasticity ${twoDecimals(elasticity.mean)} from ${posterior.own_data ? "this course's own sales" : (sources[posterior.prior.source] ?? "a prior")})`;
@@ -46,10 +52,14 @@ function limited(outcome: PriceOutcome): string {
 export function reasoningOf(outcome: PriceOutcome): string {
   const current = outcome.inputs.current_price;
   const price = outcome.optimal_price;
+  const to = price === current ? `stays at ${current} tokens` : `${price > current ? "rises" : "falls"} from ${current} to ${price} tokens${limited(outcome)}`;
+  if (outcome.promotion !== undefined) return `Promotion ${outcome.promotion} runs, so the price ${to}.`;
+  if (outcome.exploration !== undefined) return `${because(outcome)}; the price is drawn at random around ${twoDecimals(outcome.exploration.pre_price)} tokens to learn from and ${to}.`;
+  if (outcome.binding.includes("cool_down")) return `${because(outcome)}, but the list price was set a short while ago, so it stays at ${current} tokens.`;
   if (outcome.binding.includes("hold")) {
     const why = outcome.hold === "risk" ? "the move is too likely to lose revenue" : "one step that way would earn less";
     return `${because(outcome)}, but ${why}, so the price is held at ${current} tokens.`;
   }
   if (price === current) return `${because(outcome)}, and no whole price within one step promises more, so the price stays at ${current} tokens.`;
-  return `${because(outcome)}, so the price ${price > current ? "rises" : "falls"} from ${current} to ${price} tokens${limited(outcome)}.`;
+  return `${because(outcome)}, so the price ${to}.`;
 }

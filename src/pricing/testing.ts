@@ -84,6 +84,8 @@ export function testInputs(changes: Partial<Omit<PricingInputs, "features">> & {
     course_features: null,
     now_ms: 1_760_000_000_000,
     cells: [0, 300, 24],
+    jitter_cells: [],
+    exposure: "views",
     category: "programming",
     updated_at_ms: 1_760_000_000_000,
     current_price: 100,

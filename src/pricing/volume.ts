@@ -1,5 +1,6 @@
 import type { VolumeSource } from "../contracts/api.ts";
 import type { Policy } from "../contracts/policy.ts";
+import { VIEWS_A_DAY_ON_OFFER } from "../features/offer-time.ts";
 import { feature, featureAt, type PricingInputs } from "./inputs.ts";
 
 /** Expected exposures over a horizon, and whose figures they come from. */
@@ -30,6 +31,7 @@ export function expectedVolume(inputs: PricingInputs, policy: Policy, horizon_da
   if (inputs.current_enrollments !== null) {
     return { exposures: (inputs.current_enrollments / conversion_now) * (horizon_days / policy.horizon_days), source: "caller" };
   }
+  if (inputs.exposure === "days_on_offer") return { exposures: horizon_days * VIEWS_A_DAY_ON_OFFER, source: inputs.course_features === null ? "course" : "category" };
   if (inputs.course_features !== null) return { exposures: horizon_days * dailyExposuresOfCategory(inputs), source: "category" };
   const recent = dailyExposures(inputs, 30, featureAt.exposures_30d, featureAt.enrollments_30d);
   const daily = recent > 0 ? recent : dailyExposures(inputs, 90, featureAt.exposures_90d, featureAt.enrollments_90d);

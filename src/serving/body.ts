@@ -73,12 +73,12 @@ async function readCounted(request: Request, bytes_max: number, onBytes: (bytes:
  * it declares; the framework's body-limit middleware would wrap the body in a stream and cost several times the
  * whole price call.
  */
-function readText(context: Context): Promise<string> {
-  const declared = declaredLength(context, BODY_BYTES_MAX);
+function readText(context: Context, bytes_max: number): Promise<string> {
+  const declared = declaredLength(context, bytes_max);
   if (mediaType(context) !== JSON_TYPE) {
     throw new ProblemError("unsupported_media_type", `Send the body as ${JSON_TYPE}.`, { field: "content-type" });
   }
-  return declared === undefined ? readCounted(context.req.raw, BODY_BYTES_MAX).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text().catch(cutOff);
+  return declared === undefined ? readCounted(context.req.raw, bytes_max).then((bytes) => new TextDecoder().decode(bytes)) : context.req.raw.text().catch(cutOff);
 }
 
 function parseJson(text: string): unknown {
@@ -103,8 +103,8 @@ function parseBody<Schema extends z.ZodType>(text: string, schema: Schema): z.ou
 }
 
 /** Reads, parses and validates a JSON body; throws the ProblemError that names what is wrong with it. */
-export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.output<Schema>> {
-  return parseBody(await readText(context), schema);
+export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema, bytes_max = BODY_BYTES_MAX): Promise<z.output<Schema>> {
+  return parseBody(await readText(context, bytes_max), schema);
 }
 
 /** A handler of a JSON body. Of a whole request the body is there already, and the answer may be given in the same turn. `known` may read a common text without the schema. */

@@ -1,4 +1,7 @@
+import type { PolicyDesk } from "./policies/policy-desk.ts";
 import type { PersonalisationDeps } from "./routes/personalisation-routes.ts";
 
 /** What the endpoints need that look at what CONTROL holds, and change it. */
-export interface ControlDeps extends PersonalisationDeps {}
+export interface ControlDeps extends PersonalisationDeps {
+  readonly policies: PolicyDesk;
+}

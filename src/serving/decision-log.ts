@@ -26,9 +26,35 @@ export interface DecisionLogDeps {
   readonly decisions_max?: number;
 }
 
-interface Waiting {
-  readonly decision: Decision;
-  readonly moment: DecisionMoment;
+/** What is to be recorded: its text is made when it goes out. */
+export interface Recordable {
+  readonly id: string;
+  readonly subject: string;
+  json(): string;
+}
+
+/** The decision of one course's price. */
+class CourseRecord implements Recordable {
+  readonly #decision: Decision;
+  readonly #moment: DecisionMoment;
+
+  constructor(decision: Decision, moment: DecisionMoment) {
+    this.#decision = decision;
+    this.#moment = moment;
+  }
+
+  get id(): string {
+    return this.#decision.id;
+  }
+
+  get subject(): string {
+    const { course_id } = this.#decision;
+    return course_id === null ? COLD_SUBJECT : courseDecisionSubject(course_id);
+  }
+
+  json(): string {
+    return decisionRecordJson(this.#decision, this.#moment);
+  }
 }
 
 /**
@@ -40,8 +66,8 @@ export class DecisionLog {
   readonly #deps: DecisionLogDeps;
   readonly #decisions_max: number;
   /** Insertion order is age. Keyed by id: a decision that is waiting already is not queued twice. */
-  readonly #queue = new Map<string, Waiting>();
-  #group: readonly Waiting[] = [];
+  readonly #queue = new Map<string, Recordable>();
+  #group: readonly Recordable[] = [];
   #publisher: BulkPublisher | undefined;
   #running = false;
   #closed = false;
@@ -73,7 +99,11 @@ export class DecisionLog {
   }
 
   record(decision: Decision, moment: DecisionMoment): void {
-    this.#enqueue({ decision, moment });
+    this.add(new CourseRecord(decision, moment));
+  }
+
+  add(recordable: Recordable): void {
+    this.#enqueue(recordable);
     if (!this.#running && !this.#closed) void this.#run();
   }
 
@@ -85,8 +115,8 @@ export class DecisionLog {
     if (this.pending > 0) this.#deps.logger.error({ pending: this.pending }, "decisions were not recorded before the end");
   }
 
-  #enqueue(waiting: Waiting): void {
-    const { id } = waiting.decision;
+  #enqueue(waiting: Recordable): void {
+    const { id } = waiting;
     if (this.#queue.has(id)) return;
     if (this.#queue.size >= this.#decisions_max) {
       for (const oldest of this.#queue.keys()) {
@@ -121,7 +151,7 @@ export class DecisionLog {
   }
 
   #take(): void {
-    const group: Waiting[] = [];
+    const group: Recordable[] = [];
     for (const [id, waiting] of this.#queue) {
       this.#queue.delete(id);
       if (group.push(waiting) === GROUP_MAX) break;
@@ -140,10 +170,9 @@ export class DecisionLog {
   async #publishGroup(): Promise<void> {
     const publisher = (this.#publisher ??= this.#deps.broker.bulkPublisher({ window: GROUP_MAX + 1 }));
     let burst = BURST_MAX;
-    for (const { decision, moment } of this.#group) {
-      const subject = decision.course_id === null ? COLD_SUBJECT : courseDecisionSubject(decision.course_id);
+    for (const recordable of this.#group) {
       // The window holds a whole group; what comes back is a refusal.
-      await publisher.publish(subject, Buffer.from(decisionRecordJson(decision, moment)), decision.id);
+      await publisher.publish(recordable.subject, Buffer.from(recordable.json()), recordable.id);
       if (--burst > 0) continue;
       burst = BURST_MAX;
       await new Promise((resolve) => setImmediate(resolve));

@@ -78,6 +78,40 @@ describe("over a real socket", () => {
     expect(headers["transfer-encoding"]).toBeUndefined();
   });
 
+  test("a body with its length is answered as one without, which the framework itself reads", async () => {
+    const bodies: readonly (string | Buffer)[] = [
+      '{"course_id":"c1"}',
+      '{ "course_id": "c1", "current_price": 90 }',
+      '{"course_id":"c1","course_id":"c2"}',
+      '\ufeff{"course_id":"c1"}',
+      '{"course_id":"nobody"}',
+      '{"course_id":"c\u0031"}',
+      '{"course_id":"é"}',
+      '{"course_features":{"category":"programming","base_price":90}}',
+      '{"__proto__":{"course_id":"c1"}}',
+      "{}",
+      "[]",
+      "null",
+      "",
+      '{"course_id":',
+      Buffer.from([0x7b, 0xff, 0xfe, 0x7d]),
+    ];
+    const agent = new Agent();
+    for (const path of ["/optimize_price", "/predict_enrollments", "/propensity_batch", "/nothing"]) {
+      for (const body of bodies) {
+        const plain = ({ status, headers: { date: _date, ...headers }, body: text }: Answer): object => ({ status, headers, text: text.replace(/"freshness_ms":\d+/, "") });
+        const whole = await send(agent, path, (sent) => sent.setHeader("x-request-id", "r-1").setHeader("content-length", Buffer.byteLength(body)).end(body));
+        const chunked = await send(agent, path, (sent) => {
+          sent.setHeader("x-request-id", "r-1");
+          sent.write(body);
+          sent.end();
+        });
+        expect(plain(whole), `${path} ${body.toString()}`).toEqual(plain(chunked));
+        expect(whole.headers["x-request-id"]).toBe("r-1");
+      }
+    }
+  });
+
   test("a megabyte is refused with and without its length, and the next call is answered", async () => {
     const mebibyte = Buffer.alloc(1024 * 1024, 32);
     const agent = new Agent();

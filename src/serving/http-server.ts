@@ -8,6 +8,7 @@ import { getRequestListener } from "@hono/node-server";
 import type { Hono } from "hono";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { Admission } from "./admission.ts";
 import type { Certificates } from "./certificates.ts";
 import { closingResponse } from "./closing-response.ts";
 import { ProblemError, problemResponse, problemText } from "./problem.ts";
@@ -22,6 +23,8 @@ const LIMITS = {
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16 * 1024,
 } as const;
+/** A connection on which nothing moves for so long is cut, such as that of a client which does not take its answer. Longer than any other wait. */
+const SILENCE_MAX_MS = 75_000;
 
 /** Connections at a time; each holds its buffers, so there is an end to them. Beyond it a new one is closed at once, and counted. */
 const CONNECTIONS_MAX = 8_192;
@@ -49,23 +52,27 @@ export interface HttpServerOptions {
   readonly connections_max?: number;
   /** Encrypts every connection. */
   readonly tls?: Certificates | undefined;
+  /** Shorter waits than usual, for tests. */
+  readonly limits?: Partial<Record<keyof typeof LIMITS | "silence", number>>;
 }
 
 export class HttpServer {
   readonly #server: Server | TlsServer;
   readonly #clock: Clock;
   readonly #state = { closing: false };
-
+  readonly admission = new Admission();
   #refused = 0;
 
-  constructor(app: Hono, clock: Clock, { connections_max = CONNECTIONS_MAX, tls }: HttpServerOptions = {}) {
+  constructor(app: Hono, clock: Clock, { connections_max = CONNECTIONS_MAX, tls, limits = {} }: HttpServerOptions = {}) {
     this.#clock = clock;
     // Only a target or host that is no URL gets to the error handler: routes have their own.
     const usual = getRequestListener(app.fetch, { errorHandler: () => problemResponse(new ProblemError("invalid_request", "The request target or host is not valid.")) });
-    const listener = wholeListener(app, (request, response) => void usual(request, response));
-    const options = { ...LIMITS, ServerResponse: closingResponse(this.#state) };
+    const listener = wholeListener(app, this.admission, (request, response) => void usual(request, response));
+    const { silence = SILENCE_MAX_MS, ...changed } = limits;
+    const options = { ...LIMITS, ...changed, ServerResponse: closingResponse(this.#state) };
     this.#server = tls === undefined ? createServer(options, listener) : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: LIMITS.headersTimeout }, listener);
     this.#server.maxConnections = connections_max;
+    this.#server.timeout = silence;
     this.#server.on("drop", () => this.#refused++);
     // An expectation that nobody knows is no reason to refuse: by default it would get a bare 417.
     this.#server.on("checkExpectation", listener);
@@ -105,6 +112,7 @@ export class HttpServer {
    */
   async drain(): Promise<void> {
     this.#state.closing = true;
+    this.admission.flush();
     const linger_until_ms = this.#clock.now_ms() + LINGER_MS;
     while (this.#clock.now_ms() < linger_until_ms && (await this.#connections()) > 0) await this.#clock.sleep(20);
     const closed = new Promise<void>((resolve) => {

@@ -1,11 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { CompiledModel } from "../models/compiled.ts";
+import type { Admission } from "./admission.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
 import type { EventIntake } from "./event-intake.ts";
 import type { LearnerScores } from "./learners/learner-scores.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import type { Personal } from "./personal/personal.ts";
 import type { PolicySource } from "./policy-source.ts";
 import type { PriceService } from "./price-service.ts";
 import type { SignalPublisher } from "./signals/signal-publisher.ts";
@@ -30,6 +32,7 @@ export interface MetricSources {
   readonly signals: Pick<SignalPublisher, "published" | "baselines" | "passed_over" | "leading">;
   readonly degradation: Degradation;
   readonly policies: Pick<PolicySource, "platform">;
+  readonly quotes: Personal;
 }
 
 export class ServingMetrics {
@@ -73,6 +76,7 @@ export class ServingMetrics {
     this.#counter("tidemark_turns_shed_total", "Calls for courses, categories and learners turned away because too many were under way", () => turns.refused);
     this.#gauge("tidemark_course_index_courses", "Courses in the index that filters and orders go by; 0 while nobody asked for one", "sum", () => indexes.courses);
     this.#watchLearners(sources);
+    this.#watchQuotes(sources);
     this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures + propensity.failures);
     this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps + propensity.swaps);
     this.#gauge("tidemark_event_lag_events", "Events of the stream that the feature store has not folded", "max", () => degradation.lag_events ?? 0);
@@ -103,8 +107,12 @@ export class ServingMetrics {
   }
 
   /** Registers what the server counts: it is made after the application that answers with these figures. */
-  watchServer(server: { readonly refused: number }): void {
+  watchServer(server: { readonly refused: number; readonly admission: Pick<Admission, "refused" | "held" | "under_way"> }): void {
+    const { admission } = server;
     this.#counter("tidemark_http_connections_refused_total", "Connections closed because there were too many", () => server.refused);
+    this.#counter("tidemark_http_requests_refused_total", "Requests answered with 503 because more were asked for than can be answered in time", () => admission.refused);
+    this.#gauge("tidemark_http_refusals_held", "Refusals that are not written yet, so that their connections cannot ask again", "sum", () => admission.held);
+    this.#gauge("tidemark_http_requests_under_way", "Requests that wait for something else than the processor", "sum", () => admission.under_way);
   }
 
   #watchLearners({ scores, learners, signals }: MetricSources): void {
@@ -117,6 +125,40 @@ export class ServingMetrics {
     this.#counter("tidemark_signals_baselines_total", "Rounds that learnt where learners stand and told nobody: the first, and one after every change of the model", () => signals.baselines);
     this.#gauge("tidemark_signals_publishers", "Processes that tell signals: one of all", "sum", () => (signals.leading ? 1 : 0));
     this.#gauge("tidemark_signals_learners_passed_over", "Learners of whom no signals are told, because there are too many", "max", () => signals.passed_over);
+  }
+
+  #watchQuotes({ quotes: { desk, budget, citations } }: MetricSources): void {
+    this.#gauge("tidemark_personal_quotes_issuing", "Personal quotes that wait for the broker", "sum", () => desk.issuing);
+    const answers = new Counter({
+      name: "tidemark_personal_prices_total",
+      help: "Personal prices: locked before, issued, renewed, lost to a faster process, degraded, and not known to be recorded",
+      labelNames: ["outcome"],
+      registers: [this.registry],
+      collect(): void {
+        answers.reset();
+        for (const [outcome, count] of Object.entries(desk.counts)) answers.inc({ outcome }, count);
+      },
+    });
+    const budgets = new Counter({
+      name: "tidemark_discount_budget_answers_total",
+      help: "What the discount budgets said to personal prices",
+      labelNames: ["answer"],
+      registers: [this.registry],
+      collect(): void {
+        budgets.reset();
+        for (const [answer, count] of budget.counts) budgets.inc({ answer }, count);
+      },
+    });
+    const cited = new Gauge({
+      name: "tidemark_quote_citations",
+      help: "Enrollments that cited a personal quote, by what they are to it, as last counted",
+      labelNames: ["verdict"],
+      aggregator: "max",
+      registers: [this.registry],
+      collect(): void {
+        for (const [verdict, count] of Object.entries(citations.counts)) cited.set({ verdict }, count);
+      },
+    });
   }
 
   #watchEvents(events: EventIntake): void {

@@ -1,3 +1,4 @@
+import type { Exposure } from "../contracts/experiment.ts";
 import { type Policy, defaultPolicy } from "../contracts/policy.ts";
 
 /** What of a course decides which policy is in force for it. */
@@ -9,17 +10,11 @@ export interface CourseScope {
   readonly teacher_id: string | null;
 }
 
-/** An experiment that a price belongs to, with the probability that its unit had of this arm. */
-export interface Assignment {
-  readonly id: string;
-  readonly arm: string;
-  readonly probability: number;
-}
-
 export interface PersonalPolicy {
   /** null: the learner pays list price, as a hold-out does. */
   readonly policy: Policy | null;
-  readonly experiments: readonly Assignment[];
+  /** Those that the price belongs to, as the quote records them. */
+  readonly experiments: readonly Exposure[];
 }
 
 /** The policies in force. Each is one frozen object for as long as nothing changes: answers made under it may be compared with it by identity. */

@@ -58,6 +58,8 @@ function pricingInputs(
     now_ms: view.now_ms,
     features: view.features,
     cells: view.cells,
+    jitter_cells: view.jitter_cells,
+    exposure: view.exposure,
     category: view.category,
     updated_at_ms: view.updated_at_ms,
     current_price: body.current_price ?? Math.max(1, Math.round(view.features[PRICE]!)),

@@ -10,6 +10,8 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   invalid_field: "A field is not valid",
   unknown_course: "The course is not known",
   unknown_learner: "The learner is not known",
+  unknown_policy: "The policy is not known",
+  invalid_policy: "The policy contradicts itself or another one",
   unauthorized: "A key is needed",
   forbidden: "This key may not do that",
   rate_limited: "This key asks too often",

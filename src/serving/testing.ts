@@ -20,7 +20,8 @@ import { compileActionRules } from "../pricing/learners/action-rules.ts";
 import { DAY_MS, formatTime, parseTime } from "../lib/time.ts";
 import { artifactDigest, type CompiledModel, encodeArtifact } from "../models/compiled.ts";
 import { elasticityFeatureNames } from "../models/elasticity-features.ts";
-import { createApp } from "./app.ts";
+import { BatchPrices } from "./batch-prices.ts";
+import { type AppDeps, createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
@@ -29,8 +30,11 @@ import { CourseIndexes } from "./course-indexes.ts";
 import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
+import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
+import { watchGate } from "./gate-metrics.ts";
 import { HealthReport } from "./health.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
 import { createLearners, type Learners } from "./learners/learners.ts";
@@ -38,9 +42,14 @@ import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import { operationsState } from "./pages/operations-history.ts";
-import { FixedPolicy, type PolicySource } from "./policy-source.ts";
+import { createPersonal, type Personal } from "./personal/personal.ts";
+import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
+import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicyHolder } from "./policies/policy-holder.ts";
+import type { PolicySource } from "./policy-source.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -121,24 +130,42 @@ export class TestBroker implements BrokerPort, EventPublisher {
     for (const message of messages) if (!this.published.some(({ message_id }) => message_id === message.message_id)) this.published.push(message);
   }
 
+  readonly #listeners = new Map<string, Set<(message: DeliveredMessage) => void>>();
+
+  /** What consumers of a stream get; subjects are theirs to tell apart. */
+  deliver(stream: string, subject: string, sequence: number, message: unknown): void {
+    const data = new TextEncoder().encode(typeof message === "string" ? message : JSON.stringify(message));
+    for (const listen of this.#listeners.get(stream) ?? []) listen({ subject, sequence, time_ms: START_MS, data, pending: 0 });
+  }
+
+  consumers(stream: string): number {
+    return this.#listeners.get(stream)?.size ?? 0;
+  }
+
+  async consume(stream: string, { subject }: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    if (!this.connected) throw new TidemarkError("broker_unreachable", "not connected");
+    const listeners = this.#listeners.get(stream) ?? new Set();
+    this.#listeners.set(stream, listeners);
+    listeners.add(onMessage);
+    if (subject !== undefined) setImmediate(() => this.messages.filter((message) => message.subject === subject).forEach((message) => onMessage({ ...message, pending: 0 })));
+    return {
+      pause: () => void listeners.delete(onMessage),
+      resume: () => void listeners.add(onMessage),
+      stop: async () => void listeners.delete(onMessage),
+      closed: new Promise(() => undefined),
+    };
+  }
+
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
     return this.connected ? Promise.resolve(this.objects.get(name)) : Promise.reject(new Error("not connected"));
   }
 
-  /** Token events of learners are read from here. */
+  /** What is stored, for those who read one subject. */
   readonly messages: BrokerMessage[] = [];
 
   getMessage(_stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
     if (!this.connected) return Promise.reject(new Error("not connected"));
     return Promise.resolve("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject) : undefined);
-  }
-
-  consume(_stream: string, { subject }: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
-    if (!this.connected) return Promise.reject(new Error("not connected"));
-    setImmediate(() => {
-      for (const message of this.messages) if (message.subject === subject) onMessage({ ...message, pending: 0 });
-    });
-    return Promise.resolve({ pause: () => undefined, resume: () => undefined, stop: () => Promise.resolve(), closed: new Promise(() => undefined) });
   }
 
   streamInfo(): Promise<StreamState | undefined> {
@@ -223,9 +250,18 @@ export class TestEngine {
   readonly degradation: DegradationMonitor;
   readonly health: HealthReport;
   readonly prices: PriceService;
+  /** What the application is made of: a test may put another part in. */
+  readonly appDeps: AppDeps;
+  readonly batches: BatchPrices;
   readonly events: EventIntake;
   readonly desk: ControlDesk;
+  /** The policies in force, experiments left out. */
+  readonly documents: PolicyHolder;
   readonly control: ControlDeps;
+  /** The policies in force, experiments included. */
+  readonly policies: ExperimentHolder;
+  readonly experiments: ExperimentDesk;
+  readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -235,6 +271,8 @@ export class TestEngine {
   readonly served = servedFamily(this.propensity);
   readonly scores: LearnerScores;
   readonly learners: Learners;
+  readonly quote_broker: TestQuoteBroker;
+  readonly quotes: Personal;
   readonly metrics = new ServingMetrics();
   readonly app: ReturnType<typeof createApp>;
   readonly #writer = new FeatureWriter(this.store);
@@ -244,10 +282,14 @@ export class TestEngine {
   readonly #control_last = new Map<string, number>();
 
   constructor(options: TestEngineOptions = {}) {
-    const { cache_dir = "/dev/null/no-directory", logger = silentLogger, policies = new FixedPolicy() } = options;
+    const { cache_dir = "/dev/null/no-directory", logger = silentLogger } = options;
     const { clock, broker } = this;
     this.features = { current: { store: this.store, reader: new FeatureReader(this.store) }, reason: "" } satisfies FeatureSource;
     const { features } = this;
+    this.documents = new PolicyHolder({ features, clock, logger });
+    const documents = options.policies ?? this.documents;
+    this.policies = new ExperimentHolder({ policies: documents, features, clock });
+    const { policies } = this;
     this.models = new ModelHolder({ family: elasticityFamily, features, broker, clock, logger, cache_dir });
     this.decisions = new DecisionLog({ broker, clock, logger });
     this.degradation = new DegradationMonitor(broker, features, clock, policies);
@@ -260,7 +302,7 @@ export class TestEngine {
       return this.#foldControl(subject, data);
     };
     this.desk = new ControlDesk({ broker, features, clock, logger });
-    this.control = { desk: this.desk, features, clock };
+    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }) };
     const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
@@ -269,14 +311,23 @@ export class TestEngine {
     const rules = compileActionRules(defaultActionRules);
     this.scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
     const { events, catalogue, scores, prices } = this;
+    this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
+    const { experiments } = this;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
+    this.quote_broker = new TestQuoteBroker(clock);
+    const modelOf = (digest: string): Promise<CompiledModel | undefined> => Promise.resolve(models.current?.model.digest === digest ? models.current.model : undefined);
+    this.quotes = createPersonal({ features, scores, decisions, keyring: testKeyring(), broker: this.quote_broker, modelOf, turns, clock, logger, models, degradation, policies });
+    const { quotes } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
-    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
     const metricsText = (): Promise<string> => metrics.registry.metrics();
     const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
-    this.app = createApp({
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+    this.batches = new BatchPrices({ features, prices, decisions, clock });
+    watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
+    this.appDeps = {
       prices,
+      batches: this.batches,
       models,
       propensity: served,
       features: new FeatureService(features, clock),
@@ -285,13 +336,18 @@ export class TestEngine {
       health: this.health,
       events,
       control,
+      experiments,
+      stream: this.stream,
+      quotes,
       metrics,
       metricsText,
       pages,
       logger,
+      version: "0.0.0",
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
-    });
+    };
+    this.app = createApp(this.appDeps);
   }
 
   get sequence(): number {

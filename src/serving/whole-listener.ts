@@ -1,21 +1,32 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Hono } from "hono";
+import type { Admission } from "./admission.ts";
 import { jsonHeaders } from "./headers.ts";
 import { JsonAnswer } from "./json-answer.ts";
 import { internalProblem, problemResponse } from "./problem.ts";
 import { WholeRequest, canBeWhole } from "./whole-request.ts";
+
+/** What tells whoever keeps the process alive that it lives. */
+const ALWAYS_ANSWERED = new Set(["/livez", "/readyz", "/health", "/metrics"]);
 
 /** Names and values in turn: node:http writes such a list without making an object of it. */
 const jsonHeaderList = Object.entries(jsonHeaders).flat();
 
 /**
  * Waits for a small JSON body, then takes the request through the application in one turn of the event loop: routes, keys, metrics and errors are the
- * application's, only the framework's request and response objects are left out. Everything else goes to `otherwise`.
+ * application's, only the framework's request and response objects are left out. Everything else goes to `otherwise`. What `admission` does not let pass
+ * goes nowhere.
  */
-export function wholeListener(app: Hono, otherwise: RequestListener): RequestListener {
+export function wholeListener(app: Hono, admission: Admission, otherwise: RequestListener): RequestListener {
   return (incoming, outgoing) => {
-    if (canBeWhole(incoming)) collect(incoming, (body) => answer(app, incoming, outgoing, body));
-    else otherwise(incoming, outgoing);
+    const { method, url = "" } = incoming;
+    const admitted = admission.admits() || (method === "GET" && ALWAYS_ANSWERED.has(url));
+    if (!admitted) admission.refuse(outgoing);
+    else if (canBeWhole(incoming)) collect(incoming, (body) => answer(app, admission, incoming, outgoing, body));
+    else {
+      admission.follow(outgoing);
+      otherwise(incoming, outgoing);
+    }
   };
 }
 
@@ -29,10 +40,14 @@ function collect(incoming: IncomingMessage, done: (body: Buffer | undefined) => 
   incoming.on("error", () => done(undefined));
 }
 
-function answer(app: Hono, incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer | undefined): void {
+function answer(app: Hono, admission: Admission, incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer | undefined): void {
   const answered = app.fetch(new WholeRequest(incoming, body) as unknown as Request);
-  if (answered instanceof Promise) answered.then((response) => write(outgoing, response)).catch(() => write(outgoing, problemResponse(internalProblem())));
-  else write(outgoing, answered);
+  if (!(answered instanceof Promise)) {
+    write(outgoing, answered);
+    return;
+  }
+  admission.follow(outgoing);
+  answered.then((response) => write(outgoing, response)).catch(() => write(outgoing, problemResponse(internalProblem())));
 }
 
 function write(outgoing: ServerResponse, answered: Response): void {

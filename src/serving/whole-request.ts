@@ -28,7 +28,7 @@ export class WholeRequest {
 
   /** `body` undefined: the client went away before its end. */
   constructor(incoming: IncomingMessage, body: Buffer | undefined) {
-    this.url = `http://${incoming.headers.host}${incoming.url}`;
+    this.url = `${"encrypted" in incoming.socket ? "https" : "http"}://${incoming.headers.host}${incoming.url}`;
     this.headers = new IncomingHeaders(incoming.headers);
     this.#body = body;
   }

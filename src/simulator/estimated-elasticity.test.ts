@@ -62,8 +62,8 @@ test("on synthetic platforms the estimates are near the truth, and 95 % interval
       if (Math.abs(value - truth) <= 1.96 * se) held.course++;
 
       const current_price = listPriceAt(world, c, end_ms - 1);
-      const { features, cells, band, updated_at_ms, sequence } = must(reader.course(course_id, end_ms), "a course");
-      const inputs = { course_id, course_features: null, features, cells, category, now_ms: end_ms, updated_at_ms, current_price, current_enrollments: null, objective: "revenue" as const, model_digest: model.digest, policy_version: defaultPolicy.version, terms: termsFor(defaultPolicy, course_id, category, band), record_sequence: sequence, degraded: [] };
+      const { features, cells, jitter_cells, exposure, band, updated_at_ms, sequence } = must(reader.course(course_id, end_ms), "a course");
+      const inputs = { course_id, course_features: null, features, cells, jitter_cells, exposure, category, now_ms: end_ms, updated_at_ms, current_price, current_enrollments: null, objective: "revenue" as const, model_digest: model.digest, policy_version: defaultPolicy.version, terms: termsFor(defaultPolicy, course_id, category, band), record_sequence: sequence, degraded: [] };
       const [low, high] = optimizeAnswer(priceCourse(inputs, model, defaultPolicy), "q").elasticity.ci95;
       const now = trueElasticity(world, c, current_price, end_ms);
       n.answer++;

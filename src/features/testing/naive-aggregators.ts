@@ -78,13 +78,15 @@ export const naiveTiles =
   };
 
 /** Mean x, exposures and enrollments of each occupied cell, lowest first. Channels: listed, exposed, enrolled. */
-export const naiveDemand =
-  (reference_price: number, cells: number, width: number, half_life_ms: number): Naive =>
+export const naiveDemand = (reference_price: number, cells: number, width: number, half_life_ms: number): Naive => naiveCells((value) => Math.log(value / reference_price), cells, width, half_life_ms);
+
+export const naiveCells =
+  (coordinate: (value: number) => number, cells: number, width: number, half_life_ms: number): Naive =>
   (items, now_ms) => {
     const found = new Map<number, { x: number; exposures: number; enrollments: number }>();
     for (const { value, time_ms, channel } of items) {
       if (channel === 0) continue;
-      const x = Math.log(value / reference_price);
+      const x = coordinate(value);
       const index = Math.min(cells / 2 - 1, Math.max(-cells / 2, Math.floor(x / width)));
       const cell = found.get(index) ?? { x: 0, exposures: 0, enrollments: 0 };
       found.set(index, cell);
@@ -94,3 +96,19 @@ export const naiveDemand =
     }
     return [...found].sort(([a], [b]) => a - b).flatMap(([, { x, exposures, enrollments }]) => [x / (exposures + enrollments), exposures, enrollments]);
   };
+
+/** Log-odds of enrolling in now's hour and weekday less those of all, from shares that 20 average enrollments shrink. */
+export const naiveClock =
+  (half_life_ms: number): Naive =>
+  (items, now_ms) =>
+    [(time_ms: number) => new Date(time_ms).getUTCHours(), (time_ms: number) => new Date(time_ms).getUTCDay()].map((placeOf) => {
+      const counted = (channel: number, place?: number): number =>
+        items.filter((item) => item.channel === channel && (place === undefined || placeOf(item.time_ms) === place)).reduce((sum, { time_ms }) => sum + 2 ** ((time_ms - now_ms) / half_life_ms), 0);
+      const [exposures, enrollments] = [counted(1), counted(2)];
+      if (enrollments === 0) return 0;
+      const average = Math.min(1, enrollments / exposures);
+      const here = counted(2, placeOf(now_ms));
+      const share = (here + 20) / (Math.max(here, counted(1, placeOf(now_ms))) + 20 / average);
+      const logit = (p: number): number => Math.log(Math.min(0.999, p) / (1 - Math.min(0.999, p)));
+      return logit(share) - logit(average);
+    });

@@ -1,5 +1,6 @@
 import type { EventOf, EventType, StreamEvent } from "../../contracts/events.ts";
 import { DAY_MS, HOUR_MS, parseTime } from "../../lib/time.ts";
+import { naiveCells as naiveCellsOf, naiveClock } from "./naive-aggregators.ts";
 
 /**
  * Features recomputed from raw events, slowly and plainly, with nothing shared with the fold but the contract: the
@@ -91,6 +92,8 @@ export function naiveCategory(events: readonly StreamEvent[], category: string, 
   const average = prices.length === 0 ? 0 : prices.reduce((sum, price) => sum + price, 0) / prices.length;
   const recent = days(enrollments, 30, now_ms);
   const previous = days(enrollments, 60, now_ms) - recent;
+  const clocked = [exposures.map((time_ms) => ({ value: 1, time_ms, channel: 1 })), enrollments.map((time_ms) => ({ value: 1, time_ms, channel: 2 }))].flat();
+  const [hour = 0, weekday = 0] = naiveClock(60 * DAY_MS)(clocked, now_ms, 0);
   const competitor = latest(ofType(events, "market.competitor_price").filter(({ event }) => event.course_id === undefined && event.category === category));
   return {
     list_price_sum_tokens: prices.reduce((sum, price) => sum + price, 0),
@@ -111,6 +114,8 @@ export function naiveCategory(events: readonly StreamEvent[], category: string, 
     competitive_index: competitor === undefined ? 0 : average / competitor.event.price,
     enrollments_previous_30d: previous,
     enrollments_trend: recent + previous > 0 ? (recent - previous) / (recent + previous) : 0,
+    hour_lift: hour,
+    weekday_lift: weekday,
   };
 }
 
@@ -122,6 +127,7 @@ export function naiveCourse(events: readonly StreamEvent[], course_id: string, n
   const ratings = ofType(own, "activity.rating").map(({ event }) => event.rating);
   const price = naiveListPrice(events, course_id);
   const category = upserted === undefined ? undefined : naiveCategory(events, upserted.category, now_ms);
+  const repriced = latest(ofType(own, "course.repriced"));
   const launched_at_ms = upserted === undefined ? 0 : parseTime(upserted.launched_at);
   const rate = Math.log(2) / 30;
   const count = (type: EventType): number => ofType(own, type).length;
@@ -169,6 +175,9 @@ export function naiveCourse(events: readonly StreamEvent[], course_id: string, n
     quality_score: naiveQuality(enrollments.length, count("enrollment.completed"), count("enrollment.refunded"), ratings),
     price_over_category: others > 0 ? price / others : 0,
     price_over_competitor: competitor > 0 ? price / competitor : 0,
+    days_since_repriced: repriced === undefined ? 3_650 : Math.min(3_650, Math.max(0, (now_ms - repriced.event_time_ms) / DAY_MS)),
+    category_hour_lift: category?.["hour_lift"] ?? 0,
+    category_weekday_lift: category?.["weekday_lift"] ?? 0,
   };
 }
 
@@ -191,6 +200,19 @@ export function naiveCells(events: readonly StreamEvent[], course_id: string, no
     cells.set(index, cell);
   }
   return [...cells].sort(([a], [b]) => a - b).map(([, cell]) => [cell.x / cell.weight, cell.exposures, cell.enrollments]);
+}
+
+/** Cells of the random part of the list price, of the views and enrollments at just that price as the catalogue had it when they came. */
+export function naiveJitterCells(events: readonly StreamEvent[], course_id: string, now_ms: number): readonly number[] {
+  const own = ofCourse(events, course_id);
+  const items = own.flatMap(({ event, sequence, event_time_ms }) => {
+    if (event.type !== "exposure.viewed" && event.type !== "enrollment.created") return [];
+    const set = latest(ofType(own.filter((other) => other.sequence < sequence), "course.repriced"))?.event;
+    if (set?.jitter === undefined || set.price !== event.price) return [];
+    const value = Math.log(set.price / set.jitter.base);
+    return Math.abs(value) <= 4 * set.jitter.sigma + 1 / set.price ? [{ value, time_ms: event_time_ms, channel: event.type === "exposure.viewed" ? 1 : 2 }] : [];
+  });
+  return naiveCellsOf((value) => value, 16, 0.04, 60 * DAY_MS)(items, now_ms, 0);
 }
 
 /** The prices that were set, by event time, then order of arrival. */

@@ -15,10 +15,12 @@ const attributes = fc.option(
 );
 const learner_id = fc.constantFrom("L1", "L2", "L3");
 const category = fc.constantFrom("data", "design", "music");
-const price = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.constantFrom(0, 1, 100, 110, 1_000_000_000));
+const price = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.constantFrom(0, 1, 100, 100, 110, 1_000_000_000));
 const paid = fc.oneof(fc.integer({ min: 1, max: 500 }), fc.constantFrom(1, 100));
 const amount = fc.integer({ min: 0, max: 1_000_000_000 });
 const time = fc.integer({ min: 0, max: STREAM_SPAN_MS }).map((offset) => formatTime(START_MS + offset));
+/** Of the price 100 likely enough, of others hardly. */
+const jitter = fc.record({ base: fc.constantFrom(88, 95.5, 100, 112), sigma: fc.constantFrom(0.02, 0.1), probability: fc.constant(0.05) });
 const optionalCourse = fc.option(course_id, { nil: undefined });
 
 type Body = Event extends infer E ? (E extends Event ? Omit<E, "id" | "time"> : never) : never;
@@ -40,7 +42,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
     launched_at: time,
     title: fc.constantFrom("One", "Two"),
   }),
-  fc.record({ type: fc.constant("course.repriced" as const), course_id, price: paid }),
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("course.repriced" as const), course_id, price: paid, jitter }, { requiredKeys: ["type", "course_id", "price"] }) },
   fc.record({ type: fc.constantFrom("enrollment.completed" as const, "enrollment.refunded" as const, "enrollment.dropped" as const), enrollment_id: fc.constant("E1"), course_id, learner_id }),
   fc.record({ type: fc.constantFrom("token.purchased" as const, "token.earned" as const, "token.spent" as const, "token.refunded" as const, "token.expired" as const), learner_id, amount, course_id: optionalCourse }),
   { weight: 3, arbitrary: fc.record({ type: fc.constant("activity.session" as const), learner_id, course_id: optionalCourse, minutes: fc.option(fc.oneof(fc.integer({ min: 0, max: 1_440 }), fc.constantFrom(0.1, 12.5)), { nil: undefined }) }) },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
 import { experimentState, phaseOf } from "./experiment-state.ts";
-import { conflicting } from "./overlap.ts";
+import { conflicting, shadowing } from "./overlap.ts";
 import { courseExperiment, EXPERIMENT_START_MS, experimentHistory, learnerExperiment, startedExperiment } from "./testing.ts";
 
 const now = EXPERIMENT_START_MS;
@@ -51,9 +51,8 @@ describe("an experiment's state", () => {
 });
 
 describe("experiments that would set the same price", () => {
-  const category = (course: string): string | undefined => ({ C1: "math", C2: "art" })[course];
   const running = (over: object): ReturnType<typeof startedExperiment> => startedExperiment("running", learnerExperiment(over));
-  const clash = (candidate: object, other: ReturnType<typeof startedExperiment>): boolean => conflicting(startedExperiment("new", learnerExperiment(candidate)), [other], now, category).length > 0;
+  const draft = (over: object): ReturnType<typeof startedExperiment> => experimentState(experimentHistory("new", learnerExperiment(over)))!;
 
   test.each<[string, object, object, boolean]>([
     ["both of everything", {}, {}, true],
@@ -62,20 +61,32 @@ describe("experiments that would set the same price", () => {
     ["other categories", { categories: ["math"] }, { categories: ["art"] }, false],
     ["a category in common", { categories: ["math", "law"] }, { categories: ["law"] }, true],
     ["other courses", { courses: ["C1"] }, { courses: ["C2"] }, false],
-    ["a course of the category", { courses: ["C1"] }, { categories: ["math"] }, true],
-    ["a course of another category", { courses: ["C2"] }, { categories: ["math"] }, false],
-    ["a course that nobody knows", { courses: ["C9"] }, { categories: ["math"] }, true],
+    ["courses, and a category that they may be of tomorrow", { courses: ["C1"] }, { categories: ["math"] }, true],
     ["learners and courses, whatever the ranges", { traffic: { to: 0.5 } }, { unit: { kind: "course_cluster", period_days: 7 }, traffic: { from: 0.5 } }, true],
     ["courses and categories are divided otherwise", { unit: { kind: "course_cluster", cluster_by: "category", period_days: 7 }, traffic: { to: 0.5 } }, { unit: { kind: "course_cluster", period_days: 7 }, traffic: { from: 0.5 } }, true],
+    ["one after the other", { starts_at: formatTime(now + 20 * DAY_MS) }, { ends_at: formatTime(now + 20 * DAY_MS) }, false],
+    ["schedules that meet", { starts_at: formatTime(now + 20 * DAY_MS) }, { ends_at: formatTime(now + 21 * DAY_MS) }, true],
   ])("%s", (_, a, b, expected) => {
-    expect(clash(a, running(b))).toBe(expected);
-    expect(clash(b, running(a))).toBe(expected);
+    expect(conflicting(draft(a), [running(b)], now).length > 0).toBe(expected);
+    if ("starts_at" in a) return;
+    expect(conflicting(draft(b), [running(a)], now).length > 0).toBe(expected);
   });
 
   test("drafts and ended ones are in nobody's way, nor is it in its own", () => {
-    const draft = experimentState(experimentHistory("d", definition))!;
     const ended = startedExperiment("x", learnerExperiment({ ends_at: formatTime(now) }), now - 30 * DAY_MS);
-    expect(conflicting(startedExperiment("new", definition), [draft, ended, startedExperiment("new", definition)], now, category)).toEqual([]);
-    expect(conflicting(startedExperiment("new", definition), [startedExperiment("soon", learnerExperiment({ starts_at: formatTime(now + DAY_MS) }))], now, category)).toHaveLength(1);
+    expect(conflicting(draft({}), [experimentState(experimentHistory("d", definition))!, ended, startedExperiment("new", definition)], now)).toEqual([]);
+  });
+
+  test("of two started at once only the first by CONTROL assigns, and the other never does", () => {
+    const started = (id: string, sequence: number, ...more: Parameters<typeof experimentHistory>[2][]): ReturnType<typeof startedExperiment> => {
+      const history = experimentHistory(id, definition, { type: "experiment.started" }, ...more);
+      return experimentState(history.map(({ message }, i) => ({ sequence: sequence + 10 * i, message })))!;
+    };
+    const [first, second] = [started("first", 1), started("second", 2)];
+    expect(shadowing(second, [first, second])).toEqual([first]);
+    expect(shadowing(first, [first, second])).toEqual([]);
+    const over = started("first", 1, { type: "experiment.stopped", at_ms: now + DAY_MS });
+    expect(shadowing(second, [over, second])).toEqual([over]);
+    expect(shadowing(experimentState(experimentHistory("d", definition))!, [first])).toEqual([]);
   });
 });

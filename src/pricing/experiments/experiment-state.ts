@@ -13,6 +13,8 @@ export interface ExperimentState {
   readonly arms: readonly Arm[];
   /** CONTROL sequence of the last message: what a change is decided on. */
   readonly sequence: number;
+  /** Of the start; Infinity before it. */
+  readonly started_sequence: number;
   /** When units began to be assigned, or will: the start, or `starts_at` where that is later; undefined before somebody started it. */
   readonly from_ms: number | undefined;
   /** When they are not assigned any more: the stop, or the scheduled end; Infinity where neither is known. */
@@ -36,7 +38,8 @@ interface Told {
  */
 export function experimentState(history: readonly Told[]): ExperimentState | undefined {
   let experiment: Experiment | undefined;
-  let [sequence, started_ms, stopped_ms] = [0, Number.NaN, Number.NaN];
+  let [sequence, started_sequence] = [0, Number.POSITIVE_INFINITY];
+  let [started_ms, stopped_ms] = [Number.NaN, Number.NaN];
   const stopped_arms = new Map<string, number>();
   let verdict: string | undefined;
   let results: ExperimentResults | undefined;
@@ -45,7 +48,7 @@ export function experimentState(history: readonly Told[]): ExperimentState | und
     const time_ms = parseTime(message.time);
     const running = !Number.isNaN(started_ms) && Number.isNaN(stopped_ms);
     if (message.type === "experiment.defined" && Number.isNaN(started_ms)) experiment = message.experiment;
-    else if (message.type === "experiment.started" && experiment !== undefined && Number.isNaN(started_ms)) started_ms = time_ms;
+    else if (message.type === "experiment.started" && experiment !== undefined && Number.isNaN(started_ms)) [started_ms, started_sequence] = [time_ms, own];
     else if (message.type === "experiment.arm_stopped" && running && !stopped_arms.has(message.arm)) stopped_arms.set(message.arm, time_ms);
     else if (message.type === "experiment.stopped" && running) {
       stopped_ms = time_ms;
@@ -62,6 +65,7 @@ export function experimentState(history: readonly Told[]): ExperimentState | und
     experiment,
     arms: armsOf(experiment),
     sequence,
+    started_sequence,
     from_ms: Number.isNaN(starts_ms) ? undefined : starts_ms,
     until_ms: Math.min(ends_ms, kept_ms, Number.isNaN(stopped_ms) ? Number.POSITIVE_INFINITY : stopped_ms),
     stopped: !Number.isNaN(stopped_ms),

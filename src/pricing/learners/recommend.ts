@@ -1,7 +1,6 @@
 import type { CompiledModel } from "../../models/compiled.ts";
+import { courseDemand } from "../course-demand.ts";
 import type { PricingInputs } from "../inputs.ts";
-import { demandPosterior } from "../posterior.ts";
-import { demandPrior } from "../prior.ts";
 import { conversionAt } from "../quadrature.ts";
 
 /** A learner's past with one category. */
@@ -49,5 +48,5 @@ export function expectedValue(probability: number, price_tokens: number, covered
 
 /** Enrollments per view of a course at the price that it has now. */
 export function conversionNow(inputs: PricingInputs, model: CompiledModel | null): number {
-  return conversionAt(demandPosterior(demandPrior(inputs, model), inputs.cells).nodes, 0).mean;
+  return conversionAt(courseDemand(inputs, model).posterior.nodes, 0).mean;
 }

@@ -4,7 +4,7 @@ import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
 import { catalogueEngine, repriced } from "../catalogue-testing.ts";
 import { registered, tokens } from "../learners/testing.ts";
 import { START_MS } from "../testing.ts";
-import { BrowserEngine, chromiumPath, type Visit } from "./testing/browser.ts";
+import { BrowserEngine, chromiumPath, type Visit, type VisitOptions } from "./testing/browser.ts";
 
 const COURSES = 400;
 const CATEGORIES = ["design", "music", "programming", "a-category-with-a-very-long-name"];
@@ -45,22 +45,26 @@ describe.skipIf(chromiumPath === undefined)(chromiumPath === undefined ? "pages 
 
   const text = (selector: string): Promise<string> => visit.page.locator(selector).first().innerText();
 
-  // Each page is judged wide and light, narrow and dark.
-  describe.each(["light", "dark"] as const)("%s", (theme) => {
-    test.each(paths)("%s can be read by everybody, complains about nothing and asks nobody else", async (path) => {
-      visit = await browser.visit({ theme });
-      if (path === "/") await visit.page.goto(`${visit.origin}/`);
-      else await visit.open(path);
-      // What was still being worked out is there after the first update.
-      browser.engine.clock.time_ms += 2_000;
-      await visit.page.waitForTimeout(path === "/admin" ? 1_500 : 100);
-      if (theme === "light") expect(await visit.accessibility()).toEqual([]);
-      await visit.page.setViewportSize({ width: 360, height: 780 });
-      await visit.page.waitForTimeout(100);
-      expect(await visit.overflows()).toBe(false);
-      if (theme === "dark") expect(await visit.accessibility()).toEqual([]);
-      expect(complaints()).toEqual([]);
-    });
+  async function look(path: string, options: VisitOptions): Promise<void> {
+    visit = await browser.visit(options);
+    if (path === "/") await visit.page.goto(`${visit.origin}/`);
+    else await visit.open(path);
+    // What was still being worked out is there after the first update.
+    browser.engine.clock.time_ms += 2_000;
+    await visit.page.waitForTimeout(path === "/admin" ? 1_500 : 100);
+  }
+
+  test.each(paths)("%s, wide and light: everybody can read it, it complains about nothing and asks nobody else", async (path) => {
+    await look(path, { theme: "light" });
+    expect(await visit.accessibility()).toEqual([]);
+    expect(complaints()).toEqual([]);
+  });
+
+  test.each(paths)("%s, on a telephone and dark: the same, and nothing is wider than it", async (path) => {
+    await look(path, { theme: "dark", width: 360, height: 780 });
+    expect(await visit.accessibility()).toEqual([]);
+    expect(await visit.overflows()).toBe(false);
+    expect(complaints()).toEqual([]);
   });
 
   test("every chart has a title, a legend, axes with units and its figures as a table", async () => {

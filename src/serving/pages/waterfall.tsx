@@ -1,7 +1,7 @@
 import type { WaterfallStep } from "../../contracts/api.ts";
 import { formatCount } from "./format.ts";
 
-const stepWords: Readonly<Record<WaterfallStep["step"], string>> = { base: "start", model: "model", strategy: "strategy", guardrail: "guardrail", rounding: "rounding" };
+const stepWords: Readonly<Record<WaterfallStep["step"], string>> = { base: "start", model: "model", strategy: "strategy", guardrail: "guardrail", rounding: "rounding", personal: "personal", exploration: "exploration" };
 
 /** How a price came about, step by step: each bar goes from the price before to the price after. A table, so that it reads without its bars. */
 export function Waterfall({ steps, optimal }: { readonly steps: readonly WaterfallStep[]; readonly optimal: number }) {

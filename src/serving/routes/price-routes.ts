@@ -1,5 +1,7 @@
 import { optimizeAnswerSchema, optimizeBodySchema, predictAnswerSchema, predictBodySchema } from "../../contracts/api.ts";
 import type { OptimizeBody } from "../../contracts/api.ts";
+import { PRICE_BATCH_MAX, priceBatchAnswerSchema, priceBatchBodySchema } from "../../contracts/price-batch.ts";
+import type { BatchPrices } from "../batch-prices.ts";
 import { withBody } from "../body.ts";
 import { jsonAnswer } from "../json-answer.ts";
 import type { PriceService } from "../price-service.ts";
@@ -13,7 +15,7 @@ function courseAlone(text: string): OptimizeBody | undefined {
   return course_id === undefined ? undefined : { course_id };
 }
 
-export function registerPrices(route: Route, prices: PriceService): void {
+export function registerPrices(route: Route, prices: PriceService, batches: BatchPrices): void {
   route(
     {
       method: "POST",
@@ -37,5 +39,18 @@ export function registerPrices(route: Route, prices: PriceService): void {
       example: { body: { course_id: "C00001", price_points: [90, 100, 110], horizon_days: 30 } },
     },
     withBody(predictBodySchema, (body, context) => jsonAnswer(context, prices.predict(body))),
+  );
+  route(
+    {
+      method: "POST",
+      path: "/price_batch",
+      role: "price",
+      summary: `the prices of up to ${PRICE_BATCH_MAX} courses, in short`,
+      description: "Each row is what POST /optimize_price decides for the course, under the same quote_id. The batch has one record of its own, which names them.",
+      body: priceBatchBodySchema,
+      answer: priceBatchAnswerSchema,
+      example: { body: { course_ids: ["C00001", "C00002"] } },
+    },
+    withBody(priceBatchBodySchema, async (body, context) => jsonAnswer(context, await batches.answer(body))),
   );
 }

@@ -68,7 +68,7 @@ export function withElasticity(categories: readonly CategoryRow[], { artifact }:
 
 function inputsOf(row: CourseRow, current_price: number): PricingInputs {
   return {
-    course_id: row.course_id, course_features: null, now_ms: 0, features: row.view, cells: [], category: row.category, updated_at_ms: 0, current_price,
+    course_id: row.course_id, course_features: null, now_ms: 0, features: row.view, cells: [], jitter_cells: [], exposure: "views", category: row.category, updated_at_ms: 0, current_price,
     current_enrollments: null, objective: "revenue", model_digest: null, policy_version: defaultPolicy.version, record_sequence: 0, degraded: [], terms: termsFor(defaultPolicy, row.course_id, row.category, noBand),
   };
 }
