@@ -17,12 +17,8 @@ export function templateOf(path: string): string {
   return path.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, "{$1}");
 }
 
-/** Pages stand above the endpoints. */
-const isPage = (answer: RouteDefinition["answer"]): boolean => answer !== undefined && "type" in answer && (answer.type === "text/html" || answer.type === "text/javascript");
-
 function rowsOf(definitions: readonly RouteDefinition[]): string {
   return definitions
-    .filter(({ answer }) => !isPage(answer))
     .map(({ method, path, summary }) => {
       const template = templateOf(path);
       const name = method === "GET" && template === path ? `<a href="${path}">${path}</a>` : template;
@@ -85,7 +81,7 @@ export function landingOf(definitions: readonly RouteDefinition[]): Handler {
   return (context) => {
     const accept = context.req.header("accept") ?? "";
     if (accept.includes("application/json") && !accept.includes("text/html")) {
-      const endpoints = definitions.filter(({ answer }) => !isPage(answer)).map(({ method, path, summary }) => ({ method, path: templateOf(path), answers: summary }));
+      const endpoints = definitions.map(({ method, path, summary }) => ({ method, path: templateOf(path), answers: summary }));
       return new Response(JSON.stringify({ name: "tidemark", description, pages, endpoints }), { headers: { ...jsonHeaders, vary: "accept" } });
     }
     rows ??= rowsOf(definitions);

@@ -29,7 +29,7 @@ export interface RouteTableDeps {
   readonly finish: Finish;
 }
 
-/** Every endpoint there is, in order of registration. */
+/** Every endpoint and page there is, in order of registration. */
 export class RouteTable {
   readonly #deps: RouteTableDeps;
   readonly #definitions: RouteDefinition[] = [];
@@ -50,6 +50,7 @@ export class RouteTable {
     return this.#within.fetch(request);
   }
 
+  /** Of the API: pages are not among them. */
   get definitions(): readonly RouteDefinition[] {
     return this.#definitions;
   }
@@ -58,7 +59,7 @@ export class RouteTable {
   readonly route = (definition: RouteDefinition, handler: Handler): void => {
     const { method, path } = definition;
     assert(!this.#definitions.some((known) => known.method === method && known.path === path), `${method} ${path} is registered twice`);
-    this.#definitions.push(definition);
+    if (definition.page !== true) this.#definitions.push(definition);
     this.#methods.add(method);
     const { app, metrics, access, finish } = this.#deps;
     this.#within.on(method, path, handler);

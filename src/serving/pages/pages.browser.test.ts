@@ -35,7 +35,8 @@ let visit: Visit;
 /** What a person would call a failure; a page that is not there is told by the browser, too. */
 const complaints = (): readonly string[] => visit.complaints.filter((text) => !text.includes("404 (Not Found)"));
 
-describe.skipIf(chromiumPath === undefined)(chromiumPath === undefined ? "pages in a browser: no Chromium on PATH" : "pages in a browser", () => {
+// Without Chromium on PATH they are skipped, which the report of the run says.
+describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)", () => {
   beforeAll(async () => {
     browser = await populated();
     await browser.start();

@@ -51,14 +51,6 @@ const reportHeaders = Object.freeze({
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 });
 
-/** Ids of whom and what pages are about; `name`: of a file. */
-const examples = { "/admin/prices/:id": "C00001", "/teacher/:id": "T0001", "/learner/:id": "L000001" } as const;
-
-function exampleOf(path: string): { readonly params: Readonly<Record<string, string>> } | undefined {
-  const id = Object.entries(examples).find(([known]) => known === path)?.[1];
-  return id === undefined ? undefined : { params: { id } };
-}
-
 /** Puts every page and what it loads into the application. Without a build they answer what is missing; everything else works. */
 export function registerPages(route: Route, fetch: Fetch, access: Access, sources: PageSources, logger: Logger): void {
   const { features, pricing, broker, turns, clock, metricsText, operations, directory = assetsDirectory() } = sources;
@@ -79,8 +71,7 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
   ];
   // Public as far as keys go: a page looks itself at who asks, and sends those whom it does not know to the log-in.
   const page = (path: string, summary: string, handler: Handler, type = "text/html"): void => {
-    const example = exampleOf(path);
-    route({ method: "GET", path, role: "public", summary, answer: { type }, ...(example === undefined ? {} : { example }) }, handler);
+    route({ method: "GET", path, role: "public", summary, answer: { type }, page: true }, handler);
   };
   const assets = readAssets(directory, logger);
   if (assets === undefined) {
