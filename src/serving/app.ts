@@ -16,6 +16,7 @@ import { landingOf } from "./landing.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import { type PageSources, registerPages } from "./pages/register.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 import type { RouteDefinition } from "./route.ts";
@@ -54,6 +55,8 @@ export interface AppDeps {
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
+  /** Absent: pages are not served. */
+  readonly pages?: PageSources;
   readonly logger: Logger;
   /** Of the program, for its documents. */
   readonly version: string;
@@ -93,6 +96,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
+  if (deps.pages !== undefined) registerPages(route, (request) => table.ask(request), access, deps.pages, logger);
 
   const observeUnmatched = metrics.route("any", "unmatched");
   app.notFound((context) => {

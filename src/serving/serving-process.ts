@@ -37,6 +37,7 @@ import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { operationsState } from "./pages/operations-history.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import { PriceWork } from "./price-changes/price-changes.ts";
@@ -115,6 +116,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+  const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
   const app = createApp({
     prices,
     batches,
@@ -132,6 +134,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     quotes,
     metrics,
     metricsText,
+    pages,
     logger,
     version: config.version,
     access,
