@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { EntityFeaturesAnswer, FeaturesAnswer, HealthAnswer, ModelInfoAnswer, OptimizeAnswer, optimizeBodySchema, PredictAnswer, predictBodySchema } from "../contracts/api.ts";
+import type { bundleAnswerSchema, bundleBodySchema } from "../contracts/bundle.ts";
 import type { CategoriesAnswer, CourseDetail, courseOrders, CoursesAnswer } from "../contracts/catalogue.ts";
 import type { EventBatchAnswer } from "../contracts/event-batch.ts";
 import type { Event } from "../contracts/events.ts";
@@ -9,6 +10,7 @@ import type { Topic } from "../contracts/live-stream.ts";
 import type { PersonalisationAnswer, personalisationBodySchema } from "../contracts/personalisation.ts";
 import type { policyActivateBodySchema, policyAnswerSchema, policyChangeBodySchema, policyChangedAnswerSchema, policyDiffAnswerSchema, policyDraftBodySchema, policyListAnswerSchema, policyValidateAnswerSchema, policyValidateBodySchema } from "../contracts/policy-api.ts";
 import type { priceBatchAnswerSchema, priceBatchBodySchema } from "../contracts/price-batch.ts";
+import type { priceActionAnswerSchema, priceActionBodySchema, priceChangesAnswerSchema } from "../contracts/price-change.ts";
 import type { PropensityInfoAnswer } from "../contracts/propensity-info.ts";
 import type { personalizedAnswerSchema, personalizedBodySchema, quoteAnswerSchema, redemptionsAnswerSchema, replayAnswerSchema } from "../contracts/quote.ts";
 import { type ClientEvent, clientEvents } from "./client-events.ts";
@@ -59,6 +61,10 @@ export class TidemarkClient {
     return this.#ask("/personalized_pricing", body);
   }
 
+  bundlePrice(body: In<typeof bundleBodySchema>): Promise<Out<typeof bundleAnswerSchema>> {
+    return this.#ask("/bundle_price", body);
+  }
+
   quote(quote_id: string, query: { readonly course_id?: string } = {}): Promise<Out<typeof quoteAnswerSchema>> {
     return this.#get(at("quotes", quote_id), query);
   }
@@ -102,6 +108,15 @@ export class TidemarkClient {
 
   course(course_id: string): Promise<CourseDetail> {
     return this.#get(at("courses", course_id));
+  }
+
+  priceChanges(course_id: string, query: { readonly limit?: number } = {}): Promise<Out<typeof priceChangesAnswerSchema>> {
+    return this.#get(at("courses", course_id, "price_changes"), query);
+  }
+
+  /** Accepts, proposes, approves, rejects or schedules a list price. */
+  decidePrice(course_id: string, body: In<typeof priceActionBodySchema>): Promise<Out<typeof priceActionAnswerSchema>> {
+    return this.#change(at("courses", course_id, "price"), body);
   }
 
   features(): Promise<FeaturesAnswer> {

@@ -32,6 +32,8 @@ export interface RouteDefinition {
   /** An object of the path's parameters; ids unless said. */
   readonly params?: z.ZodObject;
   readonly answer?: z.ZodType | Answer;
+  /** Statuses that it may refuse with, beside those that follow from the rest. */
+  readonly refuses?: readonly (401 | 404 | 409)[];
   /** The answer has an ETag and If-None-Match gets 304. */
   readonly cacheable?: boolean;
   /**
@@ -39,6 +41,8 @@ export interface RouteDefinition {
    * names somebody. Bound keys reach nothing else.
    */
   readonly owner?: "learner" | "teacher" | "handler";
+  /** For people, or what their pages load: it stands in no document of the API. */
+  readonly page?: boolean;
   /** `body` of a request, `answer` of a response, `params` and `query` of its address. */
   readonly example?: { readonly body?: unknown; readonly query?: Readonly<Record<string, string>>; readonly params?: Readonly<Record<string, string>>; readonly answer?: unknown };
 }

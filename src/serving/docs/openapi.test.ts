@@ -53,11 +53,16 @@ beforeAll(async () => {
   engine.clock.passing = true;
   const time = formatTime(START_MS - 50 * DAY_MS);
   engine.foldCatalogue();
-  const course: Event = { id: "d1", type: "course.upserted", time, course_id: "C00001", teacher_id: "T00001", category: "programming", difficulty_level: "beginner", quality_tier: "basic", base_price: 100, launched_at: time };
-  engine.fold(course, registered("L000001"), registered("L000002"));
+  const course = (course_id: string): Event => ({ id: course_id, type: "course.upserted", time, course_id, teacher_id: "T00001", category: "programming", difficulty_level: "beginner", quality_tier: "basic", base_price: 100, launched_at: time });
+  engine.fold(course("C00001"), course("C00002"), registered("L000001"), registered("L000002"));
   engine.promote(testArtifact());
   await engine.models.check();
   await engine.degradation.check();
+  // What the examples of policies go on from: two revisions, one after the other in force.
+  for (const revision of [1, 2]) {
+    await engine.post("/policies/season-sale", { policy: { floor_tokens: 10 + revision, scope: { categories: ["programming"] } }, reason: "test" }, "PUT");
+    await engine.post("/policies/season-sale/activate", { revision, reason: "test" });
+  }
 });
 
 describe("the document", () => {

@@ -32,13 +32,12 @@ const refusals = {
 } as const;
 type Refusal = keyof typeof refusals;
 
-function refusalsOf({ role, method, body, query, params, path }: RouteDefinition): Refusal[] {
-  const found = new Set<Refusal>([500, 503]);
+function refusalsOf({ role, method, body, query, params, path, refuses = [] }: RouteDefinition): Refusal[] {
+  const found = new Set<Refusal>([500, 503, ...refuses]);
   if (role !== "public") for (const status of [401, 403, 429] as const) found.add(status);
   if (body !== undefined) for (const status of [400, 413, 415, 422, 404] as const) found.add(status);
   if (query !== undefined || params !== undefined || method !== "GET") found.add(422);
   if (path.includes(":")) for (const status of [404, 422] as const) found.add(status);
-  if (path === "/model_info") found.add(404);
   if (method !== "GET" && role !== "price" && role !== "events") found.add(409);
   return [...found].sort((a, b) => a - b);
 }
