@@ -52,6 +52,7 @@ import { createPriceChangeDesk } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
+import type { Tracing } from "./tracing.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -229,6 +230,8 @@ export interface TestEngineOptions {
   readonly policies?: PolicySource;
   readonly access?: Access;
   readonly cors_origins?: readonly string[];
+  readonly tracing?: Tracing;
+  readonly request_log?: Logger;
 }
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
@@ -361,6 +364,8 @@ export class TestEngine {
       version: "0.0.0",
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
+      tracing: options.tracing,
+      request_log: options.request_log,
     };
     this.app = createApp(this.appDeps);
   }
