@@ -4,6 +4,7 @@ import { problemSchema } from "../../contracts/problem.ts";
 import { rolesThatMay } from "../../contracts/role.ts";
 import { templateOf } from "../landing.ts";
 import type { Answer, RouteDefinition } from "../route.ts";
+import { answerExamples } from "./answer-examples.ts";
 
 type Json = { readonly [key: string]: unknown };
 
@@ -78,7 +79,8 @@ export function answerOf({ answer }: RouteDefinition): Answer {
 
 function responsesOf(definition: RouteDefinition, closed: boolean): Json {
   const { status = 200, type, schema, description } = answerOf(definition);
-  const content = schema === undefined && type === undefined ? undefined : { [type ?? JSON_TYPE]: { schema: schema === undefined ? { type: "string" } : schemaOf(schema, "output", closed), ...(definition.example?.answer === undefined ? {} : { example: definition.example.answer }) } };
+  const example = definition.example?.answer ?? answerExamples[operationId(definition)];
+  const content = schema === undefined && type === undefined ? undefined : { [type ?? JSON_TYPE]: { schema: schema === undefined ? { type: "string" } : schemaOf(schema, "output", closed), ...(example === undefined ? {} : { example }) } };
   const responses: Record<string, unknown> = { [status]: { description: description ?? definition.summary, ...(content === undefined ? {} : { content }) } };
   if (definition.cacheable === true) responses["304"] = { description: "What If-None-Match names is still what would be answered" };
   for (const refused of refusalsOf(definition)) responses[refused] = { $ref: `#/components/responses/${refused}` };
