@@ -16,6 +16,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   propensity: () => import("./propensity.ts"),
   backends: () => import("./backends.ts"),
   hostile: () => import("./hostile.ts"),
+  experiments: () => import("./experiments.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]
