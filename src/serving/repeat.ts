@@ -2,7 +2,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
-const SLEEP_MAX_MS = 1_000;
+const PIECE_MS = 500;
 
 /**
  * Runs `task` now and then `interval_ms` after each end, until stopped. A run that throws is logged, once while it
@@ -31,8 +31,8 @@ export class Repeat {
     });
     while (!this.#stopped) {
       await this.#attempt(logger, task);
-      // A timer that is still running keeps a stopped process from ending.
-      for (let left_ms = interval_ms; left_ms > 0 && !this.#stopped; left_ms -= SLEEP_MAX_MS) await Promise.race([clock.sleep(Math.min(left_ms, SLEEP_MAX_MS)), stopped]);
+      // In pieces: a sleep cannot be ended, and a process that is done waits for it.
+      for (let left_ms = interval_ms; left_ms > 0 && !this.#stopped; left_ms -= PIECE_MS) await Promise.race([clock.sleep(Math.min(left_ms, PIECE_MS)), stopped]);
     }
   }
 

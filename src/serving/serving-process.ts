@@ -11,6 +11,7 @@ import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { BrokerLink } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
@@ -37,6 +38,7 @@ import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
 import { PolicySimulation } from "./policies/policy-simulation.ts";
+import { operationsState } from "./pages/operations-history.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import { PriceWork } from "./price-changes/price-changes.ts";
@@ -54,7 +56,7 @@ const APPLIER_CHECK_MS = 100;
 const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
-const STREAM_BEAT_MS = 10_000;
+const STREAM_BEAT_MS = 5_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -106,6 +108,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
   const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
   const modelOf = servedModels({ models, family: elasticityFamily, broker, cache_dir: join(config.data_dir, "models") });
   const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
   const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
@@ -114,6 +117,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+  const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
   const app = createApp({
     prices,
     batches,
@@ -126,10 +130,12 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     events,
     control,
     experiments,
+    bundles,
     stream,
     quotes,
     metrics,
     metricsText,
+    pages,
     logger,
     version: config.version,
     access,
@@ -144,8 +150,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
   documents.check();
-  await Promise.all([models.check(), propensity.check(), keys.check()]);
   policies.check();
+  await Promise.all([models.check(), propensity.check(), keys.check()]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
@@ -153,7 +159,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
-    new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
+    ...(certificates === undefined ? [] : [new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls)))]),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => policies.check()),
     new Repeat(clock, logger, EXPERIMENT_CHECK_MS, () => (features.current === undefined ? undefined : checker.check())),
