@@ -34,6 +34,7 @@ const COURSES = ["c1", "c2", "c3"];
 const GLOBAL_TOKENS = 4;
 const LEARNER_TOKENS = 1;
 const CALLS = 24;
+const ANSWER_MS = 5_000;
 
 /** A machine: its own fold, and four processes that answer. */
 class Host {
@@ -126,6 +127,8 @@ function post(url: string, body: object): Promise<{ readonly status: number; rea
       text(response).then((answer) => resolve({ status: response.statusCode ?? 0, text: answer }), () => resolve(undefined));
     });
     sent.on("error", () => resolve(undefined));
+    // Handed to a process that died before it took it.
+    sent.setTimeout(ANSWER_MS, () => sent.destroy());
     sent.end(JSON.stringify(body));
   });
 }
@@ -154,7 +157,7 @@ beforeAll(async () => {
   const propensity = propensityArtifact();
   const zeros = propensityInputNames.map(() => 0);
   const covariance = propensity.price_sensitivity.covariance.map((entry) => entry / 100);
-  await promote({ ...propensity, price_sensitivity: { ...propensity.price_sensitivity, mean: zeros, coefficients: propensityInputNames.map((name) => (name.includes("balance") ? -0.02 : 0)), covariance, intercept: -1.5 } });
+  await promote({ ...propensity, price_sensitivity: { ...propensity.price_sensitivity, mean: zeros, coefficients: propensityInputNames.map((name) => (name.includes("balance") ? -2 : 0)), covariance, intercept: -1.5 } });
   const change = { time: formatTime(Date.now()), author: "test", reason: "test", policy_id: "default", revision: 1 };
   const policy = { personalisation: { lock_hours: 24, expiry_minutes: 600, budget: { period_hours: 8_000, global_tokens: GLOBAL_TOKENS, learner_tokens: LEARNER_TOKENS } } };
   for (const message of [{ type: "policy.drafted", ...change, policy }, { type: "policy.activated", ...change }]) await broker.publish(controlSubject("policy", "default"), Buffer.from(JSON.stringify(message)));
