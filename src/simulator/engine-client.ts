@@ -8,9 +8,13 @@ const TIMEOUT_MS = 1_000;
 const quoteSchema = z.object({ quote_id: idSchema, optimal_price: tokensSchema.min(1), current_price: tokensSchema });
 export type Quote = z.infer<typeof quoteSchema>;
 
-/** Asks the engine for course prices over HTTP (kept-alive connections). A failure is counted, never thrown. */
+/** Without an id nothing is promised: the price is what everybody pays, or is locked. */
+const personalQuoteSchema = z.object({ quote_id: idSchema.nullable(), personalized_price: tokensSchema.min(1) });
+export type PersonalQuote = z.infer<typeof personalQuoteSchema>;
+
+/** Asks the engine for prices over HTTP (kept-alive connections). A failure is counted, never thrown. */
 export class EngineClient {
-  readonly #url: string;
+  readonly #engine_url: string;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #logger: Logger;
   #healthy = true;
@@ -19,12 +23,21 @@ export class EngineClient {
 
   constructor(engine_url: string, logger: Logger, key?: string) {
     this.#headers = { "content-type": "application/json", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }) };
-    this.#url = new URL("/optimize_price", engine_url).href;
+    this.#engine_url = engine_url;
     this.#logger = logger;
   }
 
   /** The engine's quote, or undefined when it has none: the caller then sells at list price. */
-  async quote(course_id: string, signal: AbortSignal): Promise<Quote | undefined> {
+  quote(course_id: string, signal: AbortSignal): Promise<Quote | undefined> {
+    return this.#ask("/optimize_price", { course_id }, quoteSchema, signal);
+  }
+
+  /** A learner's own price. */
+  personalQuote(learner_id: string, course_id: string, signal: AbortSignal): Promise<PersonalQuote | undefined> {
+    return this.#ask("/personalized_pricing", { learner_id, course_id }, personalQuoteSchema, signal);
+  }
+
+  async #ask<Answer>(path: string, body: object, schema: z.ZodType<Answer>, signal: AbortSignal): Promise<Answer | undefined> {
     // One controller a request: AbortSignal.any would leave a trace of every request on the signal of the whole run.
     const request = new AbortController();
     const abort = (): void => request.abort();
@@ -32,18 +45,18 @@ export class EngineClient {
     signal.addEventListener("abort", abort);
     try {
       if (signal.aborted) return undefined;
-      const response = await fetch(this.#url, {
+      const response = await fetch(new URL(path, this.#engine_url), {
         method: "POST",
         headers: this.#headers,
-        body: JSON.stringify({ course_id }),
+        body: JSON.stringify(body),
         signal: request.signal,
       });
       const text = await response.text();
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      const quote = quoteSchema.parse(JSON.parse(text));
+      const answer = schema.parse(JSON.parse(text));
       this.answered++;
       this.#report(true, "");
-      return quote;
+      return answer;
     } catch (error) {
       if (signal.aborted) return undefined;
       this.failed++;

@@ -108,7 +108,7 @@ async function folded(path: string): Promise<void> {
   for (;;) {
     try {
       const store = openLmdbStore(path, { readonly: true });
-      const done = (store.cursor(STREAM_EVENTS)?.sequence ?? 0) >= wanted && store.champion("propensity") !== undefined && store.controlIds("policy").length > 0;
+      const done = (store.cursor(STREAM_EVENTS)?.sequence ?? 0) >= wanted && store.champion("propensity") !== undefined && store.controlCount("policy", "tight") === 2;
       await store.close();
       if (done) return;
     } catch {
@@ -158,9 +158,9 @@ beforeAll(async () => {
   const zeros = propensityInputNames.map(() => 0);
   const covariance = propensity.price_sensitivity.covariance.map((entry) => entry / 100);
   await promote({ ...propensity, price_sensitivity: { ...propensity.price_sensitivity, mean: zeros, coefficients: propensityInputNames.map((name) => (name.includes("balance") ? -2 : 0)), covariance, intercept: -1.5 } });
-  const change = { time: formatTime(Date.now()), author: "test", reason: "test", policy_id: "default", revision: 1 };
+  const change = { time: formatTime(Date.now()), author: "test", reason: "test", policy_id: "tight", revision: 1 };
   const policy = { personalisation: { lock_hours: 24, expiry_minutes: 600, budget: { period_hours: 8_000, global_tokens: GLOBAL_TOKENS, learner_tokens: LEARNER_TOKENS } } };
-  for (const message of [{ type: "policy.drafted", ...change, policy }, { type: "policy.activated", ...change }]) await broker.publish(controlSubject("policy", "default"), Buffer.from(JSON.stringify(message)));
+  for (const message of [{ type: "policy.drafted", ...change, policy }, { type: "policy.activated", ...change }]) await broker.publish(controlSubject("policy", "tight"), Buffer.from(JSON.stringify(message)));
   hosts = [];
   for (const name of ["one", "two"]) {
     const host = new Host(join(directory, name));
@@ -204,6 +204,8 @@ test("eight processes of two hosts, killed at random: one price a learner and co
   const quotes: PersonalRecord[] = [];
   await readStream(broker, STREAM_OFFERS, {}, ({ data }) => void quotes.push(personalRecordSchema.parse(JSON.parse(Buffer.from(data).toString()))));
   const by_key = groupBy(quotes, ({ terms }) => `${terms.learner_id}/${terms.course_id}`);
+  // No process answers before it knows the policy in force.
+  expect(new Set(quotes.map(({ policy_version }) => policy_version))).toEqual(new Set(["tight-1"]));
   // All of it is within one lock.
   expect([...by_key.values()].filter((list) => list.length > 1)).toEqual([]);
   const promised = answered.filter(({ answer }) => answer.quote_id !== null);
