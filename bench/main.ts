@@ -14,6 +14,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   elasticity: () => import("./elasticity.ts"),
   propensity: () => import("./propensity.ts"),
   backends: () => import("./backends.ts"),
+  hostile: () => import("./hostile.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]

@@ -15,7 +15,7 @@ const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^piscina$/, home: /^training\// },
   { package: /^(hono|@hono\/)/, home: /^serving\// },
   { package: /^(csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
-  { package: /^papaparse$/, home: /^training\/table-input/ },
+  { package: /^papaparse$/, home: /^ingest\/csv-records\.ts$/ },
   { package: /^hyparquet$/, home: /^(training\/table-input|ingest\/export\/testing\/)/ },
   { package: /^echarts/, home: /^training\/report\/charts\// },
 ];

@@ -54,7 +54,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     }
     const read = schema.safeParse(text);
     if (read.success) values[name] = read.data;
-    else problems.push(`${sources[name] === "flag" ? flag : variable} is ${JSON.stringify(name === "nats_url" ? maskUrl(text) : text)}\n  allowed: ${type}`);
+    else problems.push(`${sources[name] === "flag" ? flag : variable} is ${JSON.stringify(masked(name, text))}\n  allowed: ${type}`);
   }
   if (problems.length > 0) throw new TidemarkError("bad_config", problems.join("\n"));
   const config = values as Config;
@@ -76,6 +76,12 @@ export function maskUrl(text: string): string {
   return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/i, "$1***@");
 }
 
+/** A value that may be shown. */
+function masked(name: SettingName, text: string): string {
+  if (name === "nats_url") return maskUrl(text);
+  return name === "quote_keys" ? "***" : text;
+}
+
 export interface ConfigRow {
   readonly name: string;
   readonly value: string | number | null;
@@ -89,7 +95,7 @@ export function describeConfig({ config, sources }: ReadConfig): ConfigRow[] {
     const value = config[name];
     return {
       name: settings[name].variable,
-      value: name === "nats_url" && typeof value === "string" ? maskUrl(value) : value,
+      value: typeof value === "string" ? masked(name, value) : value,
       source: sources[name],
       description: settings[name].description,
     };

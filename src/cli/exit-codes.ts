@@ -15,6 +15,7 @@ const passing: ReadonlySet<string> = new Set([
   "broker_unreachable",
   "elasticity_stopped",
   "export_stopped",
+  "import_stopped",
   "ingest_unreachable",
   "output_failed",
   "stream_changed",

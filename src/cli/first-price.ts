@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { optimizeAnswerSchema, type OptimizeAnswer } from "../contracts/api.ts";
 import { errorMessage } from "../lib/errors.ts";
 
@@ -19,5 +20,18 @@ export async function askPrice(url: string, course_id: string, key?: string): Pr
     return answer.degraded === undefined ? answer : `degraded: ${answer.degraded.join(", ")}`;
   } catch (error) {
     return error instanceof TypeError ? "the engine does not answer yet" : errorMessage(error);
+  }
+}
+
+const courseListSchema = z.object({ courses: z.array(z.object({ course_id: z.string() })) });
+
+/** A course that the engine knows; undefined while it does not answer or knows none. */
+export async function anyCourse(url: string, key?: string): Promise<string | undefined> {
+  try {
+    const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+    const response = await fetch(`${url}/courses?limit=1`, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    return response.ok ? courseListSchema.parse(await response.json()).courses[0]?.course_id : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { join, resolve } from "node:path";
 import { modelPromotedSchema } from "../contracts/control.ts";
 import { modelSubject, STREAM_CONTROL, STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { StreamState } from "../ingest/broker-message.ts";
@@ -9,10 +10,12 @@ import { TidemarkError } from "../lib/errors.ts";
 import { readPlatform } from "../simulator/platform-file.ts";
 import { eventLimits } from "./archive.ts";
 import { configEnvironment, maskUrl, type ReadConfig } from "./config.ts";
-import { askPrice } from "./first-price.ts";
+import { anyCourse, askPrice } from "./first-price.ts";
+import { readImportedHistory, writeImportedHistory } from "./imported-history.ts";
 import { aborted } from "./lifetime.ts";
 import { httpUrl, withCredentials } from "./nats-url.ts";
 import { DRAIN_MAX_MS } from "../serving/options.ts";
+import { ensureQuoteKeys, QUOTE_KEYS_FILE } from "../serving/personal/quote-keyring.ts";
 import { formatCount, type Phase, type Progress } from "./progress.ts";
 import type { StartLock } from "./start-lock.ts";
 import { defaultChildPolicy, type ReadyDetail, type SupervisedChild } from "./supervised-child.ts";
@@ -67,6 +70,9 @@ export class PlatformStart {
   readonly #url: string;
   #broker: Broker | undefined;
   #folded = 0;
+  /** Whether the history is somebody's own: nobody simulates what its learners do. */
+  #imported = false;
+  #probe = PROBE_COURSE;
   /** What came of the last training run. */
   #trained: string | undefined;
 
@@ -90,6 +96,7 @@ export class PlatformStart {
   /** Returns only by throwing: StopRequested, or why it cannot go on. */
   async run(): Promise<never> {
     const nats_url = await this.#connectBroker();
+    this.#ensureQuoteKeys();
     const ingest = this.#launch("ingest", nats_url);
     ingest.onProgress((_, done) => {
       this.#folded = done;
@@ -103,9 +110,10 @@ export class PlatformStart {
     });
     await this.#catchUp(ingest);
     const modelled = await this.#firstModel(train);
+    if (this.#imported) this.#probe = (await this.#until(serve.ready.then(() => anyCourse(this.#url, this.#options.key)))) ?? PROBE_COURSE;
     if (modelled) await this.#firstPrice(serve);
     else await this.#phase("serving", async () => `ready, ${(await this.#until(serve.ready))["url"]}`);
-    if (this.#options.read.config.sim_rate > 0) this.#launch("simulate", nats_url, ["--live"]);
+    if (this.#simulates) this.#launch("simulate", nats_url, ["--live"]);
     await this.#announce(nats_url, train, modelled);
     return this.#until(new Promise<never>(() => undefined));
   }
@@ -116,6 +124,16 @@ export class PlatformStart {
     await this.#broker?.close();
     await this.#supervisor.stop();
     this.#options.progress.line(`Stopped in ${((this.#options.clock.now_ms() - started_ms) / 1000).toFixed(1)} s.`);
+  }
+
+  get #simulates(): boolean {
+    return !this.#imported && this.#options.read.config.sim_rate > 0;
+  }
+
+  /** A platform that somebody tries signs its quotes with a key of its own. */
+  #ensureQuoteKeys(): void {
+    const { data_dir, quote_keys_file, quote_keys } = this.#options.read.config;
+    if (quote_keys_file === null && quote_keys === null) ensureQuoteKeys(join(data_dir, QUOTE_KEYS_FILE));
   }
 
   #launch(role: Role, nats_url: string, args: readonly string[] = []): SupervisedChild {
@@ -182,7 +200,15 @@ export class PlatformStart {
 
   async #history(nats_url: string, ingest: SupervisedChild): Promise<void> {
     const { created, messages } = await this.#events();
-    const platform = await readPlatform(this.#options.read.config.data_dir);
+    const { data_dir, import_dir } = this.#options.read.config;
+    const imported = await readImportedHistory(data_dir);
+    this.#imported = import_dir !== null || imported?.published_to === created;
+    if (import_dir !== null && imported?.published_to !== created) return this.#import(nats_url, ingest, import_dir, created);
+    if (this.#imported) {
+      this.#options.progress.phase("history").done(`there already, ${formatCount(messages)} events, from ${imported?.directory}`);
+      return;
+    }
+    const platform = await readPlatform(data_dir);
     if (platform?.published_to === created) {
       this.#options.progress.phase("history").done(`there already, ${formatCount(messages)} events`);
       return;
@@ -198,6 +224,27 @@ export class PlatformStart {
       ingest.onProgress((_, done, known) => phase.update("folded", done, Math.max(total, known)));
       await this.#until(simulate.finished);
       return `${formatCount((await this.#events()).messages)} events published`;
+    });
+  }
+
+  /** Instead of a synthetic history. Rows that are no events are told of and left out. */
+  async #import(nats_url: string, ingest: SupervisedChild, directory: string, created: string): Promise<void> {
+    const { data_dir } = this.#options.read.config;
+    if ((await readPlatform(data_dir))?.published_to === created) {
+      throw new TidemarkError("platform_differs", `${data_dir} holds a synthetic platform: use another data directory (--data-dir) for the history in ${directory}`);
+    }
+    await this.#phase("history", async (phase) => {
+      const args = ["import", resolve(directory), "--lenient", "--rejected", join(data_dir, "rejected-rows.csv"), "--force"];
+      const child = this.#supervisor.launch({ role: "history", args, environment: { TIDEMARK_NATS_URL: nats_url }, once: true, ...stopOrder.history });
+      let outcome = "imported";
+      child.onOutcome((_of, _ok, reason) => {
+        outcome = reason;
+      });
+      child.onProgress((_, done, total) => phase.update("published", done, total));
+      ingest.onProgress((_, done, known) => phase.update("folded", done, known));
+      await this.#until(child.finished);
+      await writeImportedHistory(data_dir, { directory, published_to: created });
+      return outcome;
     });
   }
 
@@ -242,13 +289,13 @@ export class PlatformStart {
     await this.#phase("price", async (phase) => {
       await this.#until(serve.ready);
       const answer = await this.#poll(async () => {
-        const answer = await askPrice(this.#url, PROBE_COURSE, this.#options.key);
+        const answer = await askPrice(this.#url, this.#probe, this.#options.key);
         if (typeof answer !== "string") return answer;
         phase.note(answer);
         return undefined;
       });
       if (answer === null) return "the engine asks for a key: name a file with one by TIDEMARK_KEY_FILE, or the simulator sells at list price";
-      return `${PROBE_COURSE}: ${answer.current_price} → ${answer.optimal_price} tokens, from ${answer.model}, ${process.uptime().toFixed(1)} s after the start`;
+      return `${this.#probe}: ${answer.current_price} → ${answer.optimal_price} tokens, from ${answer.model}, ${process.uptime().toFixed(1)} s after the start`;
     });
   }
 
@@ -256,7 +303,7 @@ export class PlatformStart {
     const { config } = this.#options.read;
     const waited = this.#options.clock.sleep(BACKEND_WAIT_MS).then((): ReadyDetail => ({}));
     const { backend } = await this.#until(Promise.race([train.ready, waited]));
-    const traffic = config.sim_rate > 0 ? `${config.sim_rate} views a second, bought at the engine's prices` : "off";
+    const traffic = this.#simulates ? `${config.sim_rate} views a second, bought at the engine's prices` : "off";
     const keyHeader = config.key_file === null ? "" : `-H "authorization: Bearer $(cat ${config.key_file})" `;
     const lines = [
       `Tidemark is running after ${process.uptime().toFixed(1)} s:`,
@@ -267,7 +314,7 @@ export class PlatformStart {
       `  simulator  ${traffic}`,
       `  kept in    ${config.data_dir} (logs in logs/)`,
       "Try:",
-      `  curl -s ${this.#url}/optimize_price ${keyHeader}-H 'content-type: application/json' -d '{"course_id":"${PROBE_COURSE}"}'`,
+      `  curl -s ${this.#url}/optimize_price ${keyHeader}-H 'content-type: application/json' -d '{"course_id":"${this.#probe}"}'`,
       "Ctrl-C stops everything; the next start goes on from here.",
     ];
     for (const line of lines) this.#options.progress.line(line);

@@ -18,6 +18,8 @@ export async function runServeCommand({ read: { config }, signal }: CommandConte
     data_dir: config.data_dir,
     partition_dirs: config.partition_dirs?.split(",").map((directory) => resolve(directory.trim())),
     action_rules: await readActionRules(config.action_rules),
+    quote_keys_file: config.quote_keys_file ?? undefined,
+    quote_keys: config.quote_keys ?? undefined,
     nats_url: brokerUrl(config),
     gate: gateConfig(config),
     version: programVersion(),

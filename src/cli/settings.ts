@@ -40,6 +40,7 @@ const host = "an address or name of this machine; any but a loopback one needs A
 const origins = "http(s)://host[:port], several separated by commas";
 const path = "path of a directory";
 const file = "path of a file";
+const quoteKeys = '{"keys":[{"id":…,"secret": base64 of at least 32 bytes}]}';
 const httpUrl = "http://host[:port] or https://host[:port]";
 const natsUrl = "nats://[user:password@]host[:port] or tls://…, several separated by commas";
 
@@ -87,6 +88,8 @@ export const settings = {
   cors_origins: setting<string | null>("TIDEMARK_CORS_ORIGINS", origins, z.string().refine(areOrigins, origins), null, "origins whose pages may ask for prices from a browser; unset: none"),
   tls_cert: setting<string | null>("TIDEMARK_TLS_CERT", file, z.string().min(1, file), null, "certificate, in PEM, that prices are served with over TLS; read again when it changes"),
   tls_key: setting<string | null>("TIDEMARK_TLS_KEY", file, z.string().min(1, file), null, "the certificate's key"),
+  quote_keys_file: setting<string | null>("TIDEMARK_QUOTE_KEYS_FILE", file, z.string().min(1, file), null, "keys that personal quotes are signed with, the first of them, and checked against; read again when it changes; unset: quote-keys.json in the data directory"),
+  quote_keys: setting<string | null>("TIDEMARK_QUOTE_KEYS", quoteKeys, z.string().min(1, quoteKeys), null, "the keys themselves, in place of a file"),
   partition: setting<string | null>("TIDEMARK_PARTITION", partitionText, partition, null, "share of the entities that ingest folds; unset: all of them"),
   action_rules: setting<string | null>("TIDEMARK_ACTION_RULES", file, z.string().min(1, file), null, "JSON file that says what is done about learners; unset: the default rules"),
   partition_dirs: setting<string | null>("TIDEMARK_PARTITION_DIRS", `${path}, several separated by commas`, z.string().min(1, path), null, "data directories of all partitions, in order, that prices are served from; unset: the one data directory"),
@@ -102,6 +105,7 @@ export const settings = {
   ingest_metrics_port: setting("TIDEMARK_INGEST_METRICS_PORT", port.type, port.schema, 0, "port on 127.0.0.1 where ingest tells Prometheus its figures; 0: none"),
   train_metrics_port: setting("TIDEMARK_TRAIN_METRICS_PORT", port.type, port.schema, 0, "port on 127.0.0.1 where the train role tells Prometheus how its champions do; 0: none"),
   seed: setting("TIDEMARK_SEED", seed.type, seed.schema, 1, "seed of the synthetic platform and of training"),
+  import_dir: setting<string | null>("TIDEMARK_IMPORT_DIR", path, z.string().min(1, path), null, "directory of CSV tables that `tidemark start` begins with, as `tidemark import` takes them; unset: a synthetic platform"),
   engine_url: setting<string | null>("TIDEMARK_ENGINE_URL", httpUrl, z.string().refine(isHttpUrl, httpUrl), null, "engine that the live simulator asks for prices; unset: the running start's, else host and port above"),
   sim_rate: setting("TIDEMARK_SIM_RATE", rate.type, rate.schema, 20, "views a second of the live simulator; 0: no live traffic", "--rate"),
   learners: setting("TIDEMARK_LEARNERS", learners.type, learners.schema, 10_000, "learners of the synthetic platform"),

@@ -79,7 +79,8 @@ export const priceExplorationSchema = z.object({
 });
 export type PriceExploration = z.infer<typeof priceExplorationSchema>;
 
-export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "not_converged"] as const;
+/** `features_unavailable`: the feature store is away, and the price is the last one that was computed for the same question. */
+export const degradedReasons = ["no_model", "broker_unreachable", "features_stale", "features_unavailable", "not_converged"] as const;
 export type DegradedReason = (typeof degradedReasons)[number];
 
 export const optimizeAnswerSchema = z.object({

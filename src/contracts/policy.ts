@@ -32,7 +32,7 @@ const promotionSchema = z.strictObject({
 export type Promotion = z.infer<typeof promotionSchema>;
 
 /** How a price may end. A price that the guardrails leave no such number for keeps to the guardrails. */
-const roundingSchema = z.discriminatedUnion("kind", [
+export const roundingSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("whole") }),
   /** The last digits of a price, as many as the ending has: 9 allows 9, 19, 29 …, 99 allows 99, 199 …, 0 allows 10, 20 …. */
   z.strictObject({ kind: z.literal("charm"), endings: z.array(z.int().min(0).max(999)).min(1).max(20) }),

@@ -3,6 +3,7 @@ import { decodeDoubles } from "../lib/doubles.ts";
 import { waterfallStepSchema } from "./api.ts";
 import { exposureSchema } from "./experiment.ts";
 import { idSchema, TOKENS_MAX } from "./fields.ts";
+import { objectiveSchema, roundingSchema } from "./policy.ts";
 import { segments } from "./segments.ts";
 import { PERSONAL_QUOTE_PREFIX } from "./subjects.ts";
 
@@ -16,7 +17,7 @@ export const personalizedBodySchema = z.object({ learner_id: idSchema, course_id
 export type PersonalizedBody = z.infer<typeof personalizedBodySchema>;
 
 /** Why a price rests on no personal data, or that it does. */
-export const personalModes = ["personal", "opted_out", "disabled", "hold_out", "no_effect"] as const;
+export const personalModes = ["personal", "opted_out", "disabled", "hold_out", "no_effect", "unrecorded"] as const;
 export type PersonalMode = (typeof personalModes)[number];
 /** What the discount budgets said: `global` and `learner` are exhausted, `unavailable` could not be asked. */
 export const budgetAnswers = ["not_needed", "granted", "global", "learner", "unavailable"] as const;
@@ -27,7 +28,7 @@ export type PersonalDegradedReason = (typeof personalDegradedReasons)[number];
 
 /** Everything that a personal price is a function of: replaying it needs neither model nor policy. */
 export const personalInputsSchema = z.object({
-  objective: z.enum(["revenue", "enrollments", "margin"]),
+  objective: objectiveSchema,
   /** Of one enrollment, tokens; counts where the objective is margin. */
   cost_tokens: z.number().min(0),
   /** Objective "enrollments": share of the revenue at the anchor that a price must keep. */
@@ -37,6 +38,7 @@ export const personalInputsSchema = z.object({
   anchor_price: priceSchema,
   /** The lowest that floors, evidence and the largest discount leave; not above the anchor. */
   lowest_price: priceSchema,
+  rounding: roundingSchema,
   /** The course's demand posterior around the list price (src/pricing/quadrature.ts). */
   slopes: doublesSchema,
   odds: doublesSchema,

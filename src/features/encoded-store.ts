@@ -162,9 +162,13 @@ export abstract class EncodedBatch implements StoreBatch {
     this.unset("offers.exposed", `${learner_id}/${experiment_id}`);
   }
 
-  putLock(learner_id: string, course_id: string, { quote_id, sequence, price, expires_ms, locked_ms, personal, answer }: QuoteLock): void {
-    // The answer's text stands behind the rest as it is: in a JSON string it would be a tenth longer.
-    this.set("offers.lock", pairKey(learner_id, course_id), encoder.encode(`${JSON.stringify({ quote_id, sequence, price, expires_ms, locked_ms, personal })}\n${answer}`));
+  /** The sequence as a varint, a line of JSON, and the answer's text as it is: in a JSON string it would be a tenth longer. */
+  putLock(learner_id: string, course_id: string, { quote_id, sequence, price, issued_ms, expires_ms, locked_ms, personal, answer }: QuoteLock): void {
+    const text = encoder.encode(`${JSON.stringify({ quote_id, price, issued_ms, expires_ms, locked_ms, personal })}\n${answer}`);
+    const value = new Uint8Array(SLOT_BYTES_MAX + text.length);
+    const start = writeVarint(value, 0, sequence);
+    value.set(text, start);
+    this.set("offers.lock", pairKey(learner_id, course_id), value.subarray(0, start + text.length));
   }
 
   removeLock(learner_id: string, course_id: string): void {
@@ -337,9 +341,16 @@ export abstract class EncodedStoreReader implements FeatureStoreReader {
   lock(learner_id: string, course_id: string): QuoteLock | undefined {
     const bytes = this.read("offers.lock", pairKey(learner_id, course_id));
     if (bytes === undefined) return undefined;
-    const end = bytes.indexOf(NEWLINE);
-    const head = JSON.parse(decoder.decode(bytes.subarray(0, end))) as Omit<QuoteLock, "answer">;
-    return { ...head, answer: decoder.decode(bytes.subarray(end + 1, bytes.length)) };
+    const sequence = readVarint(bytes, 0);
+    const start = varintEnd;
+    const end = bytes.indexOf(NEWLINE, start);
+    const head = JSON.parse(decoder.decode(bytes.subarray(start, end))) as Omit<QuoteLock, "answer" | "sequence">;
+    return { ...head, sequence, answer: decoder.decode(bytes.subarray(end + 1, bytes.length)) };
+  }
+
+  lockSequence(learner_id: string, course_id: string): number | undefined {
+    const bytes = this.read("offers.lock", pairKey(learner_id, course_id));
+    return bytes === undefined ? undefined : readVarint(bytes, 0);
   }
 
   quote(quote_id: string): KeptQuote | undefined {

@@ -4,7 +4,7 @@ import { must } from "../lib/assert.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { categoryCourses, categoryFeatures, categoryListPrices } from "./category-features.ts";
 import { CourseEvaluator } from "./course-evaluator.ts";
-import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseTeacher, difficultyLevels, qualityTiers } from "./course-features.ts";
+import { courseBasePrice, courseCategory, courseDemand, courseDifficulty, courseQuality, courseRepriced, courseTeacher, difficultyLevels, listPrice, qualityTiers } from "./course-features.ts";
 import { fingerprintWithoutViews } from "./course-fingerprint.ts";
 import { courseFeatureIndex } from "./course-view.ts";
 import { Evaluator } from "./evaluator.ts";
@@ -76,6 +76,9 @@ export interface ColdCourse {
 
 const CATEGORY_SLOT = offsetOf(courseCategory) + 1;
 const TEACHER_SLOT = offsetOf(courseTeacher) + 1;
+const BASE_PRICE_SLOT = offsetOf(courseBasePrice) + 1;
+const REPRICED_SLOT = offsetOf(courseRepriced) + 1;
+const REFERENCE_SLOT = offsetOf(courseDemand);
 const PRICE = courseFeatureIndex("price_tokens");
 const BASE_PRICE = courseFeatureIndex("base_price_tokens");
 const REFERENCE_PRICE = courseFeatureIndex("reference_price_tokens");
@@ -123,6 +126,15 @@ export class FeatureReader {
   /** EVENTS sequence of the course record's last change, from its header alone: validates a cache. */
   courseSequence(course_id: string): number | undefined {
     return this.#store.sequence("course", course_id);
+  }
+
+  /** Tokens that the course costs now, as its view says; undefined when nobody has seen the course. */
+  listPrice(course_id: string): number | undefined {
+    const stored = this.#store.get("course", course_id);
+    if (stored === undefined) return undefined;
+    decodeRecord(stored, this.#header, this.#course);
+    const slots = this.#course;
+    return Math.max(1, Math.round(listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, slots[REFERENCE_SLOT]!)));
   }
 
   /** Of all that happened to the course but views; undefined when nobody has seen the course. */

@@ -16,7 +16,7 @@ import { type EntityName, entityNames } from "./store.ts";
 import { teacherFeatures, teacherStates } from "./teacher-features.ts";
 
 /** Raise it when what an event adds to a state changes: the layout alone does not show it. */
-const FOLD_REVISION = 5;
+const FOLD_REVISION = 6;
 
 /** One update that an event type causes in an entity's record. */
 export interface FoldStep {

@@ -11,7 +11,7 @@ import { MemoryStore } from "./memory-store.ts";
  * What the fold stores of one fixed stream, and the layout that says so. Stores of one layout must hold the same bytes, whatever version, engine
  * or machine folded them: a store goes on where an older version left it, and replicas of two versions run side by side.
  */
-const pinned = { layout: "5-507d9072", bytes: "9bfbf99a471b972e697878396d7d9ce8" };
+const pinned = { layout: "6-d8cdd18d", bytes: "9bfbf99a471b972e697878396d7d9ce8" };
 
 const START_MS = Date.UTC(2026, 0, 1);
 

@@ -5,6 +5,7 @@ import { must } from "../lib/assert.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { type DatabaseName, EncodedBatch, EncodedStoreReader, databaseNames } from "./encoded-store.ts";
 import type { FeatureStore, FeatureStoreReader, PageUse, StoreBatch } from "./store.ts";
+import { checkLmdbFile } from "./lmdb-file.ts";
 import { WriterTurn } from "./lmdb-writer-turn.ts";
 
 /** lmdb's own default of 12 would be too few. */
@@ -242,11 +243,12 @@ function writeFailed(path: string, cause: unknown): TidemarkError {
   return new TidemarkError("store_write_failed", `the feature store in ${path} cannot be written: ${errorMessage(cause)}; see whether its disk is full or failing`, { cause });
 }
 
-/** Opens the store's directory. Read-only: it must exist (TidemarkError "features_missing" otherwise). */
+/** Opens the store's directory. Read-only: it must exist (TidemarkError "features_missing" otherwise). "features_damaged" when what is there is no store. */
 export function openLmdbStore(path: string, options: { readonly readonly: false }): FeatureStore;
 export function openLmdbStore(path: string, options: { readonly readonly: true }): FeatureStoreReader;
 export function openLmdbStore(path: string, options: { readonly readonly: boolean }): FeatureStore | FeatureStoreReader {
   if (options.readonly && !existsSync(join(path, "data.mdb"))) throw missing(path);
+  checkLmdbFile(path, options.readonly);
   const root = openEnvironment(path, options.readonly);
   try {
     const databases = openDatabases(root, path);

@@ -149,6 +149,10 @@ export class PartitionedStore implements FeatureStoreReader {
     return this.#owner("learner", learner_id).lock(learner_id, course_id);
   }
 
+  lockSequence(learner_id: string, course_id: string): number | undefined {
+    return this.#owner("learner", learner_id).lockSequence(learner_id, course_id);
+  }
+
   /** An id does not tell whose the quote is. */
   quote(quote_id: string): KeptQuote | undefined {
     for (const store of this.#stores) {

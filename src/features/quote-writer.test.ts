@@ -46,12 +46,22 @@ function fold(messages: readonly Message[], batch: (i: number) => boolean): { st
 describe("the fold of quotes", () => {
   test("gives the quote in force with the bytes of its answer, and every quote by its id", () => {
     const { store } = fold([quote(1, "L1", "C1", START_MS), quote(2, "L1", "C2", START_MS + 1, 70), quote(3, "L1", "C1", START_MS + 2, 80)], () => true);
-    expect(store.lock("L1", "C1")).toEqual({ quote_id: "q_3", sequence: 3, price: 80, expires_ms: START_MS + 2 + EXPIRY_MS, locked_ms: START_MS + 2 + LOCK_MS, personal: false, answer: '{"zeta":3,"personal_features_used":false,"quote_id":"q_3"}' });
+    expect(store.lock("L1", "C1")).toEqual({ quote_id: "q_3", sequence: 3, price: 80, issued_ms: START_MS + 2, expires_ms: START_MS + 2 + EXPIRY_MS, locked_ms: START_MS + 2 + LOCK_MS, personal: false, answer: '{"zeta":3,"personal_features_used":false,"quote_id":"q_3"}' });
     expect(store.quote("q_1")).toMatchObject({ quote_id: "q_1", learner_id: "L1", course_id: "C1", price: 90, sequence: 1 });
+    expect([store.lockSequence("L1", "C1"), store.lockSequence("L1", "C3")]).toEqual([3, undefined]);
     expect(store.lock("L1", "C3")).toBeUndefined();
     expect(store.quote("q_9")).toBeUndefined();
     expect(store.cursor("OFFERS")?.sequence).toBe(3);
     expect(store.cursor("EVENTS")).toBeUndefined();
+  });
+
+  test.each([1, 123, 128, 123_456_789_012, 2 ** 52])("reads back a lock at sequence %d", (sequence) => {
+    const store = new MemoryStore();
+    const writer = new QuoteWriter(store);
+    const { subject, data, time_ms } = quote(1, "L1", "C1", START_MS);
+    writer.apply(subject, data, sequence, time_ms);
+    writer.commit({ stream_created: "s", sequence, message_hash: "" });
+    expect(store.lock("L1", "C1")).toMatchObject({ quote_id: "q_1", sequence });
   });
 
   test("forgets the lock when it ends and the quote some time after, by the broker's time; the later quote of the same place stays", () => {

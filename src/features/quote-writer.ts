@@ -171,9 +171,9 @@ export class QuoteWriter {
     if (record === undefined) return undefined;
     const { terms, answer, experiments } = record;
     if (personalQuoteSubject(terms.learner_id, terms.course_id) !== subject || terms.issued_ms > broker_time_ms + AHEAD_MAX_MS) return undefined;
-    const { quote_id, price, expires_ms, locked_ms } = terms;
+    const { quote_id, price, issued_ms, expires_ms, locked_ms } = terms;
     // What the schema gives has its fields in another order than what was answered.
-    const lock = { quote_id, sequence, price, expires_ms, locked_ms, personal: answer.personal_features_used, answer: JSON.stringify(message.answer) };
+    const lock = { quote_id, sequence, price, issued_ms, expires_ms, locked_ms, personal: answer.personal_features_used, answer: JSON.stringify(message.answer) };
     return { quote: { ...terms, sequence }, experiments, lock };
   }
 }

@@ -95,7 +95,7 @@ export interface LearnerExposure {
 }
 
 /** The quote in force for a learner and a course. */
-export interface QuoteLock extends Pick<QuoteTerms, "quote_id" | "price" | "expires_ms" | "locked_ms"> {
+export interface QuoteLock extends Pick<QuoteTerms, "quote_id" | "price" | "issued_ms" | "expires_ms" | "locked_ms"> {
   /** OFFERS sequence of the quote: what a message that takes its place must name. */
   readonly sequence: number;
   /** Whether personal data moved the price. */
@@ -170,6 +170,8 @@ export interface FeatureStoreReader {
   exposuresOf(learner_id: string): readonly string[];
   /** The newest quote of a learner and a course that is not over yet, by the broker's time. */
   lock(learner_id: string, course_id: string): QuoteLock | undefined;
+  /** Its OFFERS sequence, without reading the rest. */
+  lockSequence(learner_id: string, course_id: string): number | undefined;
   /** A quote that is kept, until QUOTE_KEPT_MS after it was over. */
   quote(quote_id: string): KeptQuote | undefined;
   /** Ids of a learner's quotes that are kept. */

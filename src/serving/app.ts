@@ -5,6 +5,7 @@ import type { CompiledModel } from "../models/compiled.ts";
 import type { BatchPrices } from "./batch-prices.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
+import { registerDocs } from "./docs/docs-routes.ts";
 import type { EventIntake } from "./event-intake.ts";
 import type { FeatureService } from "./feature-service.ts";
 import { createFinish, preflight, requestIdOf } from "./finish.ts";
@@ -16,6 +17,7 @@ import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
+import type { RouteDefinition } from "./route.ts";
 import { type Access, RouteTable } from "./route-table.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
@@ -27,6 +29,9 @@ import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPolicies } from "./routes/policy-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
+import { registerStream } from "./routes/stream-routes.ts";
+import type { StreamHub } from "./stream/stream-hub.ts";
+import { type QuoteDeps, registerQuotes } from "./routes/quote-routes.ts";
 
 export interface AppDeps {
   readonly prices: PriceService;
@@ -40,10 +45,14 @@ export interface AppDeps {
   readonly events: EventIntake;
   readonly control: ControlDeps;
   readonly experiments: ExperimentDesk;
+  readonly stream: StreamHub;
+  readonly quotes: QuoteDeps;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
   readonly logger: Logger;
+  /** Of the program, for its documents. */
+  readonly version: string;
   /** Who may ask for what. */
   readonly access: Access;
   /** Origins whose pages may ask; nobody's unless given. */
@@ -52,8 +61,13 @@ export interface AppDeps {
   readonly tls?: boolean;
 }
 
+export interface TidemarkApp extends Hono {
+  /** Every endpoint that it answers. */
+  readonly endpoints: readonly RouteDefinition[];
+}
+
 /** The HTTP application: every endpoint stands in one table, which each part of serving adds its own to. */
-export function createApp(deps: AppDeps): Hono {
+export function createApp(deps: AppDeps): TidemarkApp {
   const { metrics, metricsText, access, cors_origins = [], tls = false, logger } = deps;
   const app = new Hono();
   const finish = createFinish({ cors_origins, tls });
@@ -66,9 +80,12 @@ export function createApp(deps: AppDeps): Hono {
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
+  registerQuotes(route, deps.quotes);
   registerPolicies(route, deps.control.policies);
   registerExperiments(route, deps.experiments);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
+  registerStream(route, deps.stream);
+  registerDocs(route, table.definitions, deps.version);
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
 
   const observeUnmatched = metrics.route("any", "unmatched");
@@ -88,5 +105,5 @@ export function createApp(deps: AppDeps): Hono {
     logger.error({ request_id: requestIdOf(context), path: context.req.path, error: errorMessage(error), stack: error.stack }, "request failed");
     return finish(context, problemResponse(internalProblem()));
   });
-  return app;
+  return Object.assign(app, { endpoints: table.definitions });
 }

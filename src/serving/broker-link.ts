@@ -1,4 +1,4 @@
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import { Broker } from "../ingest/nats.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -60,6 +60,10 @@ export class BrokerLink implements BrokerPort, EventPublisher, SignalBroker {
 
   async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {
     return this.#must().getObject(bucket, name);
+  }
+
+  async listObjects(bucket: string): Promise<ObjectEntry[]> {
+    return this.#must().listObjects(bucket);
   }
 
   async streamInfo(stream: string): Promise<StreamState | undefined> {

@@ -13,12 +13,9 @@ import { sampleEvents } from "../ingest/sample-events.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
-import { openAccess } from "./route-table.ts";
 import { BrokerLink } from "./broker-link.ts";
 import { EventIntake } from "./event-intake.ts";
-import { FeatureService } from "./feature-service.ts";
 import { HttpServer } from "./http-server.ts";
-import { ServingMetrics } from "./metrics.ts";
 import { TestEngine } from "./testing.ts";
 
 let directory: string;
@@ -36,9 +33,8 @@ beforeAll(async () => {
   link = new BrokerLink(embedded.url, "intake", silentLogger);
   await link.settled;
   const engine = new TestEngine();
-  const { prices, batches, models, served: propensity, catalogue, learners, health, control } = engine;
   const events = new EventIntake({ broker: link, clock: systemClock, logger: silentLogger });
-  server = new HttpServer(createApp({ prices, batches, models, propensity, features: new FeatureService(engine.features, systemClock), catalogue, learners, health, events, control, experiments: engine.experiments, metrics: new ServingMetrics(), metricsText: () => Promise.resolve(""), logger: silentLogger, access: openAccess }), systemClock);
+  server = new HttpServer(createApp({ ...engine.appDeps, events }), systemClock);
   url = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}/events`;
 });
 

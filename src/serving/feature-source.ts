@@ -21,9 +21,14 @@ export interface FeatureSource {
   readonly reason: string;
 }
 
+/** The 503 that says why there are none. */
+export function featuresUnavailable({ reason }: FeatureSource): ProblemError {
+  return new ProblemError("features_unavailable", reason, { headers: { "retry-after": "1" } });
+}
+
 /** The open features, or the 503 that says why there are none. */
 export function mustFeatures(source: FeatureSource): OpenFeatures {
-  if (source.current === undefined) throw new ProblemError("features_unavailable", source.reason, { headers: { "retry-after": "1" } });
+  if (source.current === undefined) throw featuresUnavailable(source);
   return source.current;
 }
 

@@ -7,6 +7,7 @@ import type { EventIntake } from "./event-intake.ts";
 import type { LearnerScores } from "./learners/learner-scores.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import type { Personal } from "./personal/personal.ts";
 import type { PolicySource } from "./policy-source.ts";
 import type { PriceService } from "./price-service.ts";
 import type { SignalPublisher } from "./signals/signal-publisher.ts";
@@ -31,6 +32,7 @@ export interface MetricSources {
   readonly signals: Pick<SignalPublisher, "published" | "baselines" | "passed_over" | "leading">;
   readonly degradation: Degradation;
   readonly policies: Pick<PolicySource, "platform">;
+  readonly quotes: Personal;
 }
 
 export class ServingMetrics {
@@ -74,6 +76,7 @@ export class ServingMetrics {
     this.#counter("tidemark_turns_shed_total", "Calls for courses, categories and learners turned away because too many were under way", () => turns.refused);
     this.#gauge("tidemark_course_index_courses", "Courses in the index that filters and orders go by; 0 while nobody asked for one", "sum", () => indexes.courses);
     this.#watchLearners(sources);
+    this.#watchQuotes(sources);
     this.#counter("tidemark_model_load_failures_total", "Promoted models that could not be loaded", () => models.failures + propensity.failures);
     this.#counter("tidemark_model_swaps_total", "Models put into service", () => models.swaps + propensity.swaps);
     this.#gauge("tidemark_event_lag_events", "Events of the stream that the feature store has not folded", "max", () => degradation.lag_events ?? 0);
@@ -122,6 +125,40 @@ export class ServingMetrics {
     this.#counter("tidemark_signals_baselines_total", "Rounds that learnt where learners stand and told nobody: the first, and one after every change of the model", () => signals.baselines);
     this.#gauge("tidemark_signals_publishers", "Processes that tell signals: one of all", "sum", () => (signals.leading ? 1 : 0));
     this.#gauge("tidemark_signals_learners_passed_over", "Learners of whom no signals are told, because there are too many", "max", () => signals.passed_over);
+  }
+
+  #watchQuotes({ quotes: { desk, budget, citations } }: MetricSources): void {
+    this.#gauge("tidemark_personal_quotes_issuing", "Personal quotes that wait for the broker", "sum", () => desk.issuing);
+    const answers = new Counter({
+      name: "tidemark_personal_prices_total",
+      help: "Personal prices: locked before, issued, renewed, lost to a faster process, degraded, and not known to be recorded",
+      labelNames: ["outcome"],
+      registers: [this.registry],
+      collect(): void {
+        answers.reset();
+        for (const [outcome, count] of Object.entries(desk.counts)) answers.inc({ outcome }, count);
+      },
+    });
+    const budgets = new Counter({
+      name: "tidemark_discount_budget_answers_total",
+      help: "What the discount budgets said to personal prices",
+      labelNames: ["answer"],
+      registers: [this.registry],
+      collect(): void {
+        budgets.reset();
+        for (const [answer, count] of budget.counts) budgets.inc({ answer }, count);
+      },
+    });
+    const cited = new Gauge({
+      name: "tidemark_quote_citations",
+      help: "Enrollments that cited a personal quote, by what they are to it, as last counted",
+      labelNames: ["verdict"],
+      aggregator: "max",
+      registers: [this.registry],
+      collect(): void {
+        for (const [verdict, count] of Object.entries(citations.counts)) cited.set({ verdict }, count);
+      },
+    });
   }
 
   #watchEvents(events: EventIntake): void {

@@ -31,6 +31,10 @@ export interface ServeConfig {
   readonly gate?: GateConfig | undefined;
   /** What is done about learners; the default document unless given. */
   readonly action_rules?: ActionRules | undefined;
+  /** Keys that personal quotes are signed with; a file in the data directory unless given. */
+  readonly quote_keys_file?: string | undefined;
+  /** The keys' own text, in place of a file. */
+  readonly quote_keys?: string | undefined;
   /** Version of the program, for /health. */
   readonly version: string;
   readonly log_level: string;

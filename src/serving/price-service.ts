@@ -1,7 +1,7 @@
-import type { DegradedReason, ElasticityAnswer, OptimizeBody, PredictBody } from "../contracts/api.ts";
+import { type DegradedReason, degradedReasons, type ElasticityAnswer, type OptimizeBody, type PredictBody } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
-import { MINUTE_MS } from "../lib/time.ts";
+import { HOUR_MS, MINUTE_MS } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import { batchRow } from "../pricing/batch.ts";
 import { decide } from "../pricing/decision.ts";
@@ -10,7 +10,7 @@ import { AnswerCache } from "./answer-cache.ts";
 import { CourseLookup } from "./course-lookup.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { DecisionLog } from "./decision-log.ts";
-import { mustFeatures } from "./feature-source.ts";
+import { featuresUnavailable, mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
 import type { ServedModel } from "./model-holder.ts";
 import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
@@ -18,6 +18,8 @@ import { ProblemError } from "./problem.ts";
 
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
+/** How long a price outlives the features that it was made of: list prices and demand go on without it. */
+const LAST_SAFE_MS = 24 * HOUR_MS;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
 
@@ -68,6 +70,13 @@ interface CachedAnswer {
 
 function age(now_ms: number, updated_at_ms: number): number {
   return Math.max(0, Math.round(now_ms - updated_at_ms));
+}
+
+/** The same answer, marked with more reasons. Its quote is that of the decision that the price comes from. */
+function degradedHead(head: string, reasons: readonly DegradedReason[]): string {
+  const answer = JSON.parse(`${head}}`) as { degraded?: readonly DegradedReason[] };
+  const degraded = degradedReasons.filter((reason) => reasons.includes(reason) || answer.degraded?.includes(reason) === true);
+  return JSON.stringify({ ...answer, degraded }).slice(0, -1);
 }
 
 /** `open` is a JSON object without its closing brace. */
@@ -128,8 +137,18 @@ export class PriceService {
   /** The body of POST /optimize_price. Throws ProblemError. */
   optimize(body: OptimizeBody): string {
     const now_ms = this.#deps.clock.now_ms();
+    if (this.#deps.features.current === undefined) return this.#lastSafe(body, now_ms);
     const { head, updated_at_ms } = this.#answer(body, now_ms);
     return withFreshness(head, now_ms, updated_at_ms);
+  }
+
+  /** Without features: what the same question got last, which was inside its guardrails then, unless that is too long ago. Throws the ProblemError that says what is missing. */
+  #lastSafe(body: OptimizeBody, now_ms: number): string {
+    const { features, degradation } = this.#deps;
+    const kept = this.#known.get(keyOf(body)) ?? this.#cold.get(coldKeyOf(body));
+    if (kept === undefined || now_ms - kept.until_ms > LAST_SAFE_MS) throw featuresUnavailable(features);
+    this.#degraded_answers++;
+    return withFreshness(degradedHead(kept.head, [...degradation.reasons, "features_unavailable"]), now_ms, kept.updated_at_ms);
   }
 
   /** The decision that `optimize` answers for a known course. Throws ProblemError. */

@@ -23,12 +23,16 @@ import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
 import { createGate, mustBeSafe } from "./gate.ts";
+import { watchGate } from "./gate-metrics.ts";
 import { HealthReport } from "./health.ts";
 import { HttpServer } from "./http-server.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
 import { createLearners } from "./learners/learners.ts";
 import { propensityFamily } from "./learners/propensity-family.ts";
 import type { ServingMetrics } from "./metrics.ts";
+import { createPersonal } from "./personal/personal.ts";
+import { QUOTE_KEYS_FILE, QuoteKeyring } from "./personal/quote-keyring.ts";
+import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
@@ -38,6 +42,7 @@ import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
 import { SignalPublisher } from "./signals/signal-publisher.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
 import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
@@ -45,11 +50,13 @@ const STATE_CHECK_MS = 1_000;
 const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
+const STREAM_BEAT_MS = 10_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
 const BROKER_WAIT_MS = 2_000;
 const FLUSH_MS = 1_000;
+const CITATION_COUNT_MS = 60_000;
 
 export interface ServingProcessOptions {
   readonly config: ServeConfig;
@@ -86,6 +93,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
   const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
+  const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
@@ -93,11 +101,14 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
   const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const modelOf = servedModels({ models, family: elasticityFamily, broker, cache_dir: join(config.data_dir, "models") });
+  const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
+  const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
   const movement = new Movements(broker, clock);
   const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
-  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies });
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
   const app = createApp({
     prices,
     batches,
@@ -110,15 +121,19 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     events,
     control,
     experiments,
+    stream,
+    quotes,
     metrics,
     metricsText,
     logger,
+    version: config.version,
     access,
     cors_origins: config.gate?.cors_origins ?? [],
     tls: config.gate?.tls !== undefined,
   });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
+  watchGate(metrics.registry, { keys, access, stream, features, clock });
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
@@ -130,11 +145,14 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
+    new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => policies.check()),
     new Repeat(clock, logger, EXPERIMENT_CHECK_MS, () => (features.current === undefined ? undefined : checker.check())),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => keyring.check()),
+    new Repeat(clock, logger, CITATION_COUNT_MS, () => quotes.citations.count()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
@@ -159,6 +177,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     port,
     drain: async () => {
       health.drain();
+      stream.close();
       await server.drain();
       await release();
     },

@@ -1,11 +1,6 @@
-import { createReadStream } from "node:fs";
-import Papa, { type Parser } from "papaparse";
+import { readCsvRecords } from "../ingest/csv-records.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import type { ColumnFeed, TableReader } from "./table-input.ts";
-
-const CHUNK_BYTES = 1 << 20;
-/** Chunks in a row without the end of a record: a quote that was opened and never closed. */
-const ENDLESS_CHUNKS = 16;
 
 /** Feeds records into columns; the first one is the names. */
 class CsvRows {
@@ -22,9 +17,7 @@ class CsvRows {
 
   take(record: readonly string[]): void {
     if (this.#columns === undefined) {
-      // The mark that some programs begin a UTF-8 file with is no part of a name.
-      const names = record.map((name, i) => (i === 0 ? name.replace(/^\uFEFF/, "") : name).trim());
-      this.#columns = this.#open(names);
+      this.#columns = this.#open(record.map((name) => name.trim()));
       this.#width = record.length;
       return;
     }
@@ -39,38 +32,9 @@ class CsvRows {
   }
 }
 
-/** RFC 4180 in UTF-8, streamed: quotes, line breaks within them, either line ending, a byte order mark. */
+/** Commas alone: a table of numbers is not guessed at. */
 export const readCsv: TableReader = async (path, open, onRows) => {
-  const sink = new CsvRows(path, open);
-  const stream = createReadStream(path, { encoding: "utf8", highWaterMark: CHUNK_BYTES });
-  let endless = 0;
-  await new Promise<void>((resolve, reject) => {
-    const fail = (error: unknown, parser?: Parser): void => {
-      // First: an aborted parser says that it is complete.
-      reject(error);
-      parser?.abort();
-      stream.destroy();
-    };
-    Papa.parse<string[]>(stream, {
-      delimiter: ",",
-      chunk: ({ data, errors }, parser) => {
-        try {
-          const [first] = errors;
-          for (const [i, record] of data.entries()) {
-            if (first?.row === i) break;
-            sink.take(record);
-          }
-          if (first !== undefined) throw new TidemarkError("bad_file", `${path}, row ${sink.rows + 1}: ${first.message}; double the quotes within a quoted field`);
-          endless = data.length > 0 ? 0 : endless + 1;
-          if (endless > ENDLESS_CHUNKS) throw new TidemarkError("bad_file", `${path}, row ${sink.rows + 1}: no end of the record in ${ENDLESS_CHUNKS} MB; close the quotes`);
-          onRows(sink.rows);
-        } catch (error) {
-          fail(error, parser);
-        }
-      },
-      complete: () => resolve(),
-      error: (error) => fail(new TidemarkError("no_file", `${path} cannot be read: ${error.message}`, { cause: error })),
-    });
-  });
-  return sink.rows;
+  const rows = new CsvRows(path, open);
+  await readCsvRecords(path, { delimiter: ",", onRecord: (record) => rows.take(record), onChunk: () => onRows(rows.rows), place: () => `row ${rows.rows + 1}` });
+  return rows.rows;
 };

@@ -217,6 +217,10 @@ class CompiledScorer implements CompiledPropensity {
     return { value: this.#sensitivity.effect(this.#row), se: this.#sensitivity.se(this.#row) };
   }
 
+  get average_price_effect(): number | undefined {
+    return this.#sensitivity.identified ? this.#sensitivity.average : undefined;
+  }
+
   model(dimension: Dimension): string {
     if (dimension === "price_sensitivity") return this.#sensitivity.identified ? "r_learner" : "not_identified";
     return this.#binary[binaryDimensions.indexOf(dimension)]!.champion;

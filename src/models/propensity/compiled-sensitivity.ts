@@ -32,6 +32,11 @@ export class CompiledSensitivity {
     this.#z = new Float64Array(columns + 1).fill(1, 0, 1);
   }
 
+  /** Of the average learner. */
+  get average(): number {
+    return this.#intercept;
+  }
+
   /** d log-odds of enrolling / d log price. No allocation. */
   effect(row: Float64Array): number {
     let sum = this.#intercept;

@@ -24,6 +24,8 @@ export interface PropensityScorer {
   explain(features: ArrayLike<number>, dimension: Dimension): readonly Contribution[];
   /** d log-odds of enrolling / d log price of this learner, and its standard error; null where nothing is known of it. */
   priceEffect(features: ArrayLike<number>): { readonly value: number; readonly se: number } | null;
+  /** The same of the average learner, where it is known. */
+  readonly average_price_effect?: number | undefined;
   /** Which model scores a dimension, such as `boosting` or `hand_score`. */
   model(dimension: Dimension): string;
 }
