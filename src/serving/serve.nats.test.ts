@@ -260,7 +260,7 @@ describe("the serve role on real parts", () => {
     /** All of the load's clients have been answered by whoever answers now. */
     const more = async (): Promise<void> => {
       const from = progress.answered;
-      while (progress.answered < from + 500) await sleep(5);
+      while (progress.answered < from + 200) await sleep(5);
     };
     const clients = Array.from({ length: 16 }, (_, i) => client(i));
     try {
@@ -284,7 +284,7 @@ describe("the serve role on real parts", () => {
       expect(await served.stop()).toBe(0);
     }
     expect(failures).toEqual([]);
-    expect(progress.answered).toBeGreaterThan(1_000);
+    expect(progress.answered).toBeGreaterThan(500);
   });
 
   test("starts without a feature store, says so, and prices once there is one", { timeout: 30_000 }, async () => {
