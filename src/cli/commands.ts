@@ -1,3 +1,4 @@
+import { completionScript } from "./completion-command.ts";
 import type { CommandDefinition, CommandGroup } from "./command.ts";
 import { settingNames, type SettingName } from "./settings.ts";
 
@@ -8,6 +9,8 @@ const family = ["--family <family>", "which models: elasticity (default) or prop
 const reason = ["--reason <text>", "why, in words: CONTROL keeps it"] as const;
 const pinned = ["--pin", "and keep it until it is replaced or released by hand"] as const;
 
+/** Where the engine is that is asked, and with which key. */
+const engine: readonly SettingName[] = ["engine_url", "key_file", "host", "port", "data_dir"];
 const platform: readonly SettingName[] = ["learners", "courses", "teachers", "enrollments", "weeks", "seed"];
 
 /** The command line. Each command's code is loaded when it runs: `serve` never loads TensorFlow, `config` starts fast. */
@@ -211,7 +214,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         summary: "Let nobody in with a key any more, for ever.",
         settings: ["nats_url", "data_dir"],
         arguments: [["<key>", "its id, as the list shows it"]],
-        options: [reason],
+        options: [reason, json],
         examples: ["tidemark key revoke 0123456789abcdef --reason 'the shop moved'"],
         run: async (context) => (await import("./key-command.ts")).runKeyRevoke(context),
       },
@@ -227,6 +230,65 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     ],
     examples: ["tidemark simulate --learners 1000 --courses 200 --teachers 50 --enrollments 5000 --weeks 26 --seed 7", "tidemark simulate --live --rate 50"],
     run: async (context) => (await import("./simulate-command.ts")).runSimulateCommand(context),
+  },
+  {
+    name: "experiment",
+    summary: "Define, start, stop and read experiments on prices, and plan them.",
+    commands: [
+      {
+        name: "list",
+        summary: "The experiments, what they compare and since when.",
+        settings: engine,
+        options: [json],
+        examples: ["tidemark experiment list"],
+        run: async (context) => (await import("./experiment-command.ts")).runExperimentList(context),
+      },
+      {
+        name: "define",
+        summary: "Define an experiment, or a draft anew, from a JSON file. It assigns nobody before its start.",
+        settings: engine,
+        arguments: [["<experiment>", "its id"], ["<file>", "the definition, as POST /experiments takes it under `experiment`"]],
+        options: [reason, json],
+        examples: ["tidemark experiment define engine-vs-list experiment.json"],
+        run: async (context) => (await import("./experiment-command.ts")).runExperimentDefine(context),
+      },
+      {
+        name: "start",
+        summary: "Assign units from now on. Refused while another experiment sets the same prices.",
+        settings: engine,
+        arguments: [["<experiment>", "its id"]],
+        options: [reason, json],
+        examples: ["tidemark experiment start engine-vs-list --reason reviewed"],
+        run: async (context) => (await import("./experiment-command.ts")).runExperimentChange(context, "start"),
+      },
+      {
+        name: "stop",
+        summary: "End an experiment for good, and keep the results of the moment.",
+        settings: engine,
+        arguments: [["<experiment>", "its id"]],
+        options: [reason, ["--verdict <text>", "what was concluded, in words"], json],
+        examples: ["tidemark experiment stop engine-vs-list --verdict 'the engine earns more'"],
+        run: async (context) => (await import("./experiment-command.ts")).runExperimentChange(context, "stop"),
+      },
+      {
+        name: "results",
+        summary: "What an experiment says so far: arms, comparisons, sample ratio, guardrails, verdict, business figures.",
+        settings: engine,
+        arguments: [["<experiment>", "its id"]],
+        options: [json],
+        examples: ["tidemark experiment results engine-vs-list"],
+        run: async (context) => (await import("./experiment-command.ts")).runExperimentResults(context),
+      },
+      {
+        name: "power",
+        summary: "Units and days that a comparison takes, or the effect that days are enough for.",
+        settings: engine,
+        arguments: [["<file>", "the plan, as POST /experiments/power takes it"]],
+        options: [json],
+        examples: ["tidemark experiment power plan.json"],
+        run: async (context) => (await import("./experiment-command.ts")).runExperimentPower(context),
+      },
+    ],
   },
   {
     name: "dlq",
@@ -264,6 +326,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
           ["--file <path>", "of a single message: publish this event in its place"],
           ["--force", "also those that this version would refuse again"],
           stream,
+          json,
         ],
         examples: ["tidemark dlq retry 1234 1240", "tidemark dlq retry --all", "tidemark dlq retry 1234 --file corrected.json"],
         run: async (context) => (await import("./dlq-command.ts")).runDlqRetry(context),
@@ -295,16 +358,26 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         summary: "Begin this host's feature store with a snapshot, the newest unless named; ingest then folds what came since.",
         settings: ["nats_url", "data_dir", "partition"],
         arguments: [["[name]", "the snapshot (default: the newest of this version's layout)"]],
+        options: [json],
         examples: ["tidemark snapshot restore --data-dir /var/lib/tidemark"],
         run: async (context) => (await import("./snapshot-command.ts")).runSnapshotRestore(context),
       },
       {
         name: "verify",
-        summary: "Fold the streams anew up to where a snapshot stands, and compare every key and byte; ends with 2 when they differ.",
+        summary: "Fold the streams anew up to where a snapshot stands, and compare every key and byte, or compare this host's store with another's; ends with 2 when they differ.",
         settings: ["nats_url", "data_dir", "partition", "archive_dir"],
         arguments: [["[name]", "the snapshot (default: the newest of this version's layout)"]],
-        examples: ["tidemark snapshot verify"],
+        options: [["--against <directory>", "instead: this host's store with that of another data directory, both brought to the later position"], json],
+        examples: ["tidemark snapshot verify", "tidemark snapshot verify --against /mnt/host-b/tidemark"],
         run: async (context) => (await import("./snapshot-command.ts")).runSnapshotVerify(context),
+      },
+      {
+        name: "digest",
+        summary: "A checksum of this host's store at given sequences: all hosts have the same, or one is wrong.",
+        settings: ["nats_url", "data_dir", "partition", "archive_dir"],
+        options: [["--sequence <sequence>", "of EVENTS (default: where the store stands)"], ["--control-sequence <sequence>", "of CONTROL (default: where the store stands)"], ["--offers-sequence <sequence>", "of OFFERS (default: where the store stands)"], json],
+        examples: ["tidemark snapshot digest", "tidemark snapshot digest --sequence 1500000 --control-sequence 12 --offers-sequence 400 --json"],
+        run: async (context) => (await import("./compare-stores.ts")).runStoreDigest(context),
       },
     ],
   },
@@ -324,6 +397,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         name: "verify",
         summary: "Read every segment whole and compare it with its digest; ends with 2 when one is damaged or missing.",
         settings: ["nats_url", "data_dir", "archive_dir"],
+        options: [json],
         examples: ["tidemark archive verify"],
         run: async (context) => (await import("./archive-command.ts")).runArchiveVerify(context),
       },
@@ -336,6 +410,52 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         run: async (context) => (await import("./archive-command.ts")).runArchiveCompact(context),
       },
     ],
+  },
+  {
+    name: "events",
+    summary: "Watch the events, publish some, or bring them to another platform.",
+    commands: [
+      {
+        name: "tail",
+        summary: "Print events as they arrive, or from a sequence on; what ingest will refuse is marked.",
+        settings: ["nats_url", "data_dir", "archive_dir"],
+        options: [
+          ["--from <sequence>", "from this one on, the archive included (default: only what arrives)"],
+          ["--subject <subject>", 'of this subject only, such as "events.token.>" (the archive excluded)'],
+          ["--limit <count>", "at most so many"],
+          ["--end", "until the stream's end as of now, instead of waiting for more"],
+          json,
+        ],
+        examples: ["tidemark events tail", "tidemark events tail --from 1 --limit 10 --json", 'tidemark events tail --subject "events.enrollment.>"'],
+        run: async (context) => (await import("./events-tail.ts")).runEventsTail(context),
+      },
+      {
+        name: "publish",
+        summary: "Publish events, one JSON object a line, each checked first; ends with 2 when a line was refused.",
+        settings: ["nats_url", "data_dir", "events_max_gib", "events_max_days", "archive_dir"],
+        arguments: [["[file]", "the file (default: standard input)"]],
+        options: [["--backfill", "as history, with their own known_at"], json],
+        examples: ["tidemark events publish events.ndjson", "tidemark events publish --backfill < history.ndjson"],
+        run: async (context) => (await import("./events-publish.ts")).runEventsPublish(context),
+      },
+      {
+        name: "replay",
+        summary: "Copy this platform's events, the archive included, into another's broker as history.",
+        settings: ["nats_url", "nats_creds", "nats_ca", "data_dir", "archive_dir", "events_max_gib", "events_max_days"],
+        options: [["--to <url>", "the other broker"], ["--from <sequence>", "from this one on (default: the first)"], ["--until <sequence>", "up to this one (default: the last)"], json],
+        examples: ["tidemark events replay --to nats://staging:4222", "tidemark events replay --to nats://staging:4222 --from 500000"],
+        run: async (context) => (await import("./events-replay.ts")).runEventsReplay(context),
+      },
+    ],
+  },
+  {
+    name: "price",
+    summary: "Ask the running engine for a course's price, and show everything behind it.",
+    settings: ["engine_url", "key_file", "host", "port", "data_dir"],
+    arguments: [["<course_id>", "the course"]],
+    options: [["--current-price <tokens>", "what it costs now (default: its list price)"], ["--objective <objective>", "revenue, enrollments or margin"], json],
+    examples: ["tidemark price C00001", "tidemark price C00001 --objective enrollments --json"],
+    run: async (context) => (await import("./price-command.ts")).runPriceCommand(context),
   },
   {
     name: "late",
@@ -374,6 +494,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
       ["--format <format>", "csv, parquet or sqlite (default: csv); of a dataset also columns: a directory of typed column files"],
       ["--out <path>", "the file, or with --all the directory; it appears once it is whole"],
       ["--force", "replace what is there"],
+      json,
     ],
     examples: ["tidemark export --all --format sqlite --out platform.sqlite", "tidemark export --table enrollments --format parquet --out enrollments.parquet", "tidemark export --dataset propensity --format parquet --out propensity.parquet"],
     run: async (context) => (await import("./export-command.ts")).runExportCommand(context),
@@ -452,6 +573,25 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     options: [["--json", "as JSON"]],
     examples: ["tidemark config", "TIDEMARK_PORT=9000 tidemark config --json"],
     run: async (context) => (await import("./config-command.ts")).runConfigCommand(context),
+  },
+  {
+    name: "doctor",
+    summary: "Check Node, nats-server, permissions, disk, LMDB, port, broker, clocks, features and TensorFlow; ends with 2 when something cannot work.",
+    settings: ["host", "port", "data_dir", "nats_url", "nats_creds", "nats_ca", "tf_backend"],
+    options: [json],
+    examples: ["tidemark doctor", "tidemark doctor --nats-url nats://broker:4222 --json"],
+    run: async (context) => (await import("./doctor-command.ts")).runDoctorCommand(context),
+  },
+  {
+    name: "completion",
+    summary: "Print what makes a shell complete commands and flags.",
+    settings: [],
+    arguments: [["<shell>", "bash, zsh or fish"]],
+    examples: ["source <(tidemark completion bash)", "tidemark completion fish | source"],
+    run: async (context) => {
+      process.stdout.write(completionScript(commands, context.arguments[0]));
+      return 0;
+    },
   },
   {
     name: "broker",

@@ -68,6 +68,8 @@ export const trainingSignalSubject = (run_id: string): string => `signals.traini
 export const segmentSignalSubject = (learner_id: string): string => `signals.segment.${learner_id}`;
 export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
 export const leaseSubject = (name: string): string => `leases.${name}`;
+/** What `tidemark doctor` reads the broker's clock from. */
+export const LEASES_DOCTOR = leaseSubject("doctor");
 /** Everything that was quoted to a learner. */
 export const learnerQuotesSubject = (learner_id: string): string => `quotes.learner.${learner_id}.>`;
 /** Tells the folds that a learner was erased: no quote has a subject of two names only. */
@@ -78,6 +80,8 @@ export const learnerBudgetsSubject = (learner_id: string): string => `budgets.le
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
 /** Batches name decisions of many courses: they have a subject of their own. */
 export const BATCH_DECISION_SUBJECT = "quotes.batch";
+/** So do bundles. */
+export const BUNDLE_DECISION_SUBJECT = "quotes.bundle";
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
 /** What the ids of personal quotes begin with: a fold of EVENTS knows from it which citations redeem one. */
