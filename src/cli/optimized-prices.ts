@@ -1,4 +1,3 @@
-import { stringify } from "csv-stringify/sync";
 import { type BatchRow, PRICE_BATCH_MAX, priceBatchAnswerSchema } from "../contracts/price-batch.ts";
 import type { Objective } from "../contracts/policy.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
@@ -65,9 +64,10 @@ export function testGroup(course_id: string, { share, seed }: TestGroups): "trea
   return new Prng(`${seed}/${course_id}`).uniform() < share ? "treatment" : "control";
 }
 
+/** Ids, numbers and words of our own: nothing in them has to be quoted. */
 export function pricesCsv(rows: readonly BatchRow[], groups: TestGroups): string {
-  const table = rows.map(({ course_id, quote_id, current_price, optimal_price, increase_pct, confidence, risk }) => {
-    return [course_id, current_price, optimal_price, optimal_price - current_price, increase_pct, confidence, risk, testGroup(course_id, groups), quote_id];
+  const lines = rows.map(({ course_id, quote_id, current_price, optimal_price, increase_pct, confidence, risk }) => {
+    return [course_id, current_price, optimal_price, optimal_price - current_price, increase_pct, confidence, risk, testGroup(course_id, groups), quote_id].join();
   });
-  return stringify([[...columns], ...table]);
+  return `${[columns.join(), ...lines].join("\n")}\n`;
 }
