@@ -535,6 +535,21 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
     ],
   },
   {
+    name: "optimize",
+    summary: "Ask for the prices of all courses, or of those named, and write them to a CSV file with a seeded test group.",
+    settings: ["host", "port", "data_dir", "engine_url", "key_file"],
+    options: [
+      ["--all", "every course that the engine knows"],
+      ["--out <file>", "the CSV file"],
+      ["--objective <objective>", "revenue, enrollments or margin (default: the policy's)"],
+      ["--test-share <share>", "share of courses in the treatment group (default: 0.5)"],
+      ["--test-seed <text>", "groups are drawn by it and the course's id (default: optimize)"],
+    ],
+    arguments: [["[courses...]", "the courses, instead of --all"]],
+    examples: ["tidemark optimize --all --out prices.csv", "tidemark optimize C00001 C00002 --out prices.csv --objective enrollments"],
+    run: async (context) => (await import("./optimize-command.ts")).runOptimizeCommand(context),
+  },
+  {
     name: "price",
     summary: "Ask the running engine for a course's price, and show everything behind it.",
     settings: ["engine_url", "key_file", "host", "port", "data_dir"],
