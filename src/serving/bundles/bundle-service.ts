@@ -35,9 +35,16 @@ export class BundleService {
   /** By the JSON of their inputs. */
   readonly #kept = new AnswerCache<BundleDecision>(DECISIONS_KEPT_MAX);
 
+  #priced = 0;
+
   constructor(deps: BundleServiceDeps) {
     this.#deps = deps;
     this.#co_enrollment = new Rebuilt(deps, ({ store }) => surveyCoEnrollment(store));
+  }
+
+  /** Bundles that were priced anew. */
+  get priced(): number {
+    return this.#priced;
   }
 
   /** The answer's JSON. Throws ProblemError. */
@@ -65,6 +72,7 @@ export class BundleService {
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
     const decision = decideBundle(inputs);
+    this.#priced++;
     this.#kept.set(key, decision);
     this.#deps.decisions.add({ id: decision.id, subject: BUNDLE_DECISION_SUBJECT, json: () => bundleRecordJson(decision, now_ms) });
     return decision;

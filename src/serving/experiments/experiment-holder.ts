@@ -36,6 +36,7 @@ export class ExperimentHolder implements PolicySource {
   #base_revision: number;
   /** When a price may change by time alone. */
   #changes_at_ms = Number.POSITIVE_INFINITY;
+  #unknown_policies = 0;
 
   constructor(deps: ExperimentHolderDeps) {
     this.#deps = deps;
@@ -45,6 +46,11 @@ export class ExperimentHolder implements PolicySource {
   /** Every experiment that CONTROL has spoken of, as of the last check. */
   get states(): readonly ExperimentState[] {
     return this.#states;
+  }
+
+  /** Prices of arms whose policy is not known here. */
+  get unknown_policies(): number {
+    return this.#unknown_policies;
   }
 
   /** Of them, those that assign units now. */
@@ -124,7 +130,9 @@ export class ExperimentHolder implements PolicySource {
   }
 
   #version({ price }: Arm): Policy | undefined {
-    return price.kind === "policy" ? this.#deps.policies.byVersion(`${price.policy_id}-${price.revision}`) : undefined;
+    const policy = price.kind === "policy" ? this.#deps.policies.byVersion(`${price.policy_id}-${price.revision}`) : undefined;
+    if (policy === undefined) this.#unknown_policies++;
+    return policy;
   }
 
   /** The policy that recommends the list price as it is, whatever `policy` would: one object a policy. */
