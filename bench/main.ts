@@ -12,6 +12,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   failover: () => import("./failover.ts"),
   train: () => import("./train.ts"),
   elasticity: () => import("./elasticity.ts"),
+  pricing: () => import("./pricing.ts"),
   propensity: () => import("./propensity.ts"),
   backends: () => import("./backends.ts"),
   hostile: () => import("./hostile.ts"),

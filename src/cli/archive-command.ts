@@ -63,20 +63,22 @@ export function runArchiveList(context: CommandContext): Promise<number> {
 export function runArchiveVerify(context: CommandContext): Promise<number> {
   return withArchive(context, async ({ archive, created }) => {
     const index = await archive.index(created);
-    let damaged = 0;
+    const json = context.options["json"] === true;
+    const damaged: string[] = [];
     for (const segment of index.segments) {
       context.signal.throwIfAborted();
       try {
         await verify(archive, segment);
       } catch (error) {
-        damaged++;
-        console.log(errorMessage(error));
+        damaged.push(errorMessage(error));
+        if (!json) console.log(errorMessage(error));
       }
     }
     const gaps = index.gaps();
-    for (const { first_sequence, last_sequence } of gaps) console.log(`missing: ${first_sequence} to ${last_sequence}`);
-    console.log(`${index.segments.length - damaged} of ${index.segments.length} segments are whole${gaps.length === 0 ? ", and nothing is missing in between" : ""}`);
-    return damaged + gaps.length > 0 ? EXIT_PERMANENT : EXIT_OK;
+    if (json) console.log(JSON.stringify({ directory: archive.directory, segments: index.segments.length, damaged, gaps }, null, 2));
+    else for (const { first_sequence, last_sequence } of gaps) console.log(`missing: ${first_sequence} to ${last_sequence}`);
+    if (!json) console.log(`${index.segments.length - damaged.length} of ${index.segments.length} segments are whole${gaps.length === 0 ? ", and nothing is missing in between" : ""}`);
+    return damaged.length + gaps.length > 0 ? EXIT_PERMANENT : EXIT_OK;
   });
 }
 

@@ -10,6 +10,7 @@ import type { CommandContext } from "./command.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { oneOf } from "./one-of-option.ts";
+import { printable } from "./printable.ts";
 import { wholeOption } from "./whole-option.ts";
 
 const LIST_LIMIT = 20;
@@ -17,11 +18,6 @@ const LIST_LIMIT_MAX = 10_000;
 const FOLDED_STREAMS: readonly string[] = [STREAM_EVENTS, STREAM_CONTROL];
 
 const sequenceOf = (text: string): number => wholeOption("the sequence", text, Number.MAX_SAFE_INTEGER);
-
-/** What a producer wrote may hold anything: nothing of it may steer the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
-}
 
 async function withBroker<T>(context: CommandContext, work: (broker: Broker) => Promise<T>): Promise<T> {
   const broker = await connectBroker(context, "tidemark-dlq");
@@ -124,12 +120,15 @@ export async function runDlqRetry(context: CommandContext): Promise<number> {
   const stream = oneOf("--stream", options["stream"], FOLDED_STREAMS) ?? STREAM_EVENTS;
   return withBroker(context, async (broker) => {
     let left = 0;
+    const outcomes: object[] = [];
     for (const sequence of all ? await openDeadLetters(broker, stream) : named) {
       if (context.signal.aborted) throw new TidemarkError("interrupted", "interrupted; what was published again is marked");
       const outcome = await retryDeadLetter(broker, await findDeadLetter(broker, stream, sequence), systemClock, options["force"] === true, corrected);
       if (outcome.outcome === "refused_again") left++;
-      console.log(printable(`${stream} ${sequence}: ${outcomeText(outcome)}`));
+      if (options["json"] === true) outcomes.push({ stream, letter_sequence: sequence, ...outcome });
+      else console.log(printable(`${stream} ${sequence}: ${outcomeText(outcome)}`));
     }
+    if (options["json"] === true) console.log(JSON.stringify(outcomes, null, 2));
     return left > 0 && !all ? EXIT_PERMANENT : EXIT_OK;
   });
 }

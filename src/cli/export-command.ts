@@ -90,7 +90,8 @@ export async function runExportCommand(context: CommandContext): Promise<number>
   // Loaded for it alone: tables need no worker pool.
   if (dataset !== undefined) return (await import("./export-dataset.ts")).runDatasetExport(context, dataset);
   const { table, format, path, force } = asked(options);
-  const progress = createProgress(process.stdout, systemClock);
+  const json = options["json"] === true;
+  const progress = createProgress(json ? process.stderr : process.stdout, systemClock);
   const broker = await connectBroker(context, "tidemark-export");
   const archive = eventArchive(config);
   const source = archive === undefined ? broker : new EventHistory(broker, archive);
@@ -100,6 +101,7 @@ export async function runExportCommand(context: CommandContext): Promise<number>
     const exported = await exportTables({ source, table, format, path, force, scorer, signal, onProgress: (step, done, total) => steps.update(step, done, total) });
     steps.end();
     progress.line(`${path}: ${summary(exported)}`);
+    if (json) console.log(JSON.stringify({ path, format, ...exported, rows: Object.fromEntries(exported.rows) }, null, 2));
   } catch (error) {
     steps.failed(errorMessage(error).split("\n")[0] ?? "");
     throw error;

@@ -73,7 +73,8 @@ export async function runDatasetExport(context: CommandContext, dataset: Dataset
   const path = resolve(out);
   // Opened before anything is read: a name that cannot be had is said at once, and not when all the work is done.
   const writer = format === COLUMNS ? undefined : openTableWriter(format, path, dataset, datasetTableColumns(dataset), { force: options["force"] === true });
-  const progress = createProgress(process.stdout, systemClock);
+  const json = options["json"] === true;
+  const progress = createProgress(json ? process.stderr : process.stdout, systemClock);
   const phase = progress.phase("dataset");
   const nats_url = brokerUrl(config);
   const archive = eventArchive(config);
@@ -88,6 +89,7 @@ export async function runDatasetExport(context: CommandContext, dataset: Dataset
     const manifest = await buildDatasetFiles({ ...build, onProgress: (step, done, total) => phase.update(step === "replay" ? "shares" : "cut-offs", done, total) });
     if (writer !== undefined) await writeTable(writer, directory, manifest, (done) => phase.update("rows", done, manifest.rows));
     phase.done(`${out}: ${formatCount(manifest.rows)} rows at ${manifest.at.length} cut-offs, from messages ${formatCount(manifest.stream.first_sequence)} to ${formatCount(manifest.stream.last_sequence)}`);
+    if (json) console.log(JSON.stringify({ path, format, rows: manifest.rows, at: manifest.at, stream: manifest.stream }, null, 2));
   } catch (error) {
     phase.failed(errorMessage(error).split("\n")[0] ?? "");
     throw error;

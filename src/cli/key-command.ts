@@ -142,7 +142,7 @@ export async function runKeyRevoke(context: CommandContext): Promise<number> {
     if (found === undefined) throw new TidemarkError("unknown_key", `there is no key ${key_id}: \`tidemark key list\` shows them`);
     if (found.record.revoked !== undefined) throw new TidemarkError("unknown_key", `key ${key_id} was revoked at ${found.record.revoked} already`);
     await publish(broker, { type: "key.revoked", time: formatTime(systemClock.now_ms()), author: author(), reason: text(context.options, "reason") ?? "", key_id }, found.sequence);
-    console.log(`${key_id} (${found.record.name}) is revoked.`);
+    console.log(context.options["json"] === true ? JSON.stringify({ key_id, name: found.record.name, revoked: true }, null, 2) : `${key_id} (${found.record.name}) is revoked.`);
   });
   return EXIT_OK;
 }

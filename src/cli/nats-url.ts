@@ -15,11 +15,12 @@ export function engineUrl(config: Config): string {
   return config.engine_url ?? readRunning(config.data_dir)?.url ?? httpUrl(config.host, config.port, config.tls_cert !== null);
 }
 
-/** Paths travel in the URL, so that whoever is handed the one has the others. */
-export function withCredentials(url: string, { nats_creds, nats_ca }: Pick<Config, "nats_creds" | "nats_ca">): string {
+/** Paths and copies travel in the URL, so that whoever is handed the one has the others. */
+export function withCredentials(url: string, { nats_creds, nats_ca, nats_replicas }: Pick<Config, "nats_creds" | "nats_ca" | "nats_replicas">): string {
   const parameters = new URLSearchParams();
   if (nats_creds !== null) parameters.set("creds", resolve(nats_creds));
   if (nats_ca !== null) parameters.set("ca", resolve(nats_ca));
+  if (nats_replicas !== null) parameters.set("replicas", String(nats_replicas));
   return parameters.size === 0 ? url : `${url}${url.includes("?") ? "&" : "?"}${parameters}`;
 }
 

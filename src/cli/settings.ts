@@ -58,6 +58,7 @@ function areOrigins(text: string): boolean {
 
 const port = whole(0, 65_535);
 const workers = whole(1, 256);
+const replicas = whole(1, 5);
 const seed = whole(0, 4_294_967_295);
 const interval = decimal(0.01, 8_760);
 const rate = decimal(0, 100_000);
@@ -84,6 +85,7 @@ export const settings = {
   nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
   nats_creds: setting<string | null>("TIDEMARK_NATS_CREDS", file, z.string().min(1, file), null, "credentials file of the broker (JWT and seed), instead of user and password in its URL"),
   nats_ca: setting<string | null>("TIDEMARK_NATS_CA", file, z.string().min(1, file), null, "certificates, in PEM, that the broker's own is checked against; unset: those that Node.js trusts"),
+  nats_replicas: setting<number | null>("TIDEMARK_NATS_REPLICAS", replicas.type, replicas.schema, null, "servers of the broker's cluster that keep each stream, 3 in production; unset: as many as do already, one of a new stream"),
   key_file: setting<string | null>("TIDEMARK_KEY_FILE", file, z.string().min(1, file), null, "file with an API key: serve takes its holder for an administrator, and start and simulate ask with it"),
   cors_origins: setting<string | null>("TIDEMARK_CORS_ORIGINS", origins, z.string().refine(areOrigins, origins), null, "origins whose pages may ask for prices from a browser; unset: none"),
   tls_cert: setting<string | null>("TIDEMARK_TLS_CERT", file, z.string().min(1, file), null, "certificate, in PEM, that prices are served with over TLS; read again when it changes"),

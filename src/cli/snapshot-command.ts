@@ -5,16 +5,17 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { partitionLayout } from "../features/partition.ts";
 import { resolvedPath, StoreDirectory, syncDirectory } from "../features/store-directory.ts";
-import type { DumpEntry, FeatureStoreReader } from "../features/store.ts";
 import { EventHistory } from "../ingest/event-history.ts";
 import { foldTo } from "../ingest/fold-to.ts";
 import type { Broker } from "../ingest/nats.ts";
 import { inScratch, scratchDirectory } from "../ingest/scratch.ts";
 import { type Snapshot, Snapshots } from "../ingest/snapshots.ts";
+import { firstDifference } from "../ingest/state-digest.ts";
 import { systemClock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { eventArchive } from "./archive.ts";
 import type { CommandContext } from "./command.ts";
+import { runStoreComparison } from "./compare-stores.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { configuredPartition } from "./partition.ts";
@@ -80,33 +81,17 @@ export function runSnapshotRestore(context: CommandContext): Promise<number> {
       throw error;
     }
     stores.promote(layout);
-    console.log(`${stores.of(layout)} stands at sequence ${formatCount(sequence)}, ${formatCount(Math.max(0, stream.last_sequence - sequence))} behind the stream: start ingest`);
+    if (context.options["json"] === true) console.log(JSON.stringify({ path: stores.of(layout), ...snapshot, behind: Math.max(0, stream.last_sequence - sequence) }, null, 2));
+    else console.log(`${stores.of(layout)} stands at sequence ${formatCount(sequence)}, ${formatCount(Math.max(0, stream.last_sequence - sequence))} behind the stream: start ingest`);
     return EXIT_OK;
   });
 }
 
-function next(entries: Iterator<DumpEntry>): DumpEntry | undefined {
-  const { value, done } = entries.next() as IteratorResult<DumpEntry, undefined>;
-  return done === true ? undefined : value;
-}
-
-const isCursor = ({ database, key }: DumpEntry): boolean => database === "events.meta" && key === "cursor";
-
-/** The first key that two stores do not have alike; undefined when there is none. A cursor's hash is of a message that may have been deleted since: positions are compared before. */
-export function firstDifference(kept: FeatureStoreReader, folded: FeatureStoreReader): string | undefined {
-  const [left, right] = [kept.dump()[Symbol.iterator](), folded.dump()[Symbol.iterator]()];
-  for (;;) {
-    const [a, b] = [next(left), next(right)];
-    if (a === undefined && b === undefined) return undefined;
-    if (a !== undefined && b !== undefined && a.database === b.database && a.key === b.key && (isCursor(a) || Buffer.compare(a.value, b.value) === 0)) continue;
-    const first = [a, b].flatMap((entry) => (entry === undefined ? [] : [`${entry.database} ${entry.key}`])).sort()[0]!;
-    return first;
-  }
-}
-
-/** `tidemark snapshot verify`: the digest, then a fold of the streams up to its position. */
+/** `tidemark snapshot verify`: against another host's store, or of a snapshot: the digest, then a fold of the streams up to its position. */
 export function runSnapshotVerify(context: CommandContext): Promise<number> {
   const { config } = context.read;
+  const against = context.options["against"];
+  if (typeof against === "string") return runStoreComparison(context, against);
   const own = partitionLayout(configuredPartition(context.read.config));
   return withSnapshots(context, async (snapshots, broker) => {
     const snapshot = await snapshots.find(own, context.arguments[0]);
@@ -126,6 +111,7 @@ export function runSnapshotVerify(context: CommandContext): Promise<number> {
           const begins = first_sequence > 1 ? `; but what came before sequence ${formatCount(first_sequence)} is in neither stream nor archive and could not be folded` : "";
           phase.failed(`${snapshot.name} differs from what the streams give, first at ${difference}${begins}`);
         }
+        if (context.options["json"] === true) console.log(JSON.stringify({ ...snapshot, equal: difference === undefined, first_difference: difference ?? null, first_sequence }, null, 2));
         return difference === undefined ? EXIT_OK : EXIT_PERMANENT;
       } finally {
         await kept.close();

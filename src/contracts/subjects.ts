@@ -68,6 +68,8 @@ export const trainingSignalSubject = (run_id: string): string => `signals.traini
 export const segmentSignalSubject = (learner_id: string): string => `signals.segment.${learner_id}`;
 export const churnSignalSubject = (learner_id: string): string => `signals.churn.${learner_id}`;
 export const leaseSubject = (name: string): string => `leases.${name}`;
+/** What `tidemark doctor` reads the broker's clock from. */
+export const LEASES_DOCTOR = leaseSubject("doctor");
 /** Everything that was quoted to a learner. */
 export const learnerQuotesSubject = (learner_id: string): string => `quotes.learner.${learner_id}.>`;
 /** Tells the folds that a learner was erased: no quote has a subject of two names only. */

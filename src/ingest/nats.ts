@@ -70,8 +70,10 @@ export class Broker {
   readonly #manager: JetStreamManager;
   readonly #wire: Wire;
   readonly #status = new ConnectionStatus();
+  readonly #replicas: number | undefined;
 
-  private constructor(connection: NatsConnection, manager: JetStreamManager) {
+  private constructor(connection: NatsConnection, manager: JetStreamManager, replicas: number | undefined) {
+    this.#replicas = replicas;
     this.#connection = connection;
     this.#manager = manager;
     this.#wire = this.#createWire();
@@ -79,7 +81,7 @@ export class Broker {
   }
 
   static async connect(options: ConnectOptions): Promise<Broker> {
-    const { creds_file, ...servers } = parseServerList(options.url);
+    const { creds_file, replicas, ...servers } = parseServerList(options.url);
     const authenticator = creds_file === undefined ? {} : { authenticator: credsAuthenticator(await readCredentials(creds_file)) };
     for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
       if (options.signal?.aborted === true) throw new TidemarkError("broker_unreachable", "gave up waiting for the broker");
@@ -94,7 +96,7 @@ export class Broker {
           timeout: CONNECT_MS,
           noAsyncTraces: true,
         });
-        return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }));
+        return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }), replicas);
       } catch (error) {
         if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
         if (wait_ms === RETRY_MIN_MS) options.onWaiting?.();
@@ -128,8 +130,9 @@ export class Broker {
       const max_bytes = limitOf(bucket, limits).bytes_max;
       await this.#ask(() => this.#bucket(bucket));
       const info = await this.#info(`OBJ_${bucket}`);
-      if (info === undefined || info.config.max_bytes === max_bytes) continue;
-      await this.#ask(() => this.#manager.streams.update(info.config.name, { ...info.config, max_bytes }));
+      const num_replicas = this.#replicas ?? info?.config.num_replicas ?? 1;
+      if (info === undefined || (info.config.max_bytes === max_bytes && info.config.num_replicas === num_replicas)) continue;
+      await this.#ask(() => this.#manager.streams.update(info.config.name, { ...info.config, max_bytes, num_replicas }));
     }
   }
 
@@ -197,6 +200,17 @@ export class Broker {
   /** Removes every message before a sequence. */
   async purge(stream: string, first_sequence: number): Promise<void> {
     await this.#ask(() => this.#manager.streams.purge(stream, { seq: first_sequence }));
+  }
+
+  /** Removes every message of a subject, which may have wildcards. */
+  async purgeSubject(stream: string, subject: string): Promise<void> {
+    await this.#ask(() => this.#manager.streams.purge(stream, { filter: subject }));
+  }
+
+  /** Subjects that a stream holds messages of, of those that match one with wildcards. */
+  async subjects(stream: string, filter: string): Promise<string[]> {
+    const info = await this.#ask(() => this.#manager.streams.info(stream, { subjects_filter: filter }));
+    return Object.keys(info?.state.subjects ?? {});
   }
 
   async putObject(bucket: string, name: string, bytes: Uint8Array, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -286,7 +300,7 @@ export class Broker {
   }
 
   async #ensureStream(name: StreamName, limits: StreamLimits): Promise<void> {
-    const { discard, ...settings } = streamSettings(name, limits);
+    const { discard, ...settings } = streamSettings(name, limits, this.#replicas);
     const wanted = { ...settings, discard: discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old };
     let info = await this.#info(name);
     if (info === undefined) {
@@ -337,7 +351,7 @@ export class Broker {
   }
 
   #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
-    return this.#manager.jetstream().views.os(name, { storage: StorageType.File });
+    return this.#manager.jetstream().views.os(name, { storage: StorageType.File, replicas: this.#replicas ?? 1 });
   }
 
   /** Undefined for "not found"; other failures as TidemarkError. */

@@ -52,6 +52,8 @@ export interface StreamSettings {
   readonly discard: "old" | "new";
   readonly discard_new_per_subject: boolean;
   readonly duplicate_window: number;
+  /** Absent: as it is. */
+  readonly num_replicas?: number;
 }
 
 /** Keep the last message of each subject. */
@@ -63,7 +65,7 @@ const refusing: ReadonlySet<StreamName> = new Set([STREAM_CONTROL, STREAM_BUDGET
  * EVENTS, QUOTES, OFFERS and SIGNALS drop their oldest messages at the limit. DLQ keeps the first message of each subject, so that every replica that
  * dead-letters the same message changes nothing.
  */
-export function streamSettings(name: StreamName, limits: StreamLimits): StreamSettings {
+export function streamSettings(name: StreamName, limits: StreamLimits, num_replicas?: number): StreamSettings {
   const { bytes_max, age_max_ms } = limitOf(name, limits);
   return {
     subjects: [...streamSubjects[name]],
@@ -74,6 +76,7 @@ export function streamSettings(name: StreamName, limits: StreamLimits): StreamSe
     discard: refusing.has(name) ? "new" : "old",
     discard_new_per_subject: name === STREAM_DLQ,
     duplicate_window: DUPLICATE_WINDOW_MS * NANOS_PER_MS,
+    ...(num_replicas === undefined ? {} : { num_replicas }),
   };
 }
 
@@ -88,6 +91,7 @@ export function settingsEqual(existing: Partial<StreamSettings>, wanted: StreamS
     existing.max_msg_size === wanted.max_msg_size &&
     existing.discard === wanted.discard &&
     (existing.discard_new_per_subject ?? false) === wanted.discard_new_per_subject &&
-    existing.duplicate_window === wanted.duplicate_window
+    existing.duplicate_window === wanted.duplicate_window &&
+    (wanted.num_replicas === undefined || existing.num_replicas === wanted.num_replicas)
   );
 }

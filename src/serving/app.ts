@@ -16,6 +16,7 @@ import { landingOf } from "./landing.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import { type PageSources, registerPages } from "./pages/register.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 import type { RouteDefinition } from "./route.ts";
@@ -30,6 +31,7 @@ import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPolicies } from "./routes/policy-routes.ts";
+import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
@@ -53,6 +55,8 @@ export interface AppDeps {
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
+  /** Absent: pages are not served. */
+  readonly pages?: PageSources;
   readonly logger: Logger;
   /** Of the program, for its documents. */
   readonly version: string;
@@ -85,12 +89,14 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerPersonalisation(route, deps.control);
   registerQuotes(route, deps.quotes);
   registerPolicies(route, deps.control.policies);
+  registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
   registerBundles(route, deps.bundles);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
+  if (deps.pages !== undefined) registerPages(route, (request) => table.ask(request), access, deps.pages, logger);
 
   const observeUnmatched = metrics.route("any", "unmatched");
   app.notFound((context) => {

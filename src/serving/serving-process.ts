@@ -38,8 +38,10 @@ import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { operationsState } from "./pages/operations-history.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
+import { PriceWork } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -49,10 +51,12 @@ import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
+/** What a decided price may wait at most before it is in force. */
+const APPLIER_CHECK_MS = 100;
 const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
-const STREAM_BEAT_MS = 10_000;
+const STREAM_BEAT_MS = 5_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -94,9 +98,10 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
   const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
+  const work = new PriceWork({ features, policies, holder: documents, prices, desk, broker, degradation, turns, clock, logger });
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
@@ -112,6 +117,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+  const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
   const app = createApp({
     prices,
     batches,
@@ -129,6 +135,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     quotes,
     metrics,
     metricsText,
+    pages,
     logger,
     version: config.version,
     access,
@@ -139,6 +146,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   metrics.watchServer(server);
   watchExperiments(metrics.registry, { holder: policies, checker, bundles });
   watchGate(metrics.registry, { keys, access, stream, features, clock });
+  metrics.watchPriceWork(work);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
@@ -152,13 +160,16 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
-    new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
+    ...(certificates === undefined ? [] : [new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls)))]),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => policies.check()),
     new Repeat(clock, logger, EXPERIMENT_CHECK_MS, () => (features.current === undefined ? undefined : checker.check())),
     new Repeat(clock, logger, STATE_CHECK_MS, () => keyring.check()),
     new Repeat(clock, logger, CITATION_COUNT_MS, () => quotes.citations.count()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.applier.checkLease()),
+    new Repeat(clock, logger, APPLIER_CHECK_MS, () => work.applier.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.automatic.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
     new Repeat(clock, logger, SURVEY_CHECK_MS, () => (features.current === undefined ? undefined : learners.survey())),
@@ -166,7 +177,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
-    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release()])), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
     await broker.close();
     await features.close();
   };
