@@ -98,7 +98,7 @@ test("what one process starts, all follow: quotes of either are exposures that e
   expect(started.some(({ status }) => status === 200)).toBe(true);
   expect(started.every(({ status }) => status === 200 || status === 409)).toBe(true);
   const states = await Promise.all(["e1", "e2"].map((id) => read(0, id)));
-  const [assigning] = states.filter(({ phase, conflicts_with }) => phase === "running" && conflicts_with.length === 0);
+  const assigning = states.find(({ phase, conflicts_with }) => phase === "running" && conflicts_with.length === 0);
   const { experiment_id } = assigning!;
 
   const arms = new Map<string, string>();
