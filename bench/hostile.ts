@@ -18,6 +18,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const wrongs: string[] = [];
   const log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: (fields: object) => void wrongs.push(`logged ${JSON.stringify(fields)}`) };
   const engine = new TestEngine({ logger: log });
+  engine.clock.passing = true;
   engine.foldCatalogue();
   engine.fold(registered("l1"), registered("L000001"));
   engine.promote(testArtifact());

@@ -12,9 +12,11 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   failover: () => import("./failover.ts"),
   train: () => import("./train.ts"),
   elasticity: () => import("./elasticity.ts"),
+  pricing: () => import("./pricing.ts"),
   propensity: () => import("./propensity.ts"),
   backends: () => import("./backends.ts"),
   hostile: () => import("./hostile.ts"),
+  experiments: () => import("./experiments.ts"),
 };
 
 const usage = `usage: npm run bench -- NAME [--quick]

@@ -64,23 +64,24 @@ function filesUnder(directory, keep) {
 
 /** TypeScript sources of the build, sorted. */
 export function sourceFiles(root) {
-  return ["src", "bench"].flatMap((folder) => filesUnder(join(root, folder), (name) => name.endsWith(".ts")));
+  return ["src", "bench"].flatMap((folder) => filesUnder(join(root, folder), (name) => /\.(?:tsx?|css)$/.test(name)));
 }
 
 /** Hash of everything that the compiler reads. Content, not times: a checkout touches every file. */
 export function sourcesFingerprint(root, files) {
   const hash = createHash("sha256");
-  for (const file of [...files, join(root, "tsconfig.json"), join(root, "package-lock.json")]) {
+  const bundler = join(root, "deploy", "pages.mjs");
+  for (const file of [...files, join(root, "tsconfig.json"), join(root, "package-lock.json"), ...(existsSync(bundler) ? [bundler] : [])]) {
     hash.update(relative(root, file)).update("\0").update(readFileSync(file)).update("\0");
   }
   return hash.digest("hex");
 }
 
-/** Declarations are read and not written. */
-const isBuilt = (source) => !source.endsWith(".d.ts");
+/** Declarations are read and not written; what browsers load is bundled, apart from the compiler's output. */
+const isBuilt = (source) => !/\.(?:d\.ts|css)$/.test(source) && !source.includes("/pages/client/");
 
 function builtFile(root, source) {
-  return join(root, "dist", `${relative(root, source).slice(0, -".ts".length)}.js`);
+  return join(root, "dist", `${relative(root, source).replace(/\.tsx?$/, "")}.js`);
 }
 
 /** Built files whose source is gone: they would still be imported, and their tests still run. */
@@ -191,11 +192,17 @@ function lacksBuilt(root, files) {
   return files.some((file) => isBuilt(file) && !existsSync(builtFile(root, file)));
 }
 
+/** Script and style sheet of the pages, where there are sources of them. */
+function lacksPages(root) {
+  return existsSync(join(root, "src/serving/pages/client")) && !existsSync(join(root, "dist/pages/manifest.json"));
+}
+
 /** What is not in place yet; each step knows how to see that and how to mend it. */
 function createSteps(root) {
   const packagesStamp = join(root, "node_modules", ".tidemark-setup");
   const buildStamp = join(root, "dist", ".tidemark-setup");
   const buildInfo = join(root, "dist", ".tsbuildinfo");
+  const browserStamp = join(root, "dist", ".tidemark-browser");
 
   const packagesHash = () => packagesFingerprint(readFileSync(join(root, "package.json"), "utf8"), readFileSync(join(root, "package-lock.json"), "utf8"));
 
@@ -224,10 +231,10 @@ function createSteps(root) {
       },
     },
     {
-      name: "build (tsc)",
+      name: "build",
       needed() {
         const files = sourceFiles(root);
-        return readOr(buildStamp, "") !== buildHash(files) || lacksBuilt(root, files);
+        return readOr(buildStamp, "") !== buildHash(files) || lacksBuilt(root, files) || lacksPages(root);
       },
       async mend() {
         const files = sourceFiles(root);
@@ -236,6 +243,8 @@ function createSteps(root) {
         if (lacksBuilt(root, files)) rmSync(buildInfo, { force: true });
         const built = await run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "tsconfig.json")], { cwd: root });
         if (!built.ok) throw new SetupError(`the build failed:\n${built.output.trim()}`);
+        const bundled = await run(process.execPath, [join(root, "deploy", "pages.mjs")], { cwd: root });
+        if (!bundled.ok) throw new SetupError(`the build failed:\n${bundled.output.trim()}`);
         writeFileSync(buildStamp, buildHash(files));
       },
     },
@@ -244,6 +253,19 @@ function createSteps(root) {
       // Someone who starts against a broker of their own needs none here; tests and benches always do.
       needed: () => !(process.env.npm_lifecycle_event === "prestart" && process.env.TIDEMARK_NATS_URL) && findExecutable("nats-server") === undefined,
       mend: installBroker,
+    },
+    {
+      name: "chromium, for tests of the pages",
+      optional: true,
+      // Only tests need a browser, and they say that they are skipped without one: it is tried once, and not again after a failure.
+      needed: () => process.env.npm_lifecycle_event === "pretest" && findExecutable("chromium") === undefined && !existsSync(browserStamp),
+      async mend() {
+        writeFileSync(browserStamp, "");
+        const prefix = rootPrefix();
+        if (prefix === undefined || findExecutable("apt-get") === undefined) throw new SetupError("no Chromium on PATH, and none that could be installed from here: tests in a browser are skipped");
+        const result = await installPackage(prefix, "chromium");
+        if (!result.ok) throw new SetupError(`Chromium could not be installed: tests in a browser are skipped\n${result.output.trim().split("\n").at(-1)}`);
+      },
     },
   ];
 }
@@ -275,22 +297,30 @@ async function installBroker() {
   let result = { ok: false, output: "" };
   if (has("brew")) result = await run("brew", ["install", "--quiet", "nats-server"]);
   else if (prefix === undefined) throw new SetupError(BROKER_HELP);
-  else if (has("apt-get")) result = await installWithApt(asRoot);
+  else if (has("apt-get")) result = await installWithApt(asRoot, prefix);
   else if (has("dnf")) result = await asRoot("dnf", "install", "-y", "-q", "nats-server");
   else if (has("apk")) result = await asRoot("apk", "add", "--no-cache", "nats-server");
   if (!result.ok || findExecutable("nats-server") === undefined) throw new SetupError(`${BROKER_HELP}\n${result.output.trim()}`.trim());
 }
 
-async function installWithApt(asRoot) {
+/** Installs one Debian package, with a fresh list of packages where the one at hand does not do. */
+async function installPackage(prefix, name) {
+  const asRoot = (...args) => {
+    const [command, ...rest] = [...prefix, ...args];
+    return run(command, rest);
+  };
+  const install = () => asRoot("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60", name);
+  const first = await install();
+  if (first.ok) return first;
+  await asRoot("apt-get", "update", "-q");
+  return install();
+}
+
+async function installWithApt(asRoot, prefix) {
   // Debian's package starts a service on every interface without a password: only the program is wanted here.
   const systemd = existsSync("/run/systemd/system");
   if (systemd) await asRoot("systemctl", "mask", "nats-server.service");
-  const install = () => asRoot("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=60", "nats-server");
-  let result = await install();
-  if (!result.ok) {
-    await asRoot("apt-get", "update", "-q");
-    result = await install();
-  }
+  const result = await installPackage(prefix, "nats-server");
   if (systemd) {
     await asRoot("systemctl", "unmask", "nats-server.service");
     await asRoot("systemctl", "disable", "nats-server.service");
@@ -314,7 +344,12 @@ export async function setUp(root, { quiet, say }) {
       if (!step.needed()) continue;
       const started_ms = Date.now();
       say(`set-up: ${step.name} … `);
-      await step.mend();
+      try {
+        await step.mend();
+      } catch (error) {
+        if (step.optional !== true || !(error instanceof SetupError)) throw error;
+        say(`${error.message} `);
+      }
       say(`${((Date.now() - started_ms) / 1000).toFixed(1)} s\n`);
     }
   } finally {

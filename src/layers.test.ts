@@ -17,6 +17,8 @@ const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^(csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
   { package: /^papaparse$/, home: /^ingest\/csv-records\.ts$/ },
   { package: /^hyparquet$/, home: /^(training\/table-input|ingest\/export\/testing\/)/ },
+  { package: /^(uplot|idiomorph)$/, home: /^serving\/pages\/client\// },
+  { package: /^(playwright-core|axe-core)$/, home: /^serving\/pages\/testing\// },
   { package: /^echarts/, home: /^training\/report\/charts\// },
 ];
 

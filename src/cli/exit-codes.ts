@@ -14,6 +14,7 @@ const passing: ReadonlySet<string> = new Set([
   "broker_timeout",
   "broker_unreachable",
   "elasticity_stopped",
+  "engine_busy",
   "engine_failed",
   "engine_unreachable",
   "export_stopped",

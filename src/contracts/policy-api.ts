@@ -42,7 +42,8 @@ export const policyListAnswerSchema = z.object({
 });
 export type PolicyListAnswer = z.infer<typeof policyListAnswerSchema>;
 
-const revisionQuery = z.coerce.number().pipe(revision);
+const revisionHint = "must be a revision, from 1 on";
+const revisionQuery = z.string().regex(/^\d{1,7}$/, revisionHint).transform(Number).pipe(revision);
 export const policyQuerySchema = z.object({ revision: revisionQuery.optional() });
 
 export const policyAnswerSchema = z.object({

@@ -21,6 +21,7 @@ export const problemCodes = {
   unknown_learner: 404,
   unknown_policy: 404,
   invalid_policy: 422,
+  price_rule: 422,
   unauthorized: 401,
   forbidden: 403,
   rate_limited: 429,

@@ -11,6 +11,7 @@ import type { EventArchive } from "./event-archive.ts";
 import { forgetDeadLetters, type ForgottenLearner } from "./learner-traces.ts";
 import type { Broker } from "./nats.ts";
 import { pause } from "./pause.ts";
+import { forgetQuoteMarks, forgetQuotes } from "./quote-erasure.ts";
 import { forgetInSnapshots } from "./snapshots.ts";
 import { dropArchived, type Retention } from "./stream-retention.ts";
 
@@ -41,7 +42,7 @@ export interface Forgotten extends CompactionResult {
   readonly snapshots: number;
 }
 
-/** Erased learners are forgotten: in dead letters, the archive, the stream and snapshots. */
+/** Erased learners are forgotten: in dead letters, quotes, the archive, the stream and snapshots. */
 export async function forgetErased(
   options: Pick<ArchiveKeeperOptions, "broker" | "archive" | "clock" | "logger" | "erasure_delay_ms">,
   signal?: AbortSignal,
@@ -52,9 +53,13 @@ export async function forgetErased(
   const { created } = stream;
   const interruption = signal === undefined ? {} : { signal };
   let letters = 0;
-  const onForget = async (learners: readonly ForgottenLearner[]): Promise<void> => void (letters += await forgetDeadLetters(broker, learners));
+  const onForget = async (learners: readonly ForgottenLearner[]): Promise<void> => {
+    letters += await forgetDeadLetters(broker, learners);
+    await forgetQuotes(broker, learners);
+  };
   const result = await compactArchive({ archive, stream_created: created, clock, random: randomBytes, logger, delay_ms: erasure_delay_ms, onForget, ...interruption });
   const purged = await purgeForgotten(broker, archive, signal);
+  await forgetQuoteMarks(broker, clock, erasure_delay_ms);
   return { ...result, purged, letters, snapshots: await forgetInSnapshots(broker, created, (await archive.index(created)).spans) };
 }
 

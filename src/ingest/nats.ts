@@ -207,6 +207,17 @@ export class Broker {
     await this.#ask(() => this.#manager.streams.purge(stream, { seq: first_sequence }));
   }
 
+  /** Removes every message of a subject, which may have wildcards. */
+  async purgeSubject(stream: string, subject: string): Promise<void> {
+    await this.#ask(() => this.#manager.streams.purge(stream, { filter: subject }));
+  }
+
+  /** Subjects that a stream holds messages of, of those that match one with wildcards. */
+  async subjects(stream: string, filter: string): Promise<string[]> {
+    const info = await this.#ask(() => this.#manager.streams.info(stream, { subjects_filter: filter }));
+    return Object.keys(info?.state.subjects ?? {});
+  }
+
   async putObject(bucket: string, name: string, bytes: Uint8Array, metadata: Readonly<Record<string, string>> = {}): Promise<void> {
     await this.#ask(async () => (await this.#bucket(bucket)).putBlob({ name, metadata: { ...metadata } }, bytes));
   }

@@ -50,13 +50,18 @@ export function drawPrice(settings: DrawSettings): DrawnPrice | undefined {
   const target = exploration.kind === "jitter" ? pre_price * Math.exp(exploration.sigma * normalQuantile(random.uniform())) : thompsonTarget(settings, random);
   const price = roundWithin(rounding, target, min, max);
   if (price === undefined) return undefined;
+  const probability = probabilityOf(settings, price);
+  return { price, exploration: exploration.kind === "jitter" ? { kind: "jitter", pre_price, sigma: exploration.sigma, probability } : { kind: "thompson", pre_price, probability } };
+}
+
+/** The exact probability that a draw comes out at a whole price; 0 where it never does. */
+export function probabilityOf(settings: DrawSettings, price: number): number {
+  const { exploration, rounding, min, max, pre_price } = settings;
+  if (price < min || price > max || roundWithin(rounding, price, min, max) !== price) return 0;
   const { low, high } = preimageOf(rounding, price, min, max);
-  if (exploration.kind === "jitter") {
-    const { sigma } = exploration;
-    const below = (edge: number): number => normalCdf(Math.log(edge / pre_price) / sigma);
-    return { price, exploration: { kind: "jitter", pre_price, sigma, probability: clampedDifference(below(high), below(low)) } };
-  }
-  return { price, exploration: { kind: "thompson", pre_price, probability: thompsonShare(settings, low, high) } };
+  if (exploration.kind !== "jitter") return thompsonShare(settings, low, high);
+  const below = (edge: number): number => normalCdf(Math.log(edge / pre_price) / exploration.sigma);
+  return clampedDifference(below(high), below(low));
 }
 
 function clampedDifference(high: number, low: number): number {

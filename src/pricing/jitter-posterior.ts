@@ -2,8 +2,8 @@ import { CELL_WIDTH } from "./inputs.ts";
 import { assemble, type DemandPosterior, demandPosterior } from "./posterior.ts";
 import type { DemandPrior } from "./prior.ts";
 
-/** How far the slope that prices in all show may lie from the one that a price has, where whoever sets them follows demand: sd on the logit scale. */
-const CONFOUNDING_SD = 1;
+/** How far the slope that prices in all show may lie from the one that a price has: whoever follows demand with weight ρ makes it seem to rise with the price by 1/ρ. Sd on the logit scale. */
+const CONFOUNDING_SD = 2;
 /** Share of a course's exposures at prices with a random part from which on the rest of its prices is not trusted with the slope. */
 const JITTERED_SHARE_MIN = 0.1;
 /** Of the level that the comparison between random parts has for itself: nearly nothing is known of it. */

@@ -61,14 +61,36 @@ export function priceGrid(current: number, supported: PriceRange, limits: PriceR
   return Array.from(grid.subarray(0, fillGrid(current, supported, limits, policy)));
 }
 
-/** Posterior mean conversion at every grid price. */
-function fillConversion(nodes: DemandNodes, current: number, size: number): void {
+/** e^(slope·z) of the posterior's slopes at one price. */
+const factors = new Float64Array(NODES);
+/** Beyond this an exponent is left to priceFactor, which keeps it finite. */
+const EXPONENT_SAFE = 200;
+
+/**
+ * Posterior mean conversion at every grid price. Slopes lie evenly around the middle one unless the lowest is cut, so that of five exponentials a price three are
+ * enough.
+ */
+function fillConversion({ slopes, odds }: DemandNodes, current: number, size: number): void {
+  const middle = slopes[2]!;
+  const near = slopes[3]! - middle;
+  const far = slopes[4]! - middle;
+  const even = Math.abs(middle - near - slopes[1]!) + Math.abs(middle - far - slopes[0]!) <= 1e-12 * slopes[4]!;
   for (let k = 0; k < size; k++) {
     const z = Math.log(grid[k]! / current);
+    if (even && Math.abs(slopes[4]! * z) < EXPONENT_SAFE) {
+      const f = Math.exp(middle * z);
+      const a = Math.exp(near * z);
+      const b = Math.exp(far * z);
+      factors[0] = f / b;
+      factors[1] = f / a;
+      factors[2] = f;
+      factors[3] = f * a;
+      factors[4] = f * b;
+    } else for (let j = 0; j < NODES; j++) factors[j] = priceFactor(slopes[j]!, z);
     let mean = 0;
     for (let j = 0; j < NODES; j++) {
-      const factor = priceFactor(nodes.slopes[j]!, z);
-      for (let i = j * NODES; i < (j + 1) * NODES; i++) mean += nodeWeights[i]! / (1 + nodes.odds[i]! * factor);
+      const factor = factors[j]!;
+      for (let i = j * NODES; i < (j + 1) * NODES; i++) mean += nodeWeights[i]! / (1 + odds[i]! * factor);
     }
     conversion[k] = mean;
   }

@@ -7,7 +7,7 @@ import { courseDemand } from "./course-demand.ts";
 import { degradation } from "./degradation.ts";
 import type { DemandBreak } from "./demand-break.ts";
 import { type Evidence, strongestEvidence } from "./evidence.ts";
-import { drawPrice, type DrawnPrice } from "./exploration.ts";
+import { drawPrice, type DrawSettings } from "./exploration.ts";
 import { allowedPrices, clampTo, isCooling, type PriceRange, riskRange, stepRange, supportedRange, termsRange } from "./guardrails.ts";
 import { feature, featureAt, type PricingInputs } from "./inputs.ts";
 import { twoDecimals } from "./money.ts";
@@ -49,6 +49,8 @@ export interface PriceOutcome {
   readonly hold: "risk" | "cost" | undefined;
   /** Where the price was drawn. */
   readonly exploration: PriceExploration | undefined;
+  /** What it was drawn from: `probabilityOf` says how likely any other price was. */
+  readonly draw: DrawSettings | undefined;
   /** Over the policy's horizon. */
   readonly volume: Volume;
   /** Conversion at the current and at the optimal price. */
@@ -137,7 +139,8 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const costly = may_hold && !risky && servesLess(goal, candidate, conversionAt(nodes, Math.log(candidate / current)).mean, current, conversion_now.mean);
   const held = risky || costly;
   const pre_price = held ? current : within(price);
-  const drawn = promotion === undefined ? explore(inputs, policy, { posterior, goal, list, pre_price, allowed, current }) : undefined;
+  const draw = promotion === undefined ? drawSettings(inputs, policy, { posterior, goal, list, pre_price, allowed, current }) : undefined;
+  const drawn = draw === undefined ? undefined : drawPrice(draw);
   if (drawn === undefined) {
     if (costly) bind("hold", current, candidate, `Held: at ${candidate} tokens the expected ${goal.objective === "enrollments" ? "enrollments or revenue are" : `${goal.objective} is`} lower than now.`);
     if (risky) bind("hold", current, candidate, `Held: the move to ${candidate} loses more than ${twoDecimals(policy.hold_loss * 100)} % of what the price earns with probability ${twoDecimals(candidate_loss)}.`);
@@ -169,6 +172,7 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
     candidate_price: candidate,
     hold: drawn !== undefined ? undefined : risky ? "risk" : costly ? "cost" : undefined,
     exploration: drawn?.exploration,
+    draw: drawn === undefined ? undefined : draw,
     volume,
     conversion_now,
     conversion_optimal: conversionAt(nodes, Math.log(optimal_price / current)),
@@ -188,10 +192,10 @@ interface Open {
   readonly current: number;
 }
 
-/** A draw among the prices that guardrails allow and that are not too likely to lose. A course without an id has no draw of its own. */
-function explore({ course_id, now_ms }: PricingInputs, policy: Policy, { posterior, goal, list, pre_price, allowed, current }: Open): DrawnPrice | undefined {
+/** What is drawn from: the prices that guardrails allow and that are not too likely to lose. A course without an id has no draw of its own. */
+function drawSettings({ course_id, now_ms }: PricingInputs, policy: Policy, { posterior, goal, list, pre_price, allowed, current }: Open): DrawSettings | undefined {
   const { exploration, rounding } = policy;
   if (exploration.kind === "none" || course_id === null || allowed.min === allowed.max) return undefined;
   const { min, max } = riskRange(posterior.nodes, goal, current, allowed, policy);
-  return drawPrice({ exploration, rounding, course_id, now_ms, min, max, pre_price, posterior, blend: blendOf(list, current), cost_tokens: goal.cost_tokens });
+  return { exploration, rounding, course_id, now_ms, min, max, pre_price, posterior, blend: blendOf(list, current), cost_tokens: goal.cost_tokens };
 }

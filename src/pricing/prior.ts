@@ -45,7 +45,8 @@ function categoryConversion(inputs: PricingInputs): number {
 /** Sales a day of the category's average course, over what a day on offer stands for; the model predicts per view, and there are none. */
 function conversionOnOffer(inputs: PricingInputs): number {
   const courses = Math.max(1, feature(inputs, featureAt.category_courses));
-  return Math.max(MIN_SALES_A_DAY, feature(inputs, featureAt.category_enrollments_30d) / courses / 30) / VIEWS_A_DAY_ON_OFFER;
+  const sales_a_day = Math.max(MIN_SALES_A_DAY, feature(inputs, featureAt.category_enrollments_30d) / courses / 30);
+  return Math.min(MEAN_CONVERSION_MAX, sales_a_day / VIEWS_A_DAY_ON_OFFER);
 }
 
 export function demandPrior(inputs: PricingInputs, model: CompiledModel | null): DemandPrior {

@@ -3,6 +3,7 @@ import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import type { BatchPrices } from "./batch-prices.ts";
+import type { BundleService } from "./bundles/bundle-service.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
 import { registerDocs } from "./docs/docs-routes.ts";
@@ -15,10 +16,12 @@ import { landingOf } from "./landing.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
+import { type PageSources, registerPages } from "./pages/register.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 import type { RouteDefinition } from "./route.ts";
 import { type Access, RouteTable } from "./route-table.ts";
+import { registerBundles } from "./routes/bundle-routes.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
 import { registerExperiments } from "./routes/experiment-routes.ts";
@@ -28,6 +31,7 @@ import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
 import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPolicies } from "./routes/policy-routes.ts";
+import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
@@ -45,11 +49,14 @@ export interface AppDeps {
   readonly events: EventIntake;
   readonly control: ControlDeps;
   readonly experiments: ExperimentDesk;
+  readonly bundles: BundleService;
   readonly stream: StreamHub;
   readonly quotes: QuoteDeps;
   readonly metrics: ServingMetrics;
   /** The text of GET /metrics: this process's, or the whole cluster's. */
   readonly metricsText: () => Promise<string>;
+  /** Absent: pages are not served. */
+  readonly pages?: PageSources;
   readonly logger: Logger;
   /** Of the program, for its documents. */
   readonly version: string;
@@ -82,11 +89,14 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerPersonalisation(route, deps.control);
   registerQuotes(route, deps.quotes);
   registerPolicies(route, deps.control.policies);
+  registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
+  registerBundles(route, deps.bundles);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);
   route({ method: "GET", path: "/", role: "public", summary: "this list", answer: { type: "text/html" } }, landingOf(table.definitions));
+  if (deps.pages !== undefined) registerPages(route, (request) => table.ask(request), access, deps.pages, logger);
 
   const observeUnmatched = metrics.route("any", "unmatched");
   app.notFound((context) => {

@@ -1,7 +1,9 @@
 import type { PolicyDesk } from "./policies/policy-desk.ts";
+import type { PriceChangeDesk } from "./price-changes/price-change-desk.ts";
 import type { PersonalisationDeps } from "./routes/personalisation-routes.ts";
 
 /** What the endpoints need that look at what CONTROL holds, and change it. */
 export interface ControlDeps extends PersonalisationDeps {
   readonly policies: PolicyDesk;
+  readonly prices: PriceChangeDesk;
 }

@@ -10,7 +10,7 @@ export function contentHash(text: string): string {
 }
 
 /** Whether If-None-Match names the tag, by weak comparison (RFC 9110, 8.8.3.2). */
-function names(header: string | undefined, tag: string): boolean {
+export function isKnown(header: string | undefined, tag: string): boolean {
   return header !== undefined && header.split(",").some((listed) => listed.trim() === "*" || listed.trim().replace(/^W\//, "") === tag);
 }
 
@@ -21,7 +21,7 @@ function names(header: string | undefined, tag: string): boolean {
 export function validatedJson(context: Context, content: string, text: string, headers: Readonly<Record<string, string>> = {}): Response {
   const tag = `"${contentHash(content)}"`;
   const all = { ...revalidatedJsonHeaders, ...headers, etag: `W/${tag}` };
-  if (!names(context.req.header("if-none-match"), tag)) return new Response(text, { headers: all });
+  if (!isKnown(context.req.header("if-none-match"), tag)) return new Response(text, { headers: all });
   const { "content-type": _, ...kept } = all;
   return new Response(null, { status: 304, headers: kept });
 }

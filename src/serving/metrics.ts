@@ -9,6 +9,7 @@ import type { Learners } from "./learners/learners.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import type { Personal } from "./personal/personal.ts";
 import type { PolicySource } from "./policy-source.ts";
+import type { PriceWork } from "./price-changes/price-changes.ts";
 import type { PriceService } from "./price-service.ts";
 import type { SignalPublisher } from "./signals/signal-publisher.ts";
 import type { Turns } from "./turns.ts";
@@ -113,6 +114,13 @@ export class ServingMetrics {
     this.#counter("tidemark_http_requests_refused_total", "Requests answered with 503 because more were asked for than can be answered in time", () => admission.refused);
     this.#gauge("tidemark_http_refusals_held", "Refusals that are not written yet, so that their connections cannot ask again", "sum", () => admission.held);
     this.#gauge("tidemark_http_requests_under_way", "Requests that wait for something else than the processor", "sum", () => admission.under_way);
+  }
+
+  watchPriceWork({ applier, automatic }: PriceWork): void {
+    this.#counter("tidemark_prices_applied_total", "List prices that were brought into force", () => applier.applied);
+    this.#counter("tidemark_prices_decided_total", "List prices that policies accepted or proposed by themselves", () => automatic.decided);
+    this.#gauge("tidemark_prices_scheduled", "List prices that wait for their time", "sum", () => applier.scheduled);
+    this.#gauge("tidemark_price_appliers", "Processes that bring prices into force: one of all", "sum", () => (applier.leading ? 1 : 0));
   }
 
   #watchLearners({ scores, learners, signals }: MetricSources): void {

@@ -1,4 +1,4 @@
-import { type DegradedReason, degradedReasons, type ElasticityAnswer, type OptimizeBody, type PredictBody } from "../contracts/api.ts";
+import { type DegradedReason, degradedReasons, type ElasticityAnswer, type OptimizeBody, type PredictBody, type PriceExploration } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { HOUR_MS, MINUTE_MS } from "../lib/time.ts";
@@ -36,6 +36,15 @@ export interface PriceDecision {
   readonly elasticity: ElasticityAnswer;
 }
 
+/** What a known course's decision recommends, for whoever may make it the list price. */
+export interface PriceRecommendation {
+  readonly quote_id: string;
+  readonly optimal_price: number;
+  /** How the price was drawn; undefined where it was not. */
+  readonly exploration: PriceExploration | undefined;
+  readonly degraded: boolean;
+}
+
 /** A decision as a batch of prices tells it. */
 export interface PriceRow {
   readonly json: string;
@@ -63,6 +72,7 @@ interface CachedAnswer {
   row: PriceRow | undefined;
   readonly quote_id: string;
   readonly optimal_price: number;
+  readonly exploration: PriceExploration | undefined;
   readonly elasticity: ElasticityAnswer;
   readonly updated_at_ms: number;
   readonly degraded: boolean;
@@ -157,6 +167,11 @@ export class PriceService {
     return { json: `${head}}`, optimal_price, elasticity };
   }
 
+  /** The same decision, for applying it. Throws ProblemError. */
+  recommendation(course_id: string): PriceRecommendation {
+    return this.#answer({ course_id }, this.#deps.clock.now_ms());
+  }
+
   /** The same decision in short; undefined for a course that nobody knows. */
   row(course_id: string, objective: OptimizeBody["objective"]): PriceRow | undefined {
     try {
@@ -233,6 +248,7 @@ export class PriceService {
       row: undefined,
       quote_id: decision.id,
       optimal_price: decision.answer.optimal_price,
+      exploration: decision.exploration,
       elasticity: decision.answer.elasticity,
       updated_at_ms: found.view.updated_at_ms,
       degraded: decision.answer.degraded !== undefined,

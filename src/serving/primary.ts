@@ -14,7 +14,7 @@ const BACKOFF_MAX_MS = 10_000;
 /** A worker that lived this long had no trouble starting: the next restart is at once again. */
 const HEALTHY_MS = 30_000;
 
-/** Starts the workers, starts dead ones again with growing pauses, and relays between them. */
+/** Starts the workers, starts dead ones again with growing pauses, replaces them one by one when asked, and relays between them. */
 export class Primary {
   readonly #options: ServeOptions;
   readonly #collector: MetricsCollector;
@@ -23,6 +23,10 @@ export class Primary {
   #becomeReady: (port: number) => void = () => undefined;
   #failReady: (error: TidemarkError) => void = () => undefined;
   #stopping = false;
+  #config = "";
+  /** Workers that are to end, and to stay so. */
+  readonly #retiring = new Set<number>();
+  #restarting: Promise<boolean> | undefined;
 
   constructor(options: ServeOptions) {
     this.#options = options;
@@ -43,33 +47,74 @@ export class Primary {
     });
     cluster.on("message", (worker, message) => this.#receive(worker, message));
     const config: ServeConfig = { host, port, workers, data_dir, partition_dirs, nats_url, gate, action_rules, version, log_level };
-    for (let slot = 0; slot < workers; slot++) this.#launch(JSON.stringify(config), BACKOFF_FIRST_MS);
+    this.#config = JSON.stringify(config);
+    for (let slot = 0; slot < workers; slot++) this.#launch(BACKOFF_FIRST_MS);
     return this.#ready;
+  }
+
+  /**
+   * Replaces every worker by a new process, one after the other: the new one answers before the old one is told to stop. Resolves with whether all were
+   * replaced; a new one that does not start leaves the old ones as they are.
+   */
+  restart(): Promise<boolean> {
+    this.#restarting ??= this.#replaceAll().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
   }
 
   /** Drains every worker; kills what does not end in time. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    const workers = this.#workers();
-    const exits = workers.map((worker) => new Promise<void>((resolve) => void worker.once("exit", () => resolve())));
-    for (const worker of workers) send(worker, { type: "drain" });
-    const gone = Promise.all(exits);
-    await Promise.race([gone, this.#options.clock.sleep(DRAIN_MAX_MS)]);
-    for (const worker of this.#workers()) worker.process.kill("SIGKILL");
-    await gone;
+    await Promise.all(this.#workers().map((worker) => this.#retire(worker)));
   }
 
-  #launch(config: string, pause_ms: number): void {
+  async #replaceAll(): Promise<boolean> {
+    const { logger } = this.#options;
+    for (const old of this.#workers()) {
+      const next = cluster.fork({ [WORKER_CONFIG]: this.#config });
+      const listens = await new Promise<boolean>((resolve) => {
+        next.once("listening", () => resolve(true));
+        next.once("exit", () => resolve(false));
+      });
+      if (!listens) {
+        if (!this.#stopping) logger.error({ pid: next.process.pid }, "a new worker does not start: the workers that answer stay");
+        return false;
+      }
+      this.#supervise(next, BACKOFF_FIRST_MS);
+      await this.#retire(old);
+      if (this.#stopping) return false;
+      logger.info({ pid: next.process.pid, replaced: old.process.pid }, "a worker took another's place");
+    }
+    return true;
+  }
+
+  /** Drains a worker; kills it when it does not end in time. */
+  async #retire(worker: Worker): Promise<void> {
+    if (worker.isDead()) return;
+    this.#retiring.add(worker.id);
+    const exited = new Promise<void>((resolve) => void worker.once("exit", () => resolve()));
+    send(worker, { type: "drain" });
+    await Promise.race([exited, this.#options.clock.sleep(DRAIN_MAX_MS)]);
+    if (!worker.isDead()) worker.process.kill("SIGKILL");
+    await exited;
+    this.#retiring.delete(worker.id);
+  }
+
+  #launch(pause_ms: number): void {
+    this.#supervise(cluster.fork({ [WORKER_CONFIG]: this.#config }), pause_ms);
+  }
+
+  #supervise(worker: Worker, pause_ms: number): void {
     const { clock, logger } = this.#options;
     const started_ms = clock.now_ms();
-    const worker = cluster.fork({ [WORKER_CONFIG]: config });
     worker.once("exit", (code, signal) => {
       this.#listening.delete(worker.id);
-      if (this.#stopping) return;
+      if (this.#stopping || this.#retiring.has(worker.id)) return;
       const next_ms = clock.now_ms() - started_ms >= HEALTHY_MS ? BACKOFF_FIRST_MS : pause_ms;
       logger.error({ pid: worker.process.pid, code, signal, restart_in_ms: next_ms }, "a worker died");
       void clock.sleep(next_ms).then(() => {
-        if (!this.#stopping) this.#launch(config, Math.min(BACKOFF_MAX_MS, next_ms * 2));
+        if (!this.#stopping) this.#launch(Math.min(BACKOFF_MAX_MS, next_ms * 2));
       });
     });
   }

@@ -12,6 +12,7 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   unknown_learner: "The learner is not known",
   unknown_policy: "The policy is not known",
   invalid_policy: "The policy contradicts itself or another one",
+  price_rule: "The price breaks a rule",
   unauthorized: "A key is needed",
   forbidden: "This key may not do that",
   rate_limited: "This key asks too often",

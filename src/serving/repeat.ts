@@ -2,6 +2,8 @@ import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 
+const PIECE_MS = 500;
+
 /**
  * Runs `task` now and then `interval_ms` after each end, until stopped. A run that throws is logged, once while it
  * goes on failing in the same way, and is tried again like any other: what it keeps up to date may recover.
@@ -29,7 +31,8 @@ export class Repeat {
     });
     while (!this.#stopped) {
       await this.#attempt(logger, task);
-      await Promise.race([clock.sleep(interval_ms), stopped]);
+      // In pieces: a sleep cannot be ended, and a process that is done waits for it.
+      for (let left_ms = interval_ms; left_ms > 0 && !this.#stopped; left_ms -= PIECE_MS) await Promise.race([clock.sleep(Math.min(left_ms, PIECE_MS)), stopped]);
     }
   }
 

@@ -1,20 +1,26 @@
-import type { Context, Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { assert } from "../lib/assert.ts";
 import type { Finish } from "./finish.ts";
 import type { ServingMetrics } from "./metrics.ts";
-import { ProblemError } from "./problem.ts";
+import type { Principal } from "./keys/key-ring.ts";
+import { ProblemError, problemResponse } from "./problem.ts";
 import type { Handler, Method, RouteDefinition } from "./route.ts";
 
 /** Lets a request pass to its endpoint, or throws the ProblemError that refuses it. */
 export type Guard = (context: Context) => void;
 
+/** Who looks at a page: whoever asks, where keys are not asked for; the holder of a key; or nobody known. */
+export type Visitor = "anyone" | Principal | undefined;
+
 export interface Access {
   /** Resolved once an endpoint. */
   guard(definition: RouteDefinition): Guard;
+  /** Whose the key is that somebody presents. Absent: nobody is known, and no page shows anything. */
+  visitor?(presented: string | undefined): Visitor;
 }
 
 /** Nobody is asked for anything: for what listens to its own process alone. */
-export const openAccess: Access = { guard: () => () => undefined };
+export const openAccess: Access = { guard: () => () => undefined, visitor: () => "anyone" };
 
 export interface RouteTableDeps {
   readonly app: Hono;
@@ -23,16 +29,28 @@ export interface RouteTableDeps {
   readonly finish: Finish;
 }
 
-/** Every endpoint there is, in order of registration. */
+/** Every endpoint and page there is, in order of registration. */
 export class RouteTable {
   readonly #deps: RouteTableDeps;
   readonly #definitions: RouteDefinition[] = [];
   readonly #methods = new Set<Method>();
+  /** The same handlers without keys and metrics. */
+  readonly #within = new Hono();
 
   constructor(deps: RouteTableDeps) {
     this.#deps = deps;
+    this.#within.onError((error) => {
+      if (error instanceof ProblemError) return problemResponse(error);
+      throw error;
+    });
   }
 
+  /** Asks an endpoint from within the process: for parts that have judged for themselves who may see its answer. */
+  ask(request: Request): Promise<Response> | Response {
+    return this.#within.fetch(request);
+  }
+
+  /** Of the API: pages are not among them. */
   get definitions(): readonly RouteDefinition[] {
     return this.#definitions;
   }
@@ -41,9 +59,10 @@ export class RouteTable {
   readonly route = (definition: RouteDefinition, handler: Handler): void => {
     const { method, path } = definition;
     assert(!this.#definitions.some((known) => known.method === method && known.path === path), `${method} ${path} is registered twice`);
-    this.#definitions.push(definition);
+    if (definition.page !== true) this.#definitions.push(definition);
     this.#methods.add(method);
     const { app, metrics, access, finish } = this.#deps;
+    this.#within.on(method, path, handler);
     const observe = metrics.route(method, path);
     const guard = access.guard(definition);
     app.on(method, path, (context) => {

@@ -39,6 +39,8 @@ export interface RouteDefinition {
    * names somebody. Bound keys reach nothing else.
    */
   readonly owner?: "learner" | "teacher" | "handler";
+  /** For people, or what their pages load: it stands in no document of the API. */
+  readonly page?: boolean;
   /** `body` of a request, `answer` of a response, `params` and `query` of its address. */
   readonly example?: { readonly body?: unknown; readonly query?: Readonly<Record<string, string>>; readonly params?: Readonly<Record<string, string>>; readonly answer?: unknown };
 }

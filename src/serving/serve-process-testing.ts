@@ -10,7 +10,7 @@ import type { ServeConfig } from "./options.ts";
 const BUILT = join(import.meta.dirname, "../../dist/src");
 
 /** Starts the serve role in a process of its own, from a script in `directory`; resolves once it answers. */
-export async function startServeProcess(directory: string, config: Pick<ServeConfig, "workers" | "data_dir" | "nats_url">): Promise<{ readonly process: ChildProcess; readonly url: string }> {
+export async function startServeProcess(directory: string, config: Pick<ServeConfig, "workers" | "data_dir" | "nats_url"> & Partial<ServeConfig>): Promise<{ readonly process: ChildProcess; readonly url: string }> {
   const script = join(directory, `serve-${config.workers}.mjs`);
   const url = (path: string): string => JSON.stringify(pathToFileURL(join(BUILT, path)).href);
   await writeFile(

@@ -18,8 +18,18 @@ async function startAlone(options: ServeOptions): Promise<Running> {
 
 async function startCluster(options: ServeOptions): Promise<Running> {
   const primary = new Primary(options);
+  // Not SIGHUP: that comes when a terminal goes away.
+  const restart = (): void => void primary.restart();
   try {
-    return { port: await primary.start(), stop: () => primary.stop() };
+    const port = await primary.start();
+    process.on("SIGUSR2", restart);
+    return {
+      port,
+      stop: async () => {
+        process.off("SIGUSR2", restart);
+        await primary.stop();
+      },
+    };
   } catch (error) {
     await primary.stop();
     throw error;
@@ -35,7 +45,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /**
  * Runs the serve role until `options.signal` aborts and everything in flight is finished. One worker answers in this
- * process; more are processes of their own. Throws TidemarkError `insecure_bind` (without a key, to others than this machine), `address_in_use`,
+ * process; more are processes of their own, which SIGUSR2 replaces one by one without failing a request. Throws TidemarkError `insecure_bind` (without a key, to others than this machine), `address_in_use`,
  * `cannot_listen`, `bad_key_file`, `bad_certificate`.
  */
 export async function runServeRole(options: ServeOptions): Promise<void> {

@@ -11,6 +11,7 @@ import { createApp } from "./app.ts";
 import { readCertificates } from "./certificates.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { BrokerLink } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { ControlDesk } from "./control-desk.ts";
 import { CourseIndexes } from "./course-indexes.ts";
@@ -36,8 +37,10 @@ import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { operationsState } from "./pages/operations-history.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
+import { PriceWork } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
@@ -47,10 +50,12 @@ import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
 const STATE_CHECK_MS = 1_000;
+/** What a decided price may wait at most before it is in force. */
+const APPLIER_CHECK_MS = 100;
 const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
-const STREAM_BEAT_MS = 10_000;
+const STREAM_BEAT_MS = 5_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -92,15 +97,17 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const health = new HealthReport({ features, models, decisions, degradation, broker, clock, version: config.version });
   const events = new EventIntake({ broker, clock, logger });
   const desk = new ControlDesk({ broker, features, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }) };
   const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
+  const work = new PriceWork({ features, policies, holder: documents, prices, desk, broker, degradation, turns, clock, logger });
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
   const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
   const modelOf = servedModels({ models, family: elasticityFamily, broker, cache_dir: join(config.data_dir, "models") });
   const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
   const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
@@ -109,6 +116,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
   metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+  const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
   const app = createApp({
     prices,
     batches,
@@ -121,10 +129,12 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     events,
     control,
     experiments,
+    bundles,
     stream,
     quotes,
     metrics,
     metricsText,
+    pages,
     logger,
     version: config.version,
     access,
@@ -134,12 +144,13 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
   watchGate(metrics.registry, { keys, access, stream, features, clock });
+  metrics.watchPriceWork(work);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
   await features.check();
   documents.check();
-  await Promise.all([models.check(), propensity.check(), keys.check()]);
   policies.check();
+  await Promise.all([models.check(), propensity.check(), keys.check()]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
@@ -147,13 +158,16 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
-    new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls))),
+    ...(certificates === undefined ? [] : [new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls)))]),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => policies.check()),
     new Repeat(clock, logger, EXPERIMENT_CHECK_MS, () => (features.current === undefined ? undefined : checker.check())),
     new Repeat(clock, logger, STATE_CHECK_MS, () => keyring.check()),
     new Repeat(clock, logger, CITATION_COUNT_MS, () => quotes.citations.count()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => movement.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.applier.checkLease()),
+    new Repeat(clock, logger, APPLIER_CHECK_MS, () => work.applier.check()),
+    new Repeat(clock, logger, STATE_CHECK_MS, () => work.automatic.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.checkLease()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => signals.check()),
     new Repeat(clock, logger, SURVEY_CHECK_MS, () => (features.current === undefined ? undefined : learners.survey())),
@@ -161,7 +175,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
-    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release()])), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
     await broker.close();
     await features.close();
   };

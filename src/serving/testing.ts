@@ -9,7 +9,7 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -23,6 +23,7 @@ import { elasticityFeatureNames } from "../models/elasticity-features.ts";
 import { BatchPrices } from "./batch-prices.ts";
 import { type AppDeps, createApp } from "./app.ts";
 import type { BrokerPort } from "./broker-link.ts";
+import { BundleService } from "./bundles/bundle-service.ts";
 import { type Catalogue, createCatalogue } from "./catalogue.ts";
 import type { ControlDeps } from "./control-deps.ts";
 import { ControlDesk } from "./control-desk.ts";
@@ -41,11 +42,13 @@ import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
+import { operationsState } from "./pages/operations-history.ts";
 import { createPersonal, type Personal } from "./personal/personal.ts";
 import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
+import { createPriceChangeDesk } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
@@ -57,12 +60,15 @@ const STREAM_CREATED = "2026-01-01T00:00:00.000Z";
 /** Time stands still until a test moves it; sleeping takes a millisecond of real time. */
 export class TestClock implements Clock {
   time_ms = START_MS;
+  /** Whether a sleep moves time by as much. */
+  passing = false;
 
   now_ms(): number {
     return this.time_ms;
   }
 
-  sleep(): Promise<void> {
+  sleep(ms = 0): Promise<void> {
+    if (this.passing) this.time_ms += ms;
     return new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
@@ -141,11 +147,12 @@ export class TestBroker implements BrokerPort, EventPublisher {
     return this.#listeners.get(stream)?.size ?? 0;
   }
 
-  async consume(stream: string, _options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+  async consume(stream: string, { subject }: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
     if (!this.connected) throw new TidemarkError("broker_unreachable", "not connected");
     const listeners = this.#listeners.get(stream) ?? new Set();
     this.#listeners.set(stream, listeners);
     listeners.add(onMessage);
+    if (subject !== undefined) setImmediate(() => this.messages.filter((message) => message.subject === subject).forEach((message) => onMessage({ ...message, pending: 0 })));
     return {
       pause: () => void listeners.delete(onMessage),
       resume: () => void listeners.add(onMessage),
@@ -156,6 +163,14 @@ export class TestBroker implements BrokerPort, EventPublisher {
 
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
     return this.connected ? Promise.resolve(this.objects.get(name)) : Promise.reject(new Error("not connected"));
+  }
+
+  /** What is stored, for those who read one subject. */
+  readonly messages: BrokerMessage[] = [];
+
+  getMessage(_stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
+    if (!this.connected) return Promise.reject(new Error("not connected"));
+    return Promise.resolve("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject) : undefined);
   }
 
   streamInfo(): Promise<StreamState | undefined> {
@@ -251,6 +266,7 @@ export class TestEngine {
   /** The policies in force, experiments included. */
   readonly policies: ExperimentHolder;
   readonly experiments: ExperimentDesk;
+  readonly bundles: BundleService;
   readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
@@ -292,7 +308,13 @@ export class TestEngine {
       return this.#foldControl(subject, data);
     };
     this.desk = new ControlDesk({ broker, features, clock, logger });
-    this.control = { desk: this.desk, features, clock, policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }) };
+    this.control = {
+      desk: this.desk,
+      features,
+      clock,
+      policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }),
+      prices: createPriceChangeDesk({ features, policies, prices: this.prices, desk: this.desk, clock }).desk,
+    };
     const { control } = this;
     const { metrics, turns, propensity, movement } = this;
     this.events = new EventIntake({ broker, clock, logger });
@@ -303,6 +325,8 @@ export class TestEngine {
     const { events, catalogue, scores, prices } = this;
     this.experiments = new ExperimentDesk({ features, control: this.desk, holder: policies, policies: documents, scores, turns, clock });
     const { experiments } = this;
+    const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
+    this.bundles = bundles;
     this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
     const { learners, served } = this;
     this.quote_broker = new TestQuoteBroker(clock);
@@ -310,6 +334,8 @@ export class TestEngine {
     this.quotes = createPersonal({ features, scores, decisions, keyring: testKeyring(), broker: this.quote_broker, modelOf, turns, clock, logger, models, degradation, policies });
     const { quotes } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
+    const metricsText = (): Promise<string> => metrics.registry.metrics();
+    const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
     this.batches = new BatchPrices({ features, prices, decisions, clock });
     watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
@@ -325,10 +351,12 @@ export class TestEngine {
       events,
       control,
       experiments,
+      bundles,
       stream: this.stream,
       quotes,
       metrics,
-      metricsText: () => metrics.registry.metrics(),
+      metricsText,
+      pages,
       logger,
       version: "0.0.0",
       access: options.access ?? openAccess,

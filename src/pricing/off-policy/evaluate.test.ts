@@ -18,7 +18,8 @@ const scenarios: readonly Partial<SimulatedLog>[] = [
 ];
 const LOGS = 75;
 
-const draw = (cluster: string, views: number, reward: number, weight: number, expected_candidate = 0, expected_logged = 0): LoggedDraw => ({ cluster, views, reward, weight, expected_candidate, expected_logged });
+let next = 0;
+const draw = (cluster: string, views: number, reward: number, weight: number, expected_candidate = 0, expected_logged = 0): LoggedDraw => ({ cluster, draw: String(next++), views, reward, weight, expected_candidate, expected_logged });
 
 function estimates(evaluation: OffPolicyEvaluation): NonNullable<OffPolicyEvaluation["estimates"]> {
   if (evaluation.estimates === undefined) throw new Error("no estimates");
@@ -63,7 +64,7 @@ describe("off-policy evaluation", () => {
 
   test("is the formulae over draws, and nothing when nothing was drawn", () => {
     const value = fc.double({ min: 0, max: 100, noNaN: true });
-    const any = fc.record({ cluster: fc.constantFrom("a", "b", "c", "d"), views: fc.integer({ min: 0, max: 50 }), reward: value, weight: value, expected_candidate: value, expected_logged: value });
+    const any = fc.record({ cluster: fc.constantFrom("a", "b", "c", "d"), draw: fc.constantFrom("1", "2"), views: fc.integer({ min: 0, max: 50 }), reward: value, weight: value, expected_candidate: value, expected_logged: value });
     fc.assert(
       fc.property(fc.array(any, { maxLength: 40 }), (all) => {
         const evaluation = evaluateOffPolicy(all);
@@ -98,7 +99,8 @@ describe("off-policy evaluation", () => {
     expect(evaluateOffPolicy(log(100, 5, (k) => (k % 2 === 0 ? 0.9 : 0.6))).refusal).toBe("weights_off");
     expect(evaluateOffPolicy(log(100, 5, () => 0)).refusal).toBe("few_draws");
     expect(evaluateOffPolicy([draw("only", 10, 1, 1)])).toMatchObject({ refusal: "few_clusters" });
-    // A thousand views of one price are one draw.
+    // However many records there are of a draw, and whatever views.
+    expect(evaluateOffPolicy(log(100, 5, () => 1).map((each) => Object.assign(each, { draw: "same" }))).draws).toBe(100);
     expect(evaluateOffPolicy([draw("a", 1_000_000, 1, 1), ...log(100, 5, () => 1)]).effective_draws).toBeLessThan(2);
   });
 });

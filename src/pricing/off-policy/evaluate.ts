@@ -53,9 +53,11 @@ function effectiveCount(values: readonly number[]): number {
 export function evaluateOffPolicy(draws: readonly LoggedDraw[]): OffPolicyEvaluation {
   const used = draws.filter(({ views }) => views > 0);
   const { clusters, total } = sumByCluster(used);
-  const effective_draws = effectiveCount(used.map(({ weight, views }) => weight * views));
+  const by_draw = new Map<string, number>();
+  for (const { cluster, draw, weight, views } of used) by_draw.set(`${cluster}|${draw}`, (by_draw.get(`${cluster}|${draw}`) ?? 0) + weight * views);
+  const effective_draws = effectiveCount([...by_draw.values()]);
   const effective_clusters = effectiveCount(clusters.map(({ weighted_views }) => weighted_views));
-  const counts = { draws: used.length, views: total.views, clusters: clusters.length, effective_draws, effective_clusters };
+  const counts = { draws: by_draw.size, views: total.views, clusters: clusters.length, effective_draws, effective_clusters };
   if (clusters.length < 2 || !(total.weighted_views > 0)) {
     return { ...counts, mean_weight: total.views > 0 ? total.weighted_views / total.views : 0, refusal: used.length === 0 ? "no_draws" : clusters.length < 2 ? "few_clusters" : "few_draws" };
   }

@@ -5,6 +5,8 @@
 export interface LoggedDraw {
   /** Draws of one cluster (a course) depend on each other; clusters do not. */
   readonly cluster: string;
+  /** Of its cluster: records of one draw share this, however many there are. */
+  readonly draw: string;
   readonly views: number;
   /** Summed over the views: tokens, or enrollments. */
   readonly reward: number;

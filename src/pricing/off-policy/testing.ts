@@ -67,7 +67,7 @@ export function simulateLog(seed: string, { courses, draws_per_course, views_mea
       const views = random.poisson(views_mean);
       const reward = price * random.binomial(views, conversion(course, price));
       const weight = probabilityOf(course, candidate, price) / probabilityOf(course, logged, price);
-      draws.push({ cluster: `C${c}`, views, reward, weight, expected_candidate, expected_logged: expected(price) });
+      draws.push({ cluster: `C${c}`, draw: String(d), views, reward, weight, expected_candidate, expected_logged: expected(price) });
     }
   }
   return draws;

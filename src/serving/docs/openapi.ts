@@ -65,7 +65,9 @@ function parametersOf({ path, params, query, example }: RouteDefinition): Json[]
   if (query === undefined) return found;
   const { properties = {}, required = [] } = schemaOf(query, "input") as { properties?: Json; required?: readonly string[] };
   for (const [name, schema] of Object.entries(properties)) {
-    const value = example?.query?.[name];
+    const text = example?.query?.[name];
+    // Parameters are text, their schemas may speak of numbers.
+    const value = text !== undefined && ["integer", "number"].includes(String((schema as Json)["type"])) ? Number(text) : text;
     found.push({ name, in: "query", required: required.includes(name), schema, ...(value === undefined ? {} : { example: value }) });
   }
   return found;

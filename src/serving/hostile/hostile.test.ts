@@ -29,6 +29,7 @@ let engine: TestEngine;
 beforeEach(async () => {
   failures.length = 0;
   engine = new TestEngine({ logger });
+  engine.clock.passing = true;
   engine.foldCatalogue();
   engine.fold(registered("l1"), registered("L000001"));
   engine.promote(testArtifact());

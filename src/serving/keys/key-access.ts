@@ -5,11 +5,11 @@ import type { Clock } from "../../lib/clock.ts";
 import { setPrincipal } from "../author.ts";
 import { ProblemError } from "../problem.ts";
 import type { RouteDefinition } from "../route.ts";
-import type { Access, Guard } from "../route-table.ts";
+import type { Access, Guard, Visitor } from "../route-table.ts";
+import { presentedKey } from "./presented-key.ts";
 import type { KeyHolder } from "./key-holder.ts";
 import type { HeldKey } from "./key-ring.ts";
 
-const BEARER = /^Bearer +(\S+)$/i;
 const CHALLENGE = { "www-authenticate": 'Bearer realm="tidemark"' } as const;
 
 export type RefusalReason = "unauthorized" | "forbidden" | "rate_limited";
@@ -43,13 +43,12 @@ export class KeyAccess implements Access {
     };
   }
 
-  /** `Authorization: Bearer <key>` or `X-API-Key: <key>`; where both are given they have to agree. */
-  #authenticate({ req }: Context): HeldKey {
-    const authorization = req.header("authorization");
-    const plain = req.header("x-api-key");
-    const bearer = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
-    const held = authorization !== undefined && plain !== undefined && bearer !== plain ? undefined : this.#keys.find(bearer ?? plain ?? "");
-    return held ?? this.#refuse("unauthorized", "This endpoint asks for a key that is in force: Authorization: Bearer <key>.", CHALLENGE);
+  visitor(presented: string | undefined): Visitor {
+    return this.#keys.required ? this.#keys.find(presented ?? "")?.principal : "anyone";
+  }
+
+  #authenticate(context: Context): HeldKey {
+    return this.#keys.find(presentedKey(context) ?? "") ?? this.#refuse("unauthorized", "This endpoint asks for a key that is in force: Authorization: Bearer <key>.", CHALLENGE);
   }
 
   #refuse(code: RefusalReason, detail: string, headers: Readonly<Record<string, string>> = {}): never {

@@ -91,7 +91,12 @@ export class QuoteLookup {
   /** By the fold, by what was made here, or by the fold once it has everything that is there now. */
   async #quote(quote_id: string): Promise<KeptQuote> {
     const { features, known, broker, clock } = this.#deps;
-    const look = (): KeptQuote | undefined => mustFeatures(features).store.quote(quote_id) ?? known.byId(quote_id);
+    const look = (): KeptQuote | undefined => {
+      const { store } = mustFeatures(features);
+      const quote = store.quote(quote_id) ?? known.byId(quote_id);
+      // Of who was erased nothing is told, though the quotes themselves go some days later.
+      return quote === undefined || store.sequence("learner", quote.learner_id) === undefined ? undefined : quote;
+    };
     const found = look();
     if (found !== undefined) return found;
     const last = (await broker.streamInfo(STREAM_OFFERS).catch(() => undefined))?.last_sequence ?? 0;

@@ -41,6 +41,7 @@ export class PolicyHolder implements PolicySource {
   #platform: Policy = defaultPolicy;
   #personal: PersonalPolicy = { policy: defaultPolicy, experiments: [] };
   #revision = 0;
+  #applies = false;
   #store: FeatureStoreReader | undefined;
   #cursor = -1;
   #changes_ms = Number.POSITIVE_INFINITY;
@@ -56,6 +57,11 @@ export class PolicyHolder implements PolicySource {
 
   get platform(): Policy {
     return this.#platform;
+  }
+
+  /** Whether any policy in force, now or at its time, does something about recommended prices. */
+  get applies(): boolean {
+    return this.#applies;
   }
 
   policyFor(scope: CourseScope, now_ms: number): Policy {
@@ -121,6 +127,7 @@ export class PolicyHolder implements PolicySource {
     const conflict = conflictBetween(others);
     if (conflict !== undefined) this.#deps.logger.warn({ versions: conflict.versions, reason: conflict.message }, "two policies overlap; the later activation holds");
     this.#book = compilePolicies([own, ...others]);
+    this.#applies = [own, ...others].some(({ document }) => document.application.mode !== "none");
     this.#platform = this.#book.for({ course_id: null, category: "" }, now_ms) ?? defaultPolicy;
     this.#changes_ms = this.#book.changesAfter(now_ms);
     this.#past.clear();

@@ -73,7 +73,7 @@ export function registerPolicies(route: Route, policies: PolicyDesk): void {
       summary: "puts a revision into force, from the next price on",
       body: policyActivateBodySchema,
       answer: policyChangedAnswerSchema,
-      example: { ...id, body: { revision: 1, reason: "simulated on last week's traffic" } },
+      example: { ...id, body: { revision: 3, reason: "simulated on last week's traffic" } },
     },
     async (context) => {
       const policy_id = readId(context);

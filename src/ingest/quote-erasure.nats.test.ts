@@ -1,0 +1,76 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { learnerBudgetSubject, personalQuoteSubject, quotesErasedSubject, STREAM_BUDGETS, STREAM_OFFERS } from "../contracts/subjects.ts";
+import { MemoryStore } from "../features/memory-store.ts";
+import type { DumpEntry } from "../features/store.ts";
+import { systemClock } from "../lib/clock.ts";
+import { silentLogger } from "../lib/log.ts";
+import { DAY_MS } from "../lib/time.ts";
+import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
+import { runIngest } from "./ingest.ts";
+import { Broker } from "./nats.ts";
+import { forgetQuoteMarks, forgetQuotes } from "./quote-erasure.ts";
+
+let directory: string;
+let server: EmbeddedBroker;
+let broker: Broker;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "tidemark-quotes-"));
+  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
+  broker = await Broker.connect({ url: server.url, name: "test" });
+  await broker.ensureStreams();
+});
+
+afterAll(async () => {
+  await broker.close();
+  await server.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const offered = (store: MemoryStore): DumpEntry[] => [...store.dump()].filter(({ database }) => database.startsWith("offers.") && database !== "offers.meta");
+
+async function quote(learner_id: string, course_id: string, number: number): Promise<void> {
+  const now_ms = Date.now();
+  const terms = { quote_id: `q_${number}`, learner_id, course_id, price: 10, issued_ms: now_ms, expires_ms: now_ms + DAY_MS, locked_ms: now_ms + 3 * DAY_MS };
+  await broker.publish(personalQuoteSubject(learner_id, course_id), Buffer.from(JSON.stringify({ kind: "personal", terms, answer: { personal_features_used: true } })));
+}
+
+/** Folds until `holds`, beside what `meanwhile` does. */
+async function fold(store: MemoryStore, holds: () => void, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+  const stop = new AbortController();
+  const running = runIngest({ broker, store, logger: silentLogger, clock: systemClock, signal: stop.signal });
+  await meanwhile();
+  await vi.waitFor(holds, 10_000);
+  stop.abort();
+  await running;
+}
+
+test("an erasure leaves nothing of a learner's quotes in the stream and in any fold, one that was away included", { timeout: 60_000 }, async () => {
+  const [live, away] = [new MemoryStore(), new MemoryStore()];
+  await quote("L1", "C1", 1);
+  await quote("L1", "C2", 2);
+  await quote("L2", "C1", 3);
+  await broker.publish(learnerBudgetSubject("L1", "p"), Buffer.from("{}"));
+  await broker.publish(learnerBudgetSubject("L2", "p"), Buffer.from("{}"));
+  await fold(away, () => expect(away.lock("L2", "C1")).toBeDefined());
+  await fold(live, () => expect(live.quotesOf("L1")).toEqual([]), async () => {
+    await vi.waitFor(() => expect(live.quotesOf("L1")).toEqual(["q_1", "q_2"]), 10_000);
+    await forgetQuotes(broker, [{ learner_id: "L1", sequence: 1 }, { learner_id: "L1", sequence: 9 }]);
+  });
+  expect(away.quotesOf("L1")).toHaveLength(2);
+  await fold(away, () => expect(away.quotesOf("L1")).toEqual([]));
+  expect(offered(away)).toEqual(offered(live));
+  expect(offered(live).some(({ key, value }) => key.includes("L1") || new TextDecoder().decode(value).includes("L1"))).toBe(false);
+  expect((await broker.subjects(STREAM_OFFERS, "quotes.>")).toSorted()).toEqual([quotesErasedSubject("L1"), personalQuoteSubject("L2", "C1")]);
+  expect(await broker.subjects(STREAM_BUDGETS, "budgets.>")).toEqual([learnerBudgetSubject("L2", "p")]);
+  // The mark stays for who is not there yet, and then goes, too.
+  expect(await forgetQuoteMarks(broker, systemClock, DAY_MS)).toBe(0);
+  expect(await forgetQuoteMarks(broker, systemClock, 0)).toBe(1);
+  expect(await broker.subjects(STREAM_OFFERS, "quotes.>")).toEqual([personalQuoteSubject("L2", "C1")]);
+  const fresh = new MemoryStore();
+  await fold(fresh, () => expect(fresh.lock("L2", "C1")).toBeDefined());
+  expect(offered(fresh)).toEqual(offered(live));
+});

@@ -1,0 +1,67 @@
+import type { CourseDetail } from "../../contracts/catalogue.ts";
+import type { ChartMark, ChartSpec } from "./chart.ts";
+
+function marksOf({ list_price, recommendation }: CourseDetail): ChartMark[] {
+  const now: ChartMark = { at: list_price, label: `Now: ${list_price} tokens`, colour: "grey" };
+  if (recommendation.optimal_price === list_price) return [now];
+  return [now, { at: recommendation.optimal_price, label: `Recommended: ${recommendation.optimal_price} tokens`, colour: "orange" }];
+}
+
+function shadeOf({ supported_range: { min, max } }: CourseDetail): NonNullable<ChartSpec["shade"]> {
+  return { from: min, to: max, label: "Prices with evidence" };
+}
+
+const priceAxis = (detail: CourseDetail): ChartSpec["x"] => ({ label: "Price, tokens", quantity: "tokens", values: detail.demand_curve.points.map(({ price }) => price) });
+
+/** Enrollments over the price, with their interval. */
+export function demandChart(detail: CourseDetail): ChartSpec {
+  const { points, horizon_days } = detail.demand_curve;
+  return {
+    x: priceAxis(detail),
+    y: { label: `enrollments in ${horizon_days} days`, quantity: "count", from_zero: true },
+    series: [
+      {
+        label: "Expected",
+        values: points.map(({ enrollments }) => enrollments),
+        line: "solid",
+        colour: "teal",
+        band: { label: "80 % interval", low: points.map(({ interval80 }) => interval80.low), high: points.map(({ interval80 }) => interval80.high) },
+      },
+    ],
+    marks: marksOf(detail),
+    shade: shadeOf(detail),
+  };
+}
+
+/** Revenue over the price, with its interval. */
+export function revenueChart(detail: CourseDetail): ChartSpec {
+  const { points, horizon_days } = detail.demand_curve;
+  return {
+    x: priceAxis(detail),
+    y: { label: `tokens in ${horizon_days} days`, quantity: "tokens", from_zero: true },
+    series: [
+      {
+        label: "Expected",
+        values: points.map(({ revenue }) => revenue),
+        line: "solid",
+        colour: "indigo",
+        band: { label: "80 % interval", low: points.map(({ revenue_interval80 }) => revenue_interval80.low), high: points.map(({ revenue_interval80 }) => revenue_interval80.high) },
+      },
+    ],
+    marks: marksOf(detail),
+    shade: shadeOf(detail),
+  };
+}
+
+/** List prices as they were set; the last one goes on until now. */
+export function historyChart({ price_history, list_price }: CourseDetail, now_ms: number): ChartSpec {
+  const times = price_history.map(({ time }) => Date.parse(time) / 1_000);
+  const prices = price_history.map(({ price }) => price);
+  // The day is enough for a line that ends "now", and keeps the page's bytes the same in between.
+  const today = Math.ceil(now_ms / 86_400_000) * 86_400;
+  return {
+    x: { label: "Day (UTC)", quantity: "date", values: [...times, Math.max(today, (times.at(-1) ?? 0) + 1)] },
+    y: { label: "tokens", quantity: "tokens", from_zero: true },
+    series: [{ label: "List price", values: [...prices, list_price], line: "step", colour: "teal" }],
+  };
+}

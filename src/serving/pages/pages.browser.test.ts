@@ -1,0 +1,217 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Event } from "../../contracts/events.ts";
+import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
+import { catalogueEngine, repriced } from "../catalogue-testing.ts";
+import { registered, tokens } from "../learners/testing.ts";
+import { START_MS } from "../testing.ts";
+import { BrowserEngine, chromiumPath, type Visit, type VisitOptions } from "./testing/browser.ts";
+
+const COURSES = 400;
+const CATEGORIES = ["design", "music", "programming", "a-category-with-a-very-long-name"];
+
+/** Some hundred courses with sales at several prices, two learners, a teacher. */
+async function populated(): Promise<BrowserEngine> {
+  const engine = await catalogueEngine();
+  const events: Event[] = [];
+  for (let i = 0; i < COURSES; i++) {
+    const course_id = `K${String(i).padStart(4, "0")}`;
+    const launched_at = formatTime(START_MS - 200 * DAY_MS);
+    events.push({ id: `u${i}`, type: "course.upserted", time: launched_at, course_id, teacher_id: `t${i % 40}`, category: CATEGORIES[i % 4]!, difficulty_level: "beginner", quality_tier: "basic", base_price: 40 + (i % 90), launched_at, title: `Course ${i}` });
+    for (let k = 0; k < 6; k++) {
+      const time = formatTime(START_MS - (i % 70) * DAY_MS - k * HOUR_MS);
+      events.push({ id: `x${i}-${k}`, type: "exposure.viewed", time, course_id, learner_id: `l${k}`, price: 40 + (i % 90) });
+      if (k % 3 === i % 3) events.push({ id: `e${i}-${k}`, type: "enrollment.created", time, enrollment_id: `e${i}-${k}`, course_id, learner_id: `l${k}`, price: 40 + (i % 90) });
+    }
+  }
+  for (let k = 1; k < 12; k++) events.push(repriced("c1", 90 + 2 * k, START_MS - (12 - k) * 7 * DAY_MS));
+  engine.fold(registered("l1"), tokens("l1", "purchased", 300), ...events);
+  return new BrowserEngine(engine);
+}
+
+const paths = ["/", "/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1", "/login", "/admin/prices/nobody"];
+let browser: BrowserEngine;
+let visit: Visit;
+
+/** What a person would call a failure; a page that is not there is told by the browser, too. */
+const complaints = (): readonly string[] => visit.complaints.filter((text) => !text.includes("404 (Not Found)"));
+
+// Without Chromium on PATH they are skipped, which the report of the run says.
+describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)", () => {
+  beforeAll(async () => {
+    browser = await populated();
+    await browser.start();
+  });
+  afterEach(() => browser.leave());
+  afterAll(() => browser.stop());
+
+  const text = (selector: string): Promise<string> => visit.page.locator(selector).first().innerText();
+
+  async function look(path: string, options: VisitOptions): Promise<void> {
+    visit = await browser.visit(options);
+    if (path === "/") await visit.page.goto(`${visit.origin}/`);
+    else await visit.open(path);
+    // What was still being worked out is there after the first update.
+    browser.engine.clock.time_ms += 2_000;
+    await visit.page.waitForTimeout(path === "/admin" ? 1_500 : 100);
+  }
+
+  test.each(paths)("%s, wide and light: everybody can read it, it complains about nothing and asks nobody else", async (path) => {
+    await look(path, { theme: "light" });
+    expect(await visit.accessibility()).toEqual([]);
+    expect(complaints()).toEqual([]);
+  });
+
+  test.each(paths)("%s, on a telephone and dark: the same, and nothing is wider than it", async (path) => {
+    await look(path, { theme: "dark", width: 360, height: 780 });
+    expect(await visit.accessibility()).toEqual([]);
+    expect(await visit.overflows()).toBe(false);
+    expect(complaints()).toEqual([]);
+  });
+
+  test("every chart has a title, a legend, axes with units and its figures as a table", async () => {
+    visit = await browser.visit();
+    for (const path of ["/admin", "/admin/prices/c1", "/teacher/t1"]) {
+      await visit.open(path);
+      await visit.page.locator(".plot canvas").first().waitFor();
+      for (const figure of await visit.page.locator("figure.figure").all()) {
+        expect(await figure.locator("figcaption strong").innerText()).not.toBe("");
+        expect(await figure.locator(".legend li").count()).toBeGreaterThan(0);
+        const spec = JSON.parse((await figure.locator(".plot").getAttribute("data-chart")) ?? "{}") as { x: { label: string; values: number[] }; y: { label: string } };
+        expect(`${spec.x.label}|${spec.y.label}`).toMatch(/.+\|.+/);
+        await figure.locator("summary").click();
+        expect(await figure.locator("tbody tr").count()).toBeGreaterThan(Math.min(1, spec.x.values.length - 1));
+        const canvas = await figure.locator("canvas").boundingBox();
+        expect(canvas?.height).toBeGreaterThan(150);
+      }
+    }
+    expect(complaints()).toEqual([]);
+  });
+
+  describe("prices", () => {
+    test("are searched, filtered and sorted, and the address keeps it", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/prices");
+      const count = visit.page.locator("[data-board-count]");
+      await expect.poll(() => count.innerText()).toBe(`${COURSES + 3} of ${COURSES + 3} courses`);
+      const matching = Array.from({ length: COURSES }, (_, i) => i).filter((i) => `${i} t${i % 40}`.includes("39"));
+      const music = matching.filter((i) => CATEGORIES[i % 4] === "music");
+      await visit.page.getByLabel("Search").fill("course 39");
+      await expect.poll(() => count.innerText()).toBe(`${matching.length} of ${COURSES + 3} courses`);
+      await visit.page.getByLabel("Category").selectOption("music");
+      await expect.poll(() => count.innerText()).toBe(`${music.length} of ${COURSES + 3} courses`);
+      await visit.page.getByRole("button", { name: /^Price/ }).click();
+      const prices = await visit.page.locator("tbody .col-price").allInnerTexts();
+      expect(prices).toHaveLength(music.length);
+      expect(prices.map(Number)).toEqual(prices.map(Number).toSorted((a, b) => b - a));
+      expect(new URL(visit.page.url()).search).toBe("?search=course+39&category=music&sort=-price");
+      await visit.page.reload();
+      await expect.poll(() => count.innerText()).toBe(`${music.length} of ${COURSES + 3} courses`);
+      await visit.page.getByLabel("Search").fill("no such course");
+      await expect.poll(() => count.innerText()).toContain("No course matches");
+      expect(complaints()).toEqual([]);
+    });
+
+    test("of every course are reached by scrolling, with as many rows in the page as can be seen", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/prices?sort=title");
+      const board = visit.page.locator("[data-board]");
+      await expect.poll(() => board.locator("tr.space").count()).toBe(2);
+      const seen = new Set<string>();
+      for (let i = 0; i < 60; i++) {
+        for (const title of await board.locator("tbody .col-title a").allInnerTexts()) seen.add(title);
+        await board.evaluate((element) => element.scrollBy(0, 450));
+        await visit.page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))");
+      }
+      expect(seen.size).toBe(COURSES + 3);
+      expect(await board.locator("tbody tr").count()).toBeLessThan(50);
+      expect(await board.locator("table").getAttribute("aria-rowcount")).toBe(String(COURSES + 4));
+    });
+
+    test("lead to their course by a click, and the way back keeps the view", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/prices?search=c1&category=programming");
+      await visit.page.locator("tbody a", { hasText: /^c1$/ }).click();
+      await visit.page.waitForURL("**/admin/prices/c1");
+      expect(await text(".price-change")).toMatch(/^112\s*→/);
+      await visit.page.goBack();
+      expect(await visit.page.getByLabel("Category").inputValue()).toBe("programming");
+    });
+  });
+
+  test("a teacher moves the slider by keys and sees what a price would bring", async () => {
+    visit = await browser.visit();
+    await visit.open("/teacher/t1");
+    const slider = visit.page.getByRole("slider").first();
+    const revenue = visit.page.locator("[data-out=revenue]").first();
+    const before = await revenue.innerText();
+    const price = Number(await text("[data-out=price]"));
+    await slider.focus();
+    for (let i = 0; i < 10; i++) await visit.page.keyboard.press("ArrowRight");
+    expect(Number(await text("[data-out=price]"))).toBeGreaterThan(price);
+    expect(await revenue.innerText()).not.toBe(before);
+    expect(await slider.getAttribute("aria-valuetext")).toContain("enrollments");
+  });
+
+  test("a balance follows its event without a reload; what was opened and where the focus is stay", async () => {
+    visit = await browser.visit();
+    await visit.open("/learner/l1");
+    const balance = visit.page.locator(".tile strong").first();
+    const before = Number(await balance.innerText());
+    const summary = visit.page.locator(".features summary");
+    await summary.focus();
+    await visit.page.keyboard.press("Enter");
+    await visit.page.evaluate("globalThis.notReloaded = true");
+    const place = await balance.boundingBox();
+    browser.engine.fold(tokens("l1", "purchased", 45));
+    browser.engine.clock.time_ms += 2_000;
+    await expect.poll(() => balance.innerText(), { timeout: 9_000 }).toBe(String(before + 45));
+    expect(await visit.page.evaluate("globalThis.notReloaded")).toBe(true);
+    expect(await visit.page.locator(".features").getAttribute("open")).not.toBeNull();
+    expect(await summary.evaluate((element) => element.matches(":focus"))).toBe(true);
+    expect(await balance.boundingBox()).toMatchObject({ x: place?.x, y: place?.y });
+    expect(complaints()).toEqual([]);
+  });
+
+  test("the colours that somebody chose are there from the first paint of the next page", async () => {
+    visit = await browser.visit();
+    await visit.open("/admin/prices/c1");
+    const theme = (): Promise<string | null> => visit.page.locator("html").getAttribute("data-theme");
+    const background = (): Promise<string> => visit.page.evaluate<string>("getComputedStyle(document.body).backgroundColor");
+    const light = await background();
+    const button = visit.page.getByRole("button", { name: /^Colours/ });
+    await button.click();
+    await button.click();
+    expect(await theme()).toBe("dark");
+    expect(await background()).not.toBe(light);
+    await visit.open("/admin");
+    expect(await theme()).toBe("dark");
+  });
+
+  test("without a mouse: past the navigation, through it, into a course", async () => {
+    visit = await browser.visit();
+    await visit.open("/admin/prices");
+    const focused = (): Promise<string> => visit.page.evaluate<string>("(document.activeElement.getAttribute('href') ?? document.activeElement.getAttribute('name') ?? document.activeElement.id)");
+    await visit.page.keyboard.press("Tab");
+    expect(await focused()).toBe("#main");
+    await visit.page.keyboard.press("Enter");
+    await visit.page.keyboard.press("Tab");
+    expect(await focused()).toBe("search");
+    await visit.page.keyboard.type("c1 programming");
+    await expect.poll(() => text("[data-board-count]")).toContain("1 of");
+    await visit.page.locator("tbody a").focus();
+    await visit.page.keyboard.press("Enter");
+    await visit.page.waitForURL("**/admin/prices/c1");
+  });
+
+  test("an engine that goes away is told, and what was there stays", async () => {
+    visit = await browser.visit();
+    await visit.open("/admin/prices/c1");
+    const state = visit.page.locator("[data-live-text]");
+    expect(await state.innerText()).toBe("Live");
+    await visit.page.route("**/admin/prices/c1", (route) => route.abort());
+    await expect.poll(() => state.innerText(), { timeout: 9_000 }).toBe("Offline");
+    expect(await text(".price-change")).toMatch(/^112/);
+    await visit.page.unroute("**/admin/prices/c1");
+    await expect.poll(() => state.innerText(), { timeout: 15_000 }).toBe("Live");
+  });
+});

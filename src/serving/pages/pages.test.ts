@@ -1,0 +1,193 @@
+import * as fc from "fast-check";
+import { beforeEach, describe, expect, test } from "vitest";
+import { formatTime } from "../../lib/time.ts";
+import { catalogueEngine, upserted } from "../catalogue-testing.ts";
+import { registered, tokens } from "../learners/testing.ts";
+import { START_MS, type TestEngine } from "../testing.ts";
+import type { BoardAnswer } from "./board-row.ts";
+
+let engine: TestEngine;
+
+const get = (path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> => Promise.resolve(engine.app.request(path, { headers }));
+
+async function page(path: string): Promise<string> {
+  const response = await get(path);
+  expect([path, response.status]).toEqual([path, 200]);
+  return response.text();
+}
+
+beforeEach(async () => {
+  engine = await catalogueEngine();
+  engine.fold(registered("l1"), tokens("l1", "purchased", 300));
+});
+
+const paths = ["/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1"];
+
+describe("every page", () => {
+  test.each(paths)("%s is a whole document under a strict policy", async (path) => {
+    const response = await get(path);
+    expect(response.status).toBe(200);
+    const policy = response.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+    const html = await response.text();
+    expect(html).toMatch(/^<!doctype html><html lang="en"/);
+    expect(html).toMatch(/<main id="main"[^>]*>.+<\/main><\/body><\/html>$/s);
+    expect(html.match(/<h1>/g)).toHaveLength(1);
+    // Nothing that the policy would refuse: no style, no script of the page's own, nothing from elsewhere.
+    expect(html).not.toMatch(/<style|<script(?! type="module" src="\/assets\/)|\sstyle=|\son\w+=|(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  test.each(paths)("%s is not sent again to whoever has it, until it changes", async (path) => {
+    await page(path);
+    engine.clock.time_ms += 1_500;
+    await page(path);
+    const etag = (await get(path)).headers.get("etag") ?? "";
+    expect(etag).toMatch(/^W\/"[0-9a-f]{32}"$/);
+    const again = await get(path, { "if-none-match": etag });
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+  });
+
+  test("is made once for all who ask within a second", async () => {
+    const before = engine.prices.hits + engine.prices.misses;
+    await Promise.all(Array.from({ length: 20 }, () => page("/admin/prices/c1")));
+    expect(engine.prices.hits + engine.prices.misses - before).toBe(1);
+  });
+
+  test("has the theme of its cookie", async () => {
+    for (const [cookie, theme] of [["", "auto"], ["tidemark_theme=dark", "dark"], ["a=b; tidemark_theme=light", "light"], ["tidemark_theme=<script>", "auto"], ["xtidemark_theme=dark", "auto"]] as const) {
+      expect(await (await get("/admin", { cookie })).text()).toContain(`data-theme="${theme}"`);
+    }
+  });
+});
+
+describe("what pages say", () => {
+  test("a course's page says what its price call says", async () => {
+    const answer = (await (await engine.post("/optimize_price", { course_id: "c1" })).json()) as { optimal_price: number; reasoning: string };
+    const html = await page("/admin/prices/c1");
+    expect(html).toContain(answer.reasoning.replaceAll("'", "&#39;"));
+    expect(html).toContain(`<strong data-value="true">${answer.optimal_price}</strong>`);
+  });
+
+  test("the table's rows are those of GET /courses", async () => {
+    const { rows, cut } = (await (await get("/admin/prices.json")).json()) as BoardAnswer;
+    const { courses } = (await (await get("/courses?with=recommendation")).json()) as { courses: { course_id: string; list_price: number; recommendation: { optimal_price: number } }[] };
+    expect(cut).toBe(false);
+    expect(rows.map(({ id, price, optimal }) => [id, price, optimal])).toEqual(courses.map(({ course_id, list_price, recommendation }) => [course_id, list_price, recommendation.optimal_price]));
+  });
+
+  test("an event is on the page within its second", async () => {
+    expect(await page("/learner/l1")).toContain(">300</strong>");
+    engine.fold(tokens("l1", "purchased", 77));
+    engine.clock.time_ms += 1_000;
+    expect(await page("/learner/l1")).toContain(">377</strong>");
+  });
+
+  test("a learner's transactions come from the stream, newest first", async () => {
+    for (const [i, amount] of [11, 22].entries()) {
+      const event = { id: `x${i}`, type: "token.purchased", time: formatTime(START_MS + i), learner_id: "l1", amount };
+      engine.broker.messages.push({ subject: "events.token.l1", sequence: i + 1, time_ms: START_MS, data: new TextEncoder().encode(JSON.stringify(event)) });
+    }
+    expect(await page("/learner/l1")).toMatch(/\+22<.*\+11</s);
+  });
+
+  test("without the broker everything but its own figures is there", async () => {
+    engine.broker.connected = false;
+    await engine.degradation.check();
+    for (const path of paths) await page(path);
+    expect(await page("/admin")).toContain("The broker is away");
+  });
+
+  test("without any event every page says what would bring something", async () => {
+    const { TestEngine } = await import("../testing.ts");
+    engine = new TestEngine();
+    for (const path of ["/admin", "/admin/prices", "/admin/models", "/admin/operations", "/teacher", "/learner"]) await page(path);
+    expect(await page("/admin/prices")).toContain("No course yet");
+    expect(await page("/admin/models")).toContain("No model of demand yet");
+  });
+});
+
+describe("what cannot be shown", () => {
+  test.each([
+    ["/admin/prices/nobody", 404],
+    ["/teacher/nobody", 404],
+    ["/learner/nobody", 404],
+  ])("%s is a page of its own with status %i", async (path, status) => {
+    const response = await get(path);
+    expect(response.status).toBe(status);
+    expect(response.headers.get("content-type")).toContain("text/html");
+    expect(await response.text()).toContain("Nothing here");
+  });
+
+  test("a store that is gone comes back by itself", async () => {
+    const { current } = engine.features;
+    engine.features.current = undefined;
+    engine.features.reason = "The store is being moved.";
+    const response = await get("/admin");
+    expect(response.status).toBe(503);
+    const html = await response.text();
+    expect(html).toContain("The store is being moved.");
+    expect(html).toContain('data-live-seconds="5"');
+    engine.features.current = current;
+    engine.clock.time_ms += 1_000;
+    await page("/admin");
+  });
+
+  test("other methods are told which one a page answers to", async () => {
+    for (const path of [...paths, "/admin/models/runs/r1", "/assets/x.js"]) {
+      const response = await engine.app.request(path, { method: "DELETE" });
+      expect([path, response.status, response.headers.get("allow")]).toEqual([path, 405, "GET, HEAD"]);
+    }
+  });
+});
+
+describe("hostile data", () => {
+  test("titles, ids and categories are text, wherever they stand", async () => {
+    const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>'&`;
+    engine.fold({ ...upserted("c9"), title: evil } as ReturnType<typeof upserted>);
+    for (const path of ["/admin", "/admin/prices", "/admin/prices/c9", "/teacher/t1"]) {
+      const html = await page(path);
+      expect(html).not.toMatch(/<script>|<img/);
+    }
+    expect(await page("/admin/prices/c9")).toContain("&lt;script&gt;");
+  });
+
+  test("any path and query gets a document or a problem, never a stack", async () => {
+    const text = fc.oneof(fc.constantFrom("c1", "t1", "l1", "__proto__", "constructor", "..", "%00", "<script>"), fc.string({ unit: "binary", maxLength: 40 }));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom("/admin/prices/", "/teacher/", "/learner/", "/assets/", "/admin/models/runs/", "/teacher?id=", "/learner?id=", "/admin/prices?sort=", "/admin/prices?search="), text, async (path, part) => {
+        const response = await get(path + encodeURIComponent(part));
+        expect([200, 404, 422]).toContain(response.status);
+        expect(await response.text()).not.toMatch(/\.ts:|\.js:\d|<script>/);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe("assets", () => {
+  test("have names that hold their content, and are kept for ever", async () => {
+    const html = await page("/admin");
+    const names = [...html.matchAll(/\/assets\/tidemark-[0-9a-f]{12}\.(?:js|css)/g)].map(([name]) => name);
+    expect(names).toHaveLength(2);
+    for (const name of names) {
+      const response = await get(name);
+      expect([response.status, response.headers.get("cache-control")]).toEqual([200, "public, max-age=31536000, immutable"]);
+      const whole = Buffer.from(await response.arrayBuffer());
+      for (const encoding of ["br", "gzip"]) {
+        const compressed = await get(name, { "accept-encoding": `deflate, ${encoding}` });
+        expect(compressed.headers.get("content-encoding")).toBe(encoding);
+        expect((await compressed.arrayBuffer()).byteLength).toBeLessThan(whole.byteLength / 2);
+      }
+      expect((await get(name, { "accept-encoding": "br;q=0, gzip" })).headers.get("content-encoding")).toBe("gzip");
+      expect((await get(name, { "if-none-match": response.headers.get("etag") ?? "" })).status).toBe(304);
+    }
+    expect((await get("/assets/manifest.json")).status).toBe(404);
+  });
+
+  test("a page's script is at most 150 KiB compressed", async () => {
+    const name = /\/assets\/tidemark-\w+\.js/.exec(await page("/admin"))?.[0] ?? "";
+    const compressed = await get(name, { "accept-encoding": "br" });
+    expect((await compressed.arrayBuffer()).byteLength).toBeLessThan(150 * 1_024);
+  });
+});

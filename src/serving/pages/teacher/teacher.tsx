@@ -1,0 +1,165 @@
+import type { CourseDetail, CourseItem, CoursesAnswer } from "../../../contracts/catalogue.ts";
+import type { EntityFeaturesAnswer } from "../../../contracts/api.ts";
+import { readId } from "../../body.ts";
+import { historyChart, revenueChart } from "../course-charts.ts";
+import { Figure } from "../figure.tsx";
+import { formatChange, formatCount, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
+import type { Page } from "../page.ts";
+import { Badge, Bar, Empty, Section, Tile } from "../parts.tsx";
+import { WhatIf } from "../what-if.tsx";
+
+/** Courses that are told of at length; the others stand in a table. */
+const DETAILED_MAX = 8;
+
+/** /teacher/{id}: one teacher's courses, what they should cost and why, and how they do. */
+export function teacherPage(): Page {
+  return {
+    path: "/teacher/:id",
+    place: "teacher",
+    summary: "a teacher's courses: recommendations, forecasts, quality",
+    subject: (context) => ({ kind: "teacher", id: context.req.param("id") ?? "" }),
+    live_s: 5,
+    content: async ({ context, ask, now_ms }) => {
+      const id = readId(context);
+      const [teacher, list] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`)]);
+      const { courses } = list;
+      const details = await Promise.all(courses.slice(0, DETAILED_MAX).map(({ course_id }) => ask.get<CourseDetail>(`/courses/${course_id}`)));
+      return {
+        title: `Teacher ${teacher.id}`,
+        body: (
+          <>
+            <h1>
+              Your courses <span class="muted id">{teacher.id}</span>
+            </h1>
+            <Figures features={teacher.features} courses={courses} />
+            {details.length === 0 && <Empty title="No course yet">A course appears here once the platform has published it with a price.</Empty>}
+            {details.map((detail, i) => (
+              <Course detail={detail} item={courses[i]!} now_ms={now_ms} />
+            ))}
+            {courses.length > DETAILED_MAX && (
+              <Section title="More courses" id="more">
+                <Others courses={courses.slice(DETAILED_MAX)} />
+              </Section>
+            )}
+            <Section title="Quality" id="quality" aside="Measured from what learners did, over all your courses.">
+              <Quality features={teacher.features} />
+            </Section>
+          </>
+        ),
+      };
+    },
+  };
+}
+
+const feature = (features: Readonly<Record<string, number>>, name: string): number => features[name] ?? 0;
+
+function Figures({ features, courses }: { readonly features: Readonly<Record<string, number>>; readonly courses: readonly CourseItem[] }) {
+  const revenue = feature(features, "revenue_30d_tokens");
+  const gain = courses.reduce((total, { revenue_30d_tokens, recommendation }) => total + (revenue_30d_tokens * (recommendation?.increase_pct ?? 0)) / 100, 0);
+  const low = feature(features, "min_price_tokens");
+  const high = feature(features, "max_price_tokens");
+  return (
+    <dl class="tiles">
+      <Tile label="Revenue, 30 days" value={formatWhole(revenue)} unit="tokens" note={`${formatWhole(feature(features, "revenue_90d_tokens"))} in 90 days`} />
+      <Tile label="Enrollments, 30 days" value={formatWhole(feature(features, "enrollments_30d"))} note={`${formatWhole(feature(features, "enrollments"))} in all`} />
+      <Tile label="Expected from the recommendations" value={`+${formatCount(Math.max(0, gain))}`} unit="tokens" note="in 30 days like the last ones" />
+      <Tile label="Rating" value={feature(features, "ratings") === 0 ? "–" : formatNumber(feature(features, "rating_mean"))} unit="of 5" note={`${formatWhole(feature(features, "ratings"))} ratings`} />
+      <Tile
+        label="Your price band"
+        value={low === 0 && high === 0 ? "none" : `${low === 0 ? "any" : formatWhole(low)} – ${high === 0 ? "any" : formatWhole(high)}`}
+        unit={low === 0 && high === 0 ? "" : "tokens"}
+        note="no recommendation leaves it; the platform sets it for you with teacher.upserted"
+      />
+    </dl>
+  );
+}
+
+const actionWords = { increase: "Raise to", decrease: "Lower to", hold: "Keep at" } as const;
+
+function Course({ detail, item, now_ms }: { readonly detail: CourseDetail; readonly item: CourseItem; readonly now_ms: number }) {
+  const { recommendation: answer } = detail;
+  const { action, confidence, risk } = answer.recommendation;
+  const id = detail.course_id;
+  return (
+    <section class={`card course ${action}`} aria-labelledby={`title-${id}`}>
+      <header class="course-head">
+        <div>
+          <h2 id={`title-${id}`}>{detail.title ?? id}</h2>
+          <p class="muted">
+            {id} · {detail.category} · {formatWhole(item.enrollments_30d)} enrollments, {formatWhole(item.revenue_30d_tokens)} tokens in 30 days
+          </p>
+        </div>
+        <p class="advice">
+          <span class="muted">
+            now <span data-value>{formatWhole(detail.list_price)}</span> · {actionWords[action]}
+          </span>{" "}
+          <strong data-value>{formatWhole(answer.optimal_price)}</strong> <span class="unit">tokens</span> <Badge tone={risk === "low" ? "good" : risk === "medium" ? "warn" : "bad"}>{risk} risk</Badge>
+        </p>
+      </header>
+      <p class="reasoning">{answer.reasoning}</p>
+      <p class="muted">
+        Expected revenue {formatChange(answer.expected.increase_pct)}, with a confidence of {formatWholeShare(confidence)}.
+      </p>
+      <WhatIf id={id} detail={detail} />
+      <div class="figures two">
+        <Figure id={`forecast-${id}`} title={`Revenue in ${detail.demand_curve.horizon_days} days, tokens, by price`} chart={revenueChart(detail)} />
+        {detail.price_history.length > 0 && <Figure id={`history-${id}`} title="List price, tokens" look={detail.repricings > detail.price_history.length ? `The latest ${detail.price_history.length} of ${formatWhole(detail.repricings)} prices.` : "Every price so far."} chart={historyChart(detail, now_ms)} />}
+      </div>
+    </section>
+  );
+}
+
+function Others({ courses }: { readonly courses: readonly CourseItem[] }) {
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label="More courses">
+      <table class="data">
+        <thead>
+          <tr>
+            <th scope="col">Course</th>
+            <th scope="col" class="number">Price, tokens</th>
+            <th scope="col" class="number">Recommended, tokens</th>
+            <th scope="col" class="number">Expected revenue</th>
+            <th scope="col" class="number">Enrollments, 30 d</th>
+          </tr>
+        </thead>
+        <tbody>
+          {courses.map(({ course_id, title, list_price, recommendation, enrollments_30d }) => (
+            <tr>
+              <th scope="row">
+                {title ?? course_id} <span class="under">{course_id}</span>
+              </th>
+              <td class="number">{formatWhole(list_price)}</td>
+              <td class="number">{formatWhole(recommendation?.optimal_price ?? list_price)}</td>
+              <td class="number">{formatChange(recommendation?.increase_pct ?? 0)}</td>
+              <td class="number">{formatWhole(enrollments_30d)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Quality({ features }: { readonly features: Readonly<Record<string, number>> }) {
+  const rows = [
+    { label: "Completed", share: feature(features, "completion_rate"), text: `${formatWhole(feature(features, "completions"))} of ${formatWhole(feature(features, "enrollments"))} enrollments`, tone: "teal" },
+    { label: "Dropped", share: feature(features, "drop_rate"), text: "of enrollments", tone: "orange" },
+    { label: "Refunded", share: feature(features, "refund_rate"), text: `${formatWhole(feature(features, "refunds"))} enrollments`, tone: "orange" },
+    { label: "Quality from outcomes", share: feature(features, "quality_from_outcomes"), text: "completions, ratings and refunds together", tone: "teal" },
+    { label: "Quality given by the platform", share: feature(features, "quality_given"), text: "0 to 100 %", tone: "grey" },
+  ] as const;
+  return (
+    <ul class="segments">
+      {rows.map(({ label, share, text, tone }) => (
+        <li class="card">
+          <h3>{label}</h3>
+          <p class="big" data-value>
+            {formatShare(share)}
+          </p>
+          <Bar share={share} tone={tone} />
+          <p class="muted">{text}</p>
+        </li>
+      ))}
+    </ul>
+  );
+}
