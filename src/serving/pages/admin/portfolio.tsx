@@ -1,12 +1,16 @@
 import type { CategoriesAnswer, CategoryItem } from "../../../contracts/catalogue.ts";
 import type { HealthAnswer } from "../../../contracts/api.ts";
+import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/experiment-api.ts";
+import type { ExperimentResults } from "../../../contracts/experiment-results.ts";
 import type { SegmentsAnswer } from "../../../contracts/learner-scores.ts";
 import { DAY_MS } from "../../../lib/time.ts";
+import type { Ask } from "../ask.ts";
 import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
 import { Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
+import { Business } from "./experiments.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
 
@@ -25,13 +29,15 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
     summary: "how the platform does: revenue, conversion, tokens, churn, categories, learners",
     subject: platformSubject,
     live_s: 5,
+    topics: ["models", "experiments"],
     content: async ({ ask }) => {
-      const [categories, health, segments, trend, board] = await Promise.all([
+      const [categories, health, segments, trend, board, uplift] = await Promise.all([
         ask.get<CategoriesAnswer>("/categories"),
         ask.get<HealthAnswer>("/health"),
         within(ask.get<SegmentsAnswer>("/segments"), WAIT_MS),
         within(trends.trend(), WAIT_MS),
         within(boards.board(), WAIT_MS),
+        within(againstHoldout(ask), WAIT_MS),
       ]);
       return {
         title: "Portfolio",
@@ -44,6 +50,15 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
             <Section title="Day by day" id="trends" aside="Whole UTC days; today, which is not over, is left out.">
               {trend === undefined ? <Pending>Reading the days…</Pending> : <Trends trend={trend} />}
             </Section>
+            <Section title="Against the hold-out" id="uplift" aside="What prices bring beside those who pay list prices, with 95 % intervals.">
+              {uplift === undefined ? (
+                <Empty title="No running experiment has a hold-out">
+                  <a href="/admin/experiments">An experiment</a> with a hold-out says what the engine's prices are worth.
+                </Empty>
+              ) : (
+                <Business business={uplift} />
+              )}
+            </Section>
             <Section title="Categories" id="categories" aside="Last 30 days. Elasticity: change of enrollments per view, in percent, when a price rises by one percent.">
               {categories.categories.length === 0 ? <Empty title="No category yet">Publish a course, and its category appears here.</Empty> : <Categories categories={categories.categories} />}
             </Section>
@@ -55,6 +70,14 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
       };
     },
   };
+}
+
+/** Business figures of the first running experiment that keeps a hold-out. */
+async function againstHoldout(ask: Ask): Promise<ExperimentResults["business"] | undefined> {
+  const { experiments } = await ask.get<ExperimentsAnswer>("/experiments?phase=running");
+  const kept = experiments.find(({ experiment }) => experiment.holdout_share > 0);
+  if (kept === undefined) return undefined;
+  return (await ask.get<ExperimentAnswer>(`/experiments/${kept.experiment_id}`)).results?.business;
 }
 
 function Figures({ trend: { figures, days_ms }, board }: { readonly trend: PlatformTrend; readonly board: PriceBoard | undefined }) {
