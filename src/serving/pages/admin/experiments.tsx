@@ -137,7 +137,10 @@ export const experimentPage: Page = {
           <Actions answer={answer} />
           {answer.results === null ? <Empty title="Not started">Results come once it assigns {answer.experiment.unit.kind === "learner" ? "learners" : "courses"}.</Empty> : <Results results={answer.results} alpha={answer.experiment.alpha} metric={answer.experiment.metric} />}
           <Section title="Definition" id="definition">
-            <pre class="card code">{JSON.stringify(answer.experiment, undefined, 2)}</pre>
+            <details class="features">
+              <summary>{answer.experiment.arms.length} arms by {answer.experiment.unit.kind.replaceAll("_", " ")}, compared by {answer.experiment.metric}</summary>
+              <pre class="code">{JSON.stringify(answer.experiment, undefined, 2)}</pre>
+            </details>
           </Section>
         </>
       ),
@@ -306,6 +309,8 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
 
 /** Business figures of each arm beside those of the hold-out. */
 export function Business({ business }: { readonly business: ExperimentResults["business"] }) {
+  const known = business.arms.some(({ figures }) => Object.values(figures).some(({ difference }) => difference !== null));
+  if (!known) return <Empty title="No outcome is final yet">Figures come with the first ones.</Empty>;
   return (
     <div class="scroll" tabindex={0} role="region" aria-label="Beside the hold-out">
       <table class="data">

@@ -46,12 +46,12 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
             <h1>Portfolio</h1>
             <p class="lead-line">Figures are of the last 30 whole UTC days; the tables below count today, too.</p>
             <Degraded reasons={health.degraded} />
-            {trend === undefined ? <Pending>Adding up the platform's days…</Pending> : <Figures trend={trend} board={board} />}
+            {trend === undefined ? <NoFigures /> : <Figures trend={trend} board={board} />}
             <Section title="Day by day" id="trends" aside="Whole UTC days; today, which is not over, is left out.">
-              {trend === undefined ? <Pending>Reading the days…</Pending> : <Trends trend={trend} />}
+              {trend === undefined ? <Pending tall>Reading the days…</Pending> : <Trends trend={trend} />}
             </Section>
             <Section title="Against the hold-out" id="uplift" aside="What prices bring beside those who pay list prices, with 95 % intervals.">
-              {uplift === undefined ? (
+              {uplift === undefined || uplift.holdout === null ? (
                 <Empty title="No running experiment has a hold-out">
                   <a href="/admin/experiments">An experiment</a> with a hold-out says what the engine's prices are worth.
                 </Empty>
@@ -80,6 +80,19 @@ async function againstHoldout(ask: Ask): Promise<ExperimentResults["business"] |
   return (await ask.get<ExperimentAnswer>(`/experiments/${kept.experiment_id}`)).results?.business;
 }
 
+const labels = ["Revenue, 30 days", "Enrollments, 30 days", "Conversion", "Tokens outstanding", "Churn", "Recommended changes"] as const;
+
+/** Their places, while the platform's days are added up. */
+function NoFigures() {
+  return (
+    <dl class="tiles six pending">
+      {labels.map((label) => (
+        <Tile label={label} value="…" trend={<span class="spark-place"></span>} note="adding up the days" />
+      ))}
+    </dl>
+  );
+}
+
 function Figures({ trend: { figures, days_ms }, board }: { readonly trend: PlatformTrend; readonly board: PriceBoard | undefined }) {
   // Today is not over: whole days are compared with whole days.
   const last = days_ms.length - 1;
@@ -99,13 +112,13 @@ function Figures({ trend: { figures, days_ms }, board }: { readonly trend: Platf
   const gain = sum(open.map(({ revenue_30d_tokens, recommendation }) => (revenue_30d_tokens * (recommendation?.increase_pct ?? 0)) / 100));
   return (
     <dl class="tiles six">
-      <Tile label="Revenue, 30 days" value={formatCompact(revenue)} unit="tokens" trend={<Spark values={window(figures.revenue_tokens, 0)} label="Revenue by day, last 30 days" />} note={revenue_change !== undefined && <Change pct={revenue_change} than={than} />} />
-      <Tile label="Enrollments, 30 days" value={formatWhole(enrollments)} trend={<Spark values={window(figures.enrollments, 0)} label="Enrollments by day, last 30 days" />} note={enrollments_change !== undefined && <Change pct={enrollments_change} than={than} />} />
-      <Tile label="Conversion" value={formatShare(conversion(0))} unit="of views" trend={<Spark values={window(figures.conversion, 0)} label="Conversion by day, last 30 days" />} note={conversion_change !== undefined && <Change pct={conversion_change} than={than} />} />
-      <Tile label="Tokens outstanding" value={formatCompact(at(figures.tokens_outstanding, 0))} unit="tokens" trend={<Spark values={window(figures.tokens_outstanding, 0)} label="Tokens outstanding by day, last 30 days" />} note={outstanding_change !== undefined && <Change pct={outstanding_change} than="in 30 days" />} />
-      <Tile label="Churn" value={formatShare(at(figures.churn_rate, 0))} unit="of learners" trend={<Spark values={window(figures.churn_rate, 0)} label="Churn by day, last 30 days" />} note={churn_change !== undefined && <Change pct={churn_change} than="in 30 days" good={false} />} />
+      <Tile label={labels[0]} value={formatCompact(revenue)} unit="tokens" trend={<Spark values={window(figures.revenue_tokens, 0)} label="Revenue by day, last 30 days" />} note={revenue_change !== undefined && <Change pct={revenue_change} than={than} />} />
+      <Tile label={labels[1]} value={formatWhole(enrollments)} trend={<Spark values={window(figures.enrollments, 0)} label="Enrollments by day, last 30 days" />} note={enrollments_change !== undefined && <Change pct={enrollments_change} than={than} />} />
+      <Tile label={labels[2]} value={formatShare(conversion(0))} unit="of views" trend={<Spark values={window(figures.conversion, 0)} label="Conversion by day, last 30 days" />} note={conversion_change !== undefined && <Change pct={conversion_change} than={than} />} />
+      <Tile label={labels[3]} value={formatCompact(at(figures.tokens_outstanding, 0))} unit="tokens" trend={<Spark values={window(figures.tokens_outstanding, 0)} label="Tokens outstanding by day, last 30 days" />} note={outstanding_change !== undefined && <Change pct={outstanding_change} than="in 30 days" />} />
+      <Tile label={labels[4]} value={formatShare(at(figures.churn_rate, 0))} unit="of learners" trend={<Spark values={window(figures.churn_rate, 0)} label="Churn by day, last 30 days" />} note={churn_change !== undefined && <Change pct={churn_change} than="in 30 days" good={false} />} />
       <Tile
-        label="Recommended changes"
+        label={labels[5]}
         value={board === undefined ? "…" : formatWhole(open.length)}
         unit={board === undefined ? "" : `of ${formatWhole(board.courses.length)} courses`}
         note={

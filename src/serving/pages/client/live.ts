@@ -4,6 +4,7 @@ import { tellTimes } from "./times.ts";
 
 /** Between two looks that events of the stream ask for. */
 const SOONEST_MS = 1_000;
+const PENDING_MS = 800;
 /** After failures the next look comes later, up to so much later. */
 const BACK_OFF_MAX = 8;
 
@@ -103,16 +104,16 @@ export function startLive(): void {
 
   const schedule = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void look().finally(schedule), every_ms * Math.min(BACK_OFF_MAX, 2 ** failures));
+    // What the server is still working out comes soon.
+    const wait_ms = failures === 0 && main.querySelector(".pending") !== null ? Math.min(PENDING_MS, every_ms) : every_ms * Math.min(BACK_OFF_MAX, 2 ** failures);
+    timer = setTimeout(() => void look().finally(schedule), wait_ms);
   };
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void look().finally(schedule);
   });
   addEventListener("tidemark-changed", () => void look());
   follow(main, () => void look());
-  // What the server was still working out comes soon.
-  if (main.querySelector(".pending") === null) schedule();
-  else timer = setTimeout(() => void look().finally(schedule), 800);
+  schedule();
 }
 
 /** What the stream tells of a training run. */

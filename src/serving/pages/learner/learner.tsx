@@ -38,7 +38,7 @@ export function learnerPage(tokens: TokenHistory): Page {
             </h1>
             <Figures features={learner.features} />
             <Section title="For you" id="recommended" aside="Courses that fit what you have taken, at today's prices.">
-              {recommendations === undefined ? <Pending>Looking for courses…</Pending> : <Recommendations learner_id={id} list={recommendations.recommendations} />}
+              {recommendations === undefined ? <Pending tall>Looking for courses…</Pending> : <Recommendations learner_id={id} list={recommendations.recommendations} />}
             </Section>
             <div class="figures two section">
               <section class="card" aria-labelledby="top-up">
