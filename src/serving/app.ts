@@ -88,7 +88,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
   registerQuotes(route, deps.quotes);
-  registerPolicies(route, deps.control.policies);
+  registerPolicies(route, deps.control.policies, deps.control.simulation);
   registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
   registerBundles(route, deps.bundles);

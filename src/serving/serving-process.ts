@@ -37,6 +37,7 @@ import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { PolicySimulation } from "./policies/policy-simulation.ts";
 import { operationsState } from "./pages/operations-history.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
@@ -100,7 +101,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
   const work = new PriceWork({ features, policies, holder: documents, prices, desk, broker, degradation, turns, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), prices: work.desk };
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), simulation: new PolicySimulation({ broker, features, models, policies, turns, clock, logger }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);

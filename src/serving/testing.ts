@@ -46,6 +46,8 @@ import { operationsState } from "./pages/operations-history.ts";
 import { createPersonal, type Personal } from "./personal/personal.ts";
 import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicySimulation } from "./policies/policy-simulation.ts";
+import type { LogBroker } from "./policies/logged-messages.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
 import { createPriceChangeDesk } from "./price-changes/price-changes.ts";
@@ -227,9 +229,18 @@ export interface TestEngineOptions {
   readonly cache_dir?: string;
   readonly logger?: Logger;
   readonly policies?: PolicySource;
+  /** Logged traffic for simulations; there is none unless given. */
+  readonly log?: LogBroker;
   readonly access?: Access;
   readonly cors_origins?: readonly string[];
 }
+
+/** Streams that hold nothing. */
+const noLog: LogBroker = {
+  streamInfo: () => Promise.resolve({ created: STREAM_CREATED, first_sequence: 0, last_sequence: 0, messages: 0, bytes: 0 }),
+  getMessage: () => Promise.resolve(undefined),
+  consume: () => Promise.reject(new Error("nothing to read")),
+};
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
 
@@ -313,6 +324,7 @@ export class TestEngine {
       features,
       clock,
       policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }),
+      simulation: new PolicySimulation({ broker: options.log ?? noLog, features, models, policies, turns: this.turns, clock, logger }),
       prices: createPriceChangeDesk({ features, policies, prices: this.prices, desk: this.desk, clock }).desk,
     };
     const { control } = this;

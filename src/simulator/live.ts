@@ -79,7 +79,7 @@ class LiveRun {
   readonly #engine: EngineClient;
   readonly #random: Prng;
   readonly #in_flight = new Set<Promise<void>>();
-  readonly #repriced_ms = new Map<number, number>();
+  readonly #accepted_ms = new Map<number, number>();
   #late: Delivery[] = [];
 
   constructor(world: World, options: LiveOptions) {
@@ -132,7 +132,6 @@ class LiveRun {
     if (quote !== undefined) {
       this.counts.quoted++;
       this.#traffic.observeListPrice(view.course, quote.current_price);
-      if (quote.optimal_price !== quote.current_price && this.#mayReprice(view.course, at_ms)) events.push(this.#traffic.reprice(view.course, quote.optimal_price, at_ms));
     }
     const personal = this.#random.uniform() < PERSONAL_SHARE ? await this.#engine.personalQuote(learnerId(view.learner), courseId(view.course), signal) : undefined;
     if (personal !== undefined) this.counts.personal++;
@@ -141,12 +140,14 @@ class LiveRun {
     events.push(...this.#traffic.view(view, price, at_ms, quote_id), ...this.#traffic.accompany(at_ms));
     this.counts.views++;
     await this.#publishAll(this.#deliveries(events, at_ms));
+    // The list price is the engine's to change: the platform only says that it agrees.
+    if (quote !== undefined && quote.optimal_price !== quote.current_price && this.#mayAccept(view.course, at_ms)) await this.#engine.accept(courseId(view.course), quote, signal);
   }
 
-  /** List prices change at most once a day. */
-  #mayReprice(course: number, at_ms: number): boolean {
-    if (at_ms - (this.#repriced_ms.get(course) ?? Number.NEGATIVE_INFINITY) < DAY_MS) return false;
-    this.#repriced_ms.set(course, at_ms);
+  /** The platform lets a list price change once a day at most. */
+  #mayAccept(course: number, at_ms: number): boolean {
+    if (at_ms - (this.#accepted_ms.get(course) ?? Number.NEGATIVE_INFINITY) < DAY_MS) return false;
+    this.#accepted_ms.set(course, at_ms);
     return true;
   }
 
