@@ -18,7 +18,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "start",
     summary: "Run the whole platform on this machine: broker, ingest, training, serving and a simulated platform that buys.",
-    settings: ["host", "port", "data_dir", "import_dir", "nats_url", "nats_port", "events_max_gib", "events_max_days", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "tf_backend", "serve_workers", "train_interval_hours", "ingest_metrics_port", "train_metrics_port", "action_rules", "quote_keys_file", "quote_keys", "key_file", "cors_origins", "tls_cert", "tls_key", "sim_rate", ...platform, "log_level"],
+    settings: ["host", "port", "data_dir", "import_dir", "nats_url", "nats_port", "events_max_gib", "events_max_days", "archive_dir", "erasure_delay_days", "snapshot_interval_hours", "snapshots_kept", "tf_backend", "serve_workers", "train_interval_hours", "ingest_metrics_port", "train_metrics_port", "action_rules", "quote_keys_file", "quote_keys", "key_file", "cors_origins", "tls_cert", "tls_key", "otlp_url", "sim_rate", ...platform, "log_level"],
     examples: ["tidemark start", "tidemark start --port 9000 --data-dir /var/lib/tidemark", "tidemark start --courses 200 --enrollments 5000 --rate 5", "tidemark start --data-dir ./mine --import-dir deploy/examples/history"],
     run: async (context) => (await import("./start.ts")).runStart(context),
   },
@@ -32,7 +32,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
   {
     name: "serve",
     summary: "Answer price calls from the feature store of this host.",
-    settings: ["host", "port", "data_dir", "partition_dirs", "action_rules", "quote_keys_file", "quote_keys", "nats_url", "serve_workers", "key_file", "cors_origins", "tls_cert", "tls_key", "log_level"],
+    settings: ["host", "port", "data_dir", "partition_dirs", "action_rules", "quote_keys_file", "quote_keys", "nats_url", "serve_workers", "key_file", "cors_origins", "tls_cert", "tls_key", "otlp_url", "log_level"],
     examples: ["tidemark serve --port 8080 --serve-workers 4"],
     run: async (context) => (await import("./serve-command.ts")).runServeCommand(context),
   },
@@ -533,6 +533,21 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
         run: async (context) => (await import("./events-replay.ts")).runEventsReplay(context),
       },
     ],
+  },
+  {
+    name: "optimize",
+    summary: "Ask for the prices of all courses, or of those named, and write them to a CSV file with a seeded test group.",
+    settings: ["host", "port", "data_dir", "engine_url", "key_file"],
+    options: [
+      ["--all", "every course that the engine knows"],
+      ["--out <file>", "the CSV file"],
+      ["--objective <objective>", "revenue, enrollments or margin (default: the policy's)"],
+      ["--test-share <share>", "share of courses in the treatment group (default: 0.5)"],
+      ["--test-seed <text>", "groups are drawn by it and the course's id (default: optimize)"],
+    ],
+    arguments: [["[courses...]", "the courses, instead of --all"]],
+    examples: ["tidemark optimize --all --out prices.csv", "tidemark optimize C00001 C00002 --out prices.csv --objective enrollments"],
+    run: async (context) => (await import("./optimize-command.ts")).runOptimizeCommand(context),
   },
   {
     name: "price",

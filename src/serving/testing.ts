@@ -32,6 +32,7 @@ import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
 import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { watchExperiments } from "./experiments/experiment-metrics.ts";
 import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
@@ -54,6 +55,7 @@ import { createPriceChangeDesk } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
+import type { Tracing } from "./tracing.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -233,6 +235,8 @@ export interface TestEngineOptions {
   readonly log?: LogBroker;
   readonly access?: Access;
   readonly cors_origins?: readonly string[];
+  readonly tracing?: Tracing;
+  readonly request_log?: Logger;
 }
 
 /** Streams that hold nothing. */
@@ -350,6 +354,7 @@ export class TestEngine {
     const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
     this.batches = new BatchPrices({ features, prices, decisions, clock });
+    watchExperiments(metrics.registry, { holder: policies, checker: { stopped_arms: 0, failures: 0 }, bundles });
     watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
     this.appDeps = {
       prices,
@@ -373,6 +378,8 @@ export class TestEngine {
       version: "0.0.0",
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
+      tracing: options.tracing,
+      request_log: options.request_log,
     };
     this.app = createApp(this.appDeps);
   }
