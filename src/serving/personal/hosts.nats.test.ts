@@ -201,7 +201,7 @@ test("eight processes of two hosts, killed at random: one price a learner and co
   const [one, two] = hosts as [Host, Host];
   const answered: { readonly key: string; readonly answer: PersonalizedAnswer; readonly text: string }[] = [];
   let died = 0;
-  for (let round = 0; round < 16; round++) {
+  for (let round = 0; round < 12; round++) {
     const calls = Array.from({ length: CALLS }, async () => {
       const [learner_id, course_id] = [`L${random.integer(LEARNERS)}`, COURSES[random.integer(1 + (round % COURSES.length))]!];
       await sleep(random.integer(20));
