@@ -19,7 +19,9 @@ const expected = {
     "price_sensitivity.spearman_ceiling",
     "shuffled_auc",
   ],
-  serve: ["bare_hono_rps", "optimize_rps", "optimize_ratio", "optimize_p50_ms", "optimize_p99_ms", "predict_ratio", "predict_unique_ratio", "errors", "quotes_logged_share"],
+  serve: ["bare_hono_rps", "optimize_rps", "optimize_ratio", "optimize_p50_ms", "optimize_p99_ms", "predict_ratio", "predict_unique_ratio", "batch_prices_per_s", "errors", "quotes_logged_share"],
+  overload: ["peak_rps", "goodput_rps", "goodput_ratio", "admitted_p99_ms", "refused_share", "recovery_ms", "errors"],
+  steady: ["minutes", "memory_growth", "p99_first_ms", "p99_last_ms", "errors"],
 };
 
 /** A figure by its name, or by those of an object and of a figure in it. */
