@@ -7,6 +7,7 @@ const main = join(import.meta.dirname, "../dist/bench/main.js");
 
 /** Keeps the benchmarks alive: they run, count no error, and print every figure or why there is none. */
 const expected = {
+  experiments: ["runs", "aa_rejected_revenue.value", "aa_rejected_four_arms.value", "power.found", "switchback.covered_at_95"],
   ingest: ["raw_consume_per_s", "fold_per_s", "ratio", "publish_per_s", "rss_mb"],
   freshness: ["p50_ms", "p99_ms", "rate_per_s"],
   scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb"],
