@@ -15,6 +15,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   pricing: () => import("./pricing.ts"),
   propensity: () => import("./propensity.ts"),
   backends: () => import("./backends.ts"),
+  pages: () => import("./pages.ts"),
   hostile: () => import("./hostile.ts"),
   experiments: () => import("./experiments.ts"),
 };

@@ -28,7 +28,7 @@ async function populated(): Promise<BrowserEngine> {
   return new BrowserEngine(engine);
 }
 
-const paths = ["/", "/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1", "/login", "/admin/prices/nobody"];
+const paths = ["/", "/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/experiments", "/admin/policies", "/admin/policies/new?id=p1", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1", "/login", "/admin/prices/nobody"];
 let browser: BrowserEngine;
 let visit: Visit;
 

@@ -42,6 +42,8 @@ const platformNavigation: readonly NavigationItem[] = [
   { place: "portfolio", path: "/admin", label: "Portfolio" },
   { place: "prices", path: "/admin/prices", label: "Prices" },
   { place: "models", path: "/admin/models", label: "Models" },
+  { place: "experiments", path: "/admin/experiments", label: "Experiments" },
+  { place: "policies", path: "/admin/policies", label: "Policies" },
   { place: "operations", path: "/admin/operations", label: "Operations" },
   { place: "teacher", path: "/teacher", label: "Teachers" },
   { place: "learner", path: "/learner", label: "Learners" },

@@ -11,8 +11,10 @@ import type { Handler, Route } from "../route.ts";
 import type { Access } from "../route-table.ts";
 import { mustSee, viewerOf } from "./access.ts";
 import { coursePage } from "./admin/course.tsx";
+import { experimentPage, experimentsPage } from "./admin/experiments.tsx";
 import { modelsPage } from "./admin/models.tsx";
 import { operationsPage } from "./admin/operations.tsx";
+import { newPolicyPage, policiesPage, policyPage } from "./admin/policies.tsx";
 import { portfolioPage } from "./admin/portfolio.tsx";
 import { boardResponse, pricesPage } from "./admin/prices.tsx";
 import type { Fetch } from "./ask.ts";
@@ -63,6 +65,11 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     pricesPage(boards),
     coursePage(),
     modelsPage(records),
+    experimentsPage,
+    experimentPage,
+    policiesPage,
+    newPolicyPage,
+    policyPage,
     operationsPage(new OperationsHistory({ metricsText, state: operations, clock }), broker),
     peoplePage("teacher", features),
     teacherPage(),
