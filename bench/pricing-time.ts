@@ -32,8 +32,7 @@ export function timeOptimise(): OptimiseTime {
   });
   const goal = goalOf("revenue", 0, defaultPolicy);
   const priced = courses.map((inputs) => priceCourse(inputs, model, defaultPolicy));
-  const limits = { low: defaultPolicy.floor_tokens, high: defaultPolicy.ceiling_tokens };
-  const search = (i: number): number => optimise(priced[i]!.posterior.nodes, courses[i]!.current_price, priced[i]!.supported, limits, goal, defaultPolicy).price;
+  const search = (i: number): number => optimise(priced[i]!.posterior.nodes, courses[i]!.current_price, priced[i]!.supported, goal, defaultPolicy).price;
   const price = (i: number): number => priceCourse(courses[i]!, model, defaultPolicy).optimal_price;
   const time = (call: (i: number) => number): number => {
     const rounds: number[] = [];

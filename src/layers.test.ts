@@ -19,6 +19,7 @@ const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^hyparquet$/, home: /^(training\/table-input|ingest\/export\/testing\/)/ },
   { package: /^(uplot|idiomorph)$/, home: /^serving\/pages\/client\// },
   { package: /^(playwright-core|axe-core)$/, home: /^serving\/pages\/testing\// },
+  { package: /^@opentelemetry\//, home: /^serving\/tracing\.ts$/ },
   { package: /^echarts/, home: /^training\/report\/charts\// },
 ];
 

@@ -5,7 +5,7 @@ import type { CommandContext } from "./command.ts";
 import { engineUrl } from "./nats-url.ts";
 
 /** Results over many learners are read in steps. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 90_000;
 
 /** Statuses that pass by themselves. */
 const passing = new Set([429, 500, 503]);
@@ -14,7 +14,7 @@ const passing = new Set([429, 500, 503]);
  * Asks the engine that serves (`--engine-url`, else the running start's, else host and port), with the key of `--key-file` where there is one. Throws TidemarkError `engine_unreachable`,
  * `engine_busy`, or with the problem's own code.
  */
-export async function askEngine<Schema extends z.ZodType>({ read, signal }: CommandContext, method: "GET" | "POST", path: string, answer: Schema, body?: unknown): Promise<z.output<Schema>> {
+export async function askEngine<Schema extends z.ZodType>({ read, signal }: CommandContext, method: "GET" | "POST" | "PUT", path: string, answer: Schema, body?: unknown): Promise<z.output<Schema>> {
   const { config } = read;
   const url = new URL(path, engineUrl(config));
   const key = config.key_file === null ? undefined : await readKeyFile(config.key_file);

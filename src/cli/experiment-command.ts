@@ -1,26 +1,14 @@
-import { readFile } from "node:fs/promises";
 import { experimentAnswerSchema, type ExperimentAnswer, experimentsAnswerSchema, powerAnswerSchema } from "../contracts/experiment-api.ts";
 import type { Figure } from "../contracts/experiment-results.ts";
-import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { number, textTable } from "../training/report/text-table.ts";
 import { askEngine } from "./ask-engine.ts";
 import type { CommandContext } from "./command.ts";
 import { EXIT_OK } from "./exit-codes.ts";
+import { readJsonFile } from "./read-json-file.ts";
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2);
 const path = (experiment_id: string, change = ""): string => `/experiments/${encodeURIComponent(experiment_id)}${change}`;
 const text = (options: CommandContext["options"], name: string): string | undefined => (typeof options[name] === "string" ? options[name] : undefined);
-
-async function readJson(file: string): Promise<unknown> {
-  const content = await readFile(file, "utf8").catch((error: unknown) => {
-    throw new TidemarkError("bad_usage", `${file} cannot be read: ${errorMessage(error)}`);
-  });
-  try {
-    return JSON.parse(content);
-  } catch (error) {
-    throw new TidemarkError("bad_usage", `${file} is no JSON: ${errorMessage(error)}`);
-  }
-}
 
 /** `tidemark experiment list`. */
 export async function runExperimentList(context: CommandContext): Promise<number> {
@@ -37,7 +25,7 @@ export async function runExperimentList(context: CommandContext): Promise<number
 /** `tidemark experiment define`: from a JSON file. */
 export async function runExperimentDefine(context: CommandContext): Promise<number> {
   const [experiment_id, file] = context.arguments;
-  const experiment = await readJson(file!);
+  const experiment = await readJsonFile(file!);
   return tell(context, await askEngine(context, "POST", "/experiments", experimentAnswerSchema, { experiment_id, experiment, reason: text(context.options, "reason") }));
 }
 
@@ -54,7 +42,7 @@ export async function runExperimentResults(context: CommandContext): Promise<num
 
 /** `tidemark experiment power`: a plan from a JSON file, as POST /experiments/power takes it. */
 export async function runExperimentPower(context: CommandContext): Promise<number> {
-  const answer = await askEngine(context, "POST", "/experiments/power", powerAnswerSchema, await readJson(context.arguments[0]!));
+  const answer = await askEngine(context, "POST", "/experiments/power", powerAnswerSchema, await readJsonFile(context.arguments[0]!));
   if (context.options["json"] === true) {
     console.log(json(answer));
     return EXIT_OK;

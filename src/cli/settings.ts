@@ -87,6 +87,7 @@ export const settings = {
   nats_ca: setting<string | null>("TIDEMARK_NATS_CA", file, z.string().min(1, file), null, "certificates, in PEM, that the broker's own is checked against; unset: those that Node.js trusts"),
   nats_replicas: setting<number | null>("TIDEMARK_NATS_REPLICAS", replicas.type, replicas.schema, null, "servers of the broker's cluster that keep each stream, 3 in production; unset: as many as do already, one of a new stream"),
   key_file: setting<string | null>("TIDEMARK_KEY_FILE", file, z.string().min(1, file), null, "file with an API key: serve takes its holder for an administrator, and start and simulate ask with it"),
+  otlp_url: setting<string | null>("TIDEMARK_OTLP_URL", httpUrl, z.string().refine(isHttpUrl, httpUrl), null, "collector that traces of requests are sent to (OTLP over HTTP, such as http://collector:4318/v1/traces); unset: there are none"),
   cors_origins: setting<string | null>("TIDEMARK_CORS_ORIGINS", origins, z.string().refine(areOrigins, origins), null, "origins whose pages may ask for prices from a browser; unset: none"),
   tls_cert: setting<string | null>("TIDEMARK_TLS_CERT", file, z.string().min(1, file), null, "certificate, in PEM, that prices are served with over TLS; read again when it changes"),
   tls_key: setting<string | null>("TIDEMARK_TLS_KEY", file, z.string().min(1, file), null, "the certificate's key"),

@@ -71,3 +71,74 @@ export const policyDiffAnswerSchema = z.object({
   changes: z.array(z.object({ field: z.string(), from: z.unknown(), to: z.unknown() })),
 });
 export type PolicyDiffAnswer = z.infer<typeof policyDiffAnswerSchema>;
+
+export const SIMULATED_DECISIONS_MAX = 50_000;
+export const SIMULATED_SECONDS_MAX = 60;
+
+/** Which policy, and on how much of the logged traffic: the newest of it. */
+export const policySimulateBodySchema = z.object({
+  /** A document, or a stored revision by `policy_id` (the newest unless said). */
+  policy: policySchema.optional(),
+  policy_id: idSchema.optional(),
+  revision: revision.optional(),
+  decisions_max: z.int().min(1).max(SIMULATED_DECISIONS_MAX).default(5_000),
+  seconds_max: z.number().min(1).max(SIMULATED_SECONDS_MAX).default(30),
+});
+
+const estimateSchema = z.object({ value: z.number(), se: z.number(), ci95: z.tuple([z.number(), z.number()]) });
+
+const offPolicySchema = z.object({
+  draws: z.int(),
+  courses: z.int(),
+  effective_draws: z.number(),
+  effective_courses: z.number(),
+  mean_weight: z.number(),
+  /** Why no verdict rests on it; null: one may. */
+  refusal: z.enum(["no_draws", "few_draws", "few_clusters", "weights_off"]).nullable(),
+  /** A view's reward: as logged, and under the candidate by inverse propensity scoring, the same normalised, and doubly robust; what the candidate adds. null: too little for any. */
+  per_view: z
+    .object({ logged: estimateSchema, ips: z.number(), snips: estimateSchema, doubly_robust: estimateSchema, uplift_snips: estimateSchema, uplift_doubly_robust: estimateSchema })
+    .nullable(),
+});
+
+const figuresSchema = z.object({
+  version: z.string(),
+  raised: z.int(),
+  lowered: z.int(),
+  unchanged: z.int(),
+  guardrails: z.record(z.string(), z.int()),
+  expected_enrollments: z.number(),
+  expected_tokens: z.number(),
+});
+
+export const policySimulateAnswerSchema = z.object({
+  /** Of the candidate; one that was sent along is `candidate`. */
+  version: z.string(),
+  traffic: z.object({
+    decisions: z.int(),
+    /** Decisions that were read and are not the candidate's: of courses outside its scope, or that no record says enough of. */
+    left_out: z.int(),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    views: z.int(),
+    enrollments: z.int(),
+    tokens: z.int(),
+    quotes_read: z.int(),
+    events_read: z.int(),
+    /** Which bound cut the reading short; null: none. */
+    cut_short: z.enum(["messages", "bytes", "seconds"]).nullable(),
+  }),
+  /** Expectations are of the logged views, or where none cites a decision, of one view a decision. */
+  weighted_by: z.enum(["views", "decisions"]),
+  different: z.int(),
+  today: figuresSchema,
+  candidate: figuresSchema,
+  /** Candidate over today, by the model; null: nothing is expected of either. */
+  model: z.object({ tokens_change_pct: z.number().nullable(), enrollments_change_pct: z.number().nullable() }),
+  drawn_share: z.number(),
+  off_policy: z.object({ tokens: offPolicySchema, enrollments: offPolicySchema }),
+  /** By the doubly robust interval of tokens a view, over what was logged; `refused` where the evidence is too thin. */
+  verdict: z.enum(["better", "worse", "unclear", "refused"]),
+  reasoning: z.string(),
+});
+export type PolicySimulateAnswer = z.infer<typeof policySimulateAnswerSchema>;

@@ -120,7 +120,7 @@ export const policySchema = z.strictObject({
     .prefault({}),
   grid: z
     .strictObject({
-      /** The grid spans price / span … price · span, cut by floor and ceiling; the step is a guardrail after it. */
+      /** The grid spans price / span … price · span; floor, ceiling and step are guardrails after it. */
       span: z.number().min(1).max(10).default(2),
       points: z.int().min(2).max(512).default(64),
     })

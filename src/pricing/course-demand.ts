@@ -18,6 +18,6 @@ export function courseDemand(inputs: PricingInputs, model: CompiledModel | null)
   const posterior = jittered ? jitteredPosterior(prior, inputs.cells, inputs.jitter_cells) : demandPosterior(prior, inputs.cells);
   const demand_break = demandBreak(inputs, posterior);
   if (demand_break === undefined) return { posterior, demand_break };
-  const after = afterBreak(inputs, prior, demand_break);
+  const after = afterBreak(inputs, posterior, demand_break);
   return { posterior: jittered ? jitteredPosterior(after.prior, after.cells, inputs.jitter_cells) : demandPosterior(after.prior, after.cells), demand_break };
 }

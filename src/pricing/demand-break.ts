@@ -47,21 +47,27 @@ export function demandBreak(inputs: PricingInputs, posterior: DemandPosterior): 
 }
 
 /**
- * Evidence and prior after a break. Cells are tempered to what they may weigh if the recent sales are no accident, (4/|surprise|)²; the recent sales stand beside
- * them in full, at the current price; and the prior's level is as unsure as it has moved. So the posterior is wider, and follows.
+ * Evidence and prior after a break. What was known before is as unsure as the level has moved: the prior's level is, and the cells are tempered until their information on
+ * it is 1/Δ², Δ the move in log-odds. The recent sales stand beside them in full, at the current price. So the posterior is wider, and follows.
  */
-export function afterBreak(inputs: PricingInputs, prior: DemandPrior, found: DemandBreak): { prior: DemandPrior; cells: Float64Array } {
-  const weight = (BREAK / found.surprise) ** 2;
+export function afterBreak(inputs: PricingInputs, { prior, nodes }: DemandPosterior, found: DemandBreak): { prior: DemandPrior; cells: Float64Array } {
+  const exposures = Math.max(found.enrollments, feature(inputs, found.days === 1 ? featureAt.exposures_24h : featureAt.exposures_7d));
+  // Half a sale and half a refusal more, so that none or all is no infinity.
+  const moved = logit((found.enrollments + 0.5) / (exposures + 1)) - logit(conversionAt(nodes, 0).mean);
   const { cells } = inputs;
+  let information = 0;
+  for (let i = 0; i < cells.length; i += CELL_WIDTH) {
+    const n = Math.max(cells[i + 1]!, cells[i + 2]!);
+    const { mean } = conversionAt(nodes, cells[i]! - prior.x_now);
+    information += (n * mean * (1 - mean)) / prior.dispersion;
+  }
+  const weight = information > 0 ? Math.min(1, 1 / (moved * moved * information)) : 1;
   const tempered = new Float64Array(cells.length + CELL_WIDTH);
   for (let i = 0; i < cells.length; i += CELL_WIDTH) {
     tempered[i] = cells[i]!;
     tempered[i + 1] = weight * cells[i + 1]!;
     tempered[i + 2] = weight * cells[i + 2]!;
   }
-  const exposures = Math.max(found.enrollments, feature(inputs, found.days === 1 ? featureAt.exposures_24h : featureAt.exposures_7d));
   tempered.set([prior.x_now, exposures, found.enrollments], cells.length);
-  // Half a sale and half a refusal more, so that none or all is no infinity.
-  const moved = logit((found.enrollments + 0.5) / (exposures + 1)) - prior.level;
   return { prior: { ...prior, level_sd: Math.hypot(prior.level_sd, moved) }, cells: tempered };
 }

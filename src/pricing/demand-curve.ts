@@ -2,7 +2,7 @@ import type { Interval, PredictAnswer } from "../contracts/api.ts";
 import type { Policy } from "../contracts/policy.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import { predictEnrollments } from "./forecast.ts";
-import { supportedRange, termsRange } from "./guardrails.ts";
+import { supportedRange } from "./guardrails.ts";
 import type { PricingInputs } from "./inputs.ts";
 import { priceGrid } from "./optimizer.ts";
 import { demandPrior } from "./prior.ts";
@@ -19,7 +19,7 @@ const times = ({ low, high }: Interval, price: number): Interval => ({ low: low 
  * from and at one more: guardrails and rounding may have led the answer off the grid.
  */
 export function demandCurve(inputs: PricingInputs, model: CompiledModel | null, policy: Policy, answer_price: number): DemandCurve {
-  const grid = priceGrid(inputs.current_price, supportedRange(demandPrior(inputs, model), inputs.cells, policy), termsRange(inputs.terms), policy);
+  const grid = priceGrid(inputs.current_price, supportedRange(demandPrior(inputs, model), inputs.cells, policy), policy);
   const prices = grid.includes(answer_price) ? grid : [...grid, answer_price].sort((a, b) => a - b);
   const { horizon_days, volume, supported_range, predictions, degraded } = predictEnrollments(inputs, model, policy, prices, policy.horizon_days);
   const points = predictions.map(({ price, enrollments, interval80, interval95, revenue, revenue_interval }) => ({

@@ -1,3 +1,4 @@
+import { TOKENS_MAX } from "../contracts/fields.ts";
 import type { Policy } from "../contracts/policy.ts";
 import type { Goal } from "./objective.ts";
 import { type DemandNodes, NODES, nodeWeights, priceFactor } from "./quadrature.ts";
@@ -28,14 +29,12 @@ function insert(price: number, size: number): number {
 }
 
 /**
- * At most policy.grid.points whole prices between price / span and price · span, inside floor and ceiling, evenly spaced
- * in log price. The current price is always one of them, wherever it lies, and where the points allow so are the ends of
- * the supported range. Written to the scratch grid; returns how many.
+ * At most policy.grid.points whole prices between price / span and price · span, evenly spaced in log price. The current price is always one of them, and where
+ * the points allow so are the ends of the supported range. Floor and ceiling are guardrails after it. Written to the scratch grid; returns how many.
  */
-function fillGrid(current: number, supported: PriceRange, limits: PriceRange, policy: Policy): number {
-  const { low: floor, high: ceiling } = limits;
-  const low = Math.min(ceiling, Math.max(floor, Math.ceil(current / policy.grid.span)));
-  const high = Math.max(low, Math.min(ceiling, Math.floor(current * policy.grid.span)));
+function fillGrid(current: number, supported: PriceRange, policy: Policy): number {
+  const low = Math.max(1, Math.ceil(current / policy.grid.span));
+  const high = Math.max(low, Math.min(TOKENS_MAX, Math.floor(current * policy.grid.span)));
   const points = Math.min(POINTS_MAX, policy.grid.points);
   let size = insert(current, 0);
   const supported_low = Math.ceil(Math.max(low, supported.low));
@@ -57,8 +56,8 @@ function fillGrid(current: number, supported: PriceRange, limits: PriceRange, po
 }
 
 /** The prices that `optimise` chooses from, ascending. */
-export function priceGrid(current: number, supported: PriceRange, limits: PriceRange, policy: Policy): number[] {
-  return Array.from(grid.subarray(0, fillGrid(current, supported, limits, policy)));
+export function priceGrid(current: number, supported: PriceRange, policy: Policy): number[] {
+  return Array.from(grid.subarray(0, fillGrid(current, supported, policy)));
 }
 
 /** e^(slope·z) of the posterior's slopes at one price. */
@@ -113,22 +112,18 @@ function mostEnrollments(from: number, to: number, revenue_floor: number): numbe
  * The price with the largest expected objective under the demand posterior, per exposure: exposures do not depend on the price here, so they scale every price
  * alike. Objective "enrollments": the most enrollments among prices whose expected revenue keeps the goal's share of the current price's.
  */
-export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, limits: PriceRange, goal: Goal, policy: Policy): Optimum {
-  const size = fillGrid(current, supported, limits, policy);
+export function optimise(nodes: DemandNodes, current: number, supported: PriceRange, goal: Goal, policy: Policy): Optimum {
+  const size = fillGrid(current, supported, policy);
   fillConversion(nodes, current, size);
-  const { low: floor, high: ceiling } = limits;
-  let first = 0;
-  let last = size - 1;
-  while (first < last && grid[first]! < floor) first++;
-  while (last > first && grid[last]! > ceiling) last--;
+  const last = size - 1;
   let now = 0;
   while (grid[now] !== current) now++;
   const revenue_floor = goal.revenue_floor_share * current * conversion[now]!;
   const pick = (from: number, to: number): number => (goal.objective === "enrollments" ? mostEnrollments(from, to, revenue_floor) : mostTokens(from, to, goal.cost_tokens));
-  const best = pick(first, last);
-  let from = first;
+  const best = pick(0, last);
+  let from = 0;
   let to = last;
   while (from < to && grid[from]! < supported.low) from++;
   while (to > from && grid[to]! > supported.high) to--;
-  return { price: grid[best]!, boundary: best === first || best === last, supported_price: grid[pick(from, to)]! };
+  return { price: grid[best]!, boundary: best === 0 || best === last, supported_price: grid[pick(from, to)]! };
 }

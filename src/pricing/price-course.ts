@@ -94,7 +94,7 @@ export function priceCourse(inputs: PricingInputs, model: CompiledModel | null, 
   const tokens = (price: number): number => expectedTokens(nodes, goal, price, current) * volume.exposures;
   const limits = termsRange(inputs.terms);
   const supported = supportedRange(prior, inputs.cells, policy);
-  const optimum = optimise(nodes, current, supported, limits, goal, policy);
+  const optimum = optimise(nodes, current, supported, goal, policy);
   const waterfall = new Waterfall();
 
   waterfall.add("base", "current_price", current, "The price now.");

@@ -8,7 +8,7 @@ test("random quotes under random policies: whole, finite, inside every guardrail
   const broken = new Map<string, number>();
   const kinds = new Map<string, number>();
   const met = (what: string): void => void kinds.set(what, (kinds.get(what) ?? 0) + 1);
-  for (const quote of randomQuotes("test", 20_000)) {
+  for (const quote of randomQuotes("test", 8_000)) {
     const outcome = priceCourse(quote.inputs, quote.model, quote.policy);
     for (const rule of violations(quote, outcome)) broken.set(rule, (broken.get(rule) ?? 0) + 1);
     const text = JSON.stringify(optimizeAnswer(outcome, "q"), (_key, value: unknown) => (typeof value === "number" && !Number.isFinite(value) ? "not finite" : value));
@@ -27,7 +27,7 @@ test("random quotes under random policies: whole, finite, inside every guardrail
 
 test("a check that finds nothing finds what is there", () => {
   const seen = new Set<string>();
-  for (const quote of randomQuotes("blind", 4_000)) {
+  for (const quote of randomQuotes("blind", 2_000)) {
     const { allowed } = priceCourse(quote.inputs, quote.model, quote.policy);
     for (const optimal_price of [0.5, quote.inputs.current_price * 3, Math.ceil(quote.inputs.current_price / 3)]) for (const rule of violations(quote, { optimal_price, exploration: undefined, allowed })) seen.add(rule);
   }
@@ -37,7 +37,7 @@ test("a check that finds nothing finds what is there", () => {
 test("random decisions come out identical after a trip through JSON", () => {
   let decisions = 0;
   let identical = 0;
-  for (const { inputs, model, policy } of randomQuotes("replay", 3_000)) {
+  for (const { inputs, model, policy } of randomQuotes("replay", 1_500)) {
     const record: unknown = JSON.parse(decisionRecordJson(decide(inputs, model, policy), { decided_at_ms: 0, cursor_sequence: 1 }));
     decisions++;
     if (replayDecision(record, model, policy).identical) identical++;

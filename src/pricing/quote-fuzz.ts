@@ -17,7 +17,7 @@ export interface RandomQuote {
 }
 
 const NOW_MS = 1_760_000_000_000;
-const QUOTES_A_POLICY = 200;
+const QUOTES_A_POLICY = 50;
 const PRICE_MAX = 1_000_000_000;
 const CATEGORIES = ["art", "music", "constructor"] as const;
 
@@ -144,7 +144,7 @@ function randomInputs(random: Prng, policy: Policy, model: CompiledModel | null)
   return { inputs, band };
 }
 
-/** So many quotes of one seed, each policy for a few hundred of them. */
+/** So many quotes of one seed, each policy for some of them. */
 export function* randomQuotes(seed: number | string, quotes: number): Generator<RandomQuote> {
   const random = new Prng(`quotes:${seed}`);
   let policy = randomPolicy(random);

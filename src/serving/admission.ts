@@ -3,13 +3,13 @@ import { problemHeaders } from "./headers.ts";
 import { ProblemError, problemText } from "./problem.ts";
 
 /** Fewer requests at once than this are always answered: the last of them waits for some milliseconds. */
-const TOGETHER_MIN = 128;
+const TOGETHER_MIN = 112;
 /** How old a turn of the event loop may be when one more of its requests is begun. What is answered has then waited for this turn and the one before at most. */
-const TURN_MAX_MS = 7;
+const TURN_MAX_MS = 3;
 /** Requests that wait for something else than the processor, such as the broker. */
 const UNDER_WAY_MAX = 2_048;
 /** Refusals a second. Writing one costs half as much as answering: without a limit, clients that ask again at once would leave no time for anything else. */
-const REFUSALS_PER_S = 2_000;
+const REFUSALS_PER_S = 1_000;
 const RELEASE_MS = 10;
 const RELEASED_MAX = (REFUSALS_PER_S * RELEASE_MS) / 1000;
 const HELD_MAX = 8_192;

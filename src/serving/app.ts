@@ -19,7 +19,8 @@ import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import { type PageSources, registerPages } from "./pages/register.ts";
 import type { PriceService } from "./price-service.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
-import type { RouteDefinition } from "./route.ts";
+import { logged } from "./request-log.ts";
+import type { Handler, RouteDefinition } from "./route.ts";
 import { type Access, RouteTable } from "./route-table.ts";
 import { registerBundles } from "./routes/bundle-routes.ts";
 import { registerCatalogue } from "./routes/catalogue-routes.ts";
@@ -35,6 +36,7 @@ import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
+import type { Tracing } from "./tracing.ts";
 import { type QuoteDeps, registerQuotes } from "./routes/quote-routes.ts";
 
 export interface AppDeps {
@@ -64,6 +66,9 @@ export interface AppDeps {
   readonly access: Access;
   /** Origins whose pages may ask; nobody's unless given. */
   readonly cors_origins?: readonly string[];
+  readonly tracing?: Tracing | undefined;
+  /** Gets a line a request; absent: there are none. */
+  readonly request_log?: Logger | undefined;
   /** Answers travel encrypted, and are to go on doing so. */
   readonly tls?: boolean;
 }
@@ -75,10 +80,14 @@ export interface TidemarkApp extends Hono {
 
 /** The HTTP application: every endpoint stands in one table, which each part of serving adds its own to. */
 export function createApp(deps: AppDeps): TidemarkApp {
-  const { metrics, metricsText, access, cors_origins = [], tls = false, logger } = deps;
+  const { metrics, metricsText, access, cors_origins = [], tls = false, logger, tracing, request_log } = deps;
   const app = new Hono();
   const finish = createFinish({ cors_origins, tls });
-  const table = new RouteTable({ app, metrics, access, finish });
+  const around = tracing === undefined && request_log === undefined ? undefined : (definition: RouteDefinition, handler: Handler): Handler => {
+    const traced = tracing?.around(definition, handler) ?? handler;
+    return request_log === undefined ? traced : logged(request_log, definition, traced);
+  };
+  const table = new RouteTable({ app, metrics, access, finish, around });
   const { route } = table;
   registerPrices(route, deps.prices, deps.batches);
   registerEvents(route, deps.events);
@@ -88,7 +97,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerFeatures(route, deps.features);
   registerPersonalisation(route, deps.control);
   registerQuotes(route, deps.quotes);
-  registerPolicies(route, deps.control.policies);
+  registerPolicies(route, deps.control.policies, deps.control.simulation);
   registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
   registerBundles(route, deps.bundles);

@@ -31,7 +31,7 @@ export function watchGate(registry: Registry, { keys, access, stream, features, 
   };
   gauge("tidemark_api_keys", "API keys in force; 0: nobody is asked for one, or nobody has one", "max", () => keys.usable);
   const refused: Counter = new Counter({
-    name: "tidemark_http_refused_total",
+    name: "tidemark_auth_refused_total",
     help: "Requests that their key, or its absence, kept out",
     labelNames: ["reason"],
     registers,

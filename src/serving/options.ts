@@ -11,6 +11,8 @@ export interface GateConfig {
   readonly key_file?: string | undefined;
   /** Origins whose pages may ask: scheme, host and port. */
   readonly cors_origins?: readonly string[];
+  /** Where traces go, OTLP over HTTP. */
+  readonly otlp_url?: string | undefined;
   /** Files in PEM; certificates are read again when they change. */
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
 }

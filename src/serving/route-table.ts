@@ -27,6 +27,8 @@ export interface RouteTableDeps {
   readonly metrics: ServingMetrics;
   readonly access: Access;
   readonly finish: Finish;
+  /** What each handler is wrapped in, if anything, such as traces: resolved once an endpoint. */
+  readonly around?: ((definition: RouteDefinition, handler: Handler) => Handler) | undefined;
 }
 
 /** Every endpoint and page there is, in order of registration. */
@@ -56,13 +58,14 @@ export class RouteTable {
   }
 
   /** A middleware would put each request through the framework's composition, which a price call feels: guard, handler and clock are one function instead. */
-  readonly route = (definition: RouteDefinition, handler: Handler): void => {
+  readonly route = (definition: RouteDefinition, bare: Handler): void => {
     const { method, path } = definition;
     assert(!this.#definitions.some((known) => known.method === method && known.path === path), `${method} ${path} is registered twice`);
     if (definition.page !== true) this.#definitions.push(definition);
     this.#methods.add(method);
     const { app, metrics, access, finish } = this.#deps;
-    this.#within.on(method, path, handler);
+    this.#within.on(method, path, bare);
+    const handler = this.#deps.around?.(definition, bare) ?? bare;
     const observe = metrics.route(method, path);
     const guard = access.guard(definition);
     app.on(method, path, (context) => {

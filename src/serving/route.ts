@@ -32,6 +32,8 @@ export interface RouteDefinition {
   /** An object of the path's parameters; ids unless said. */
   readonly params?: z.ZodObject;
   readonly answer?: z.ZodType | Answer;
+  /** Statuses that it may refuse with, beside those that follow from the rest. */
+  readonly refuses?: readonly (401 | 404 | 409)[];
   /** The answer has an ETag and If-None-Match gets 304. */
   readonly cacheable?: boolean;
   /**

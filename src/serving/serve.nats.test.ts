@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { request } from "node:http";
+import { Agent, request } from "node:http";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../contracts/events.ts";
 import type { OptimizeAnswer } from "../contracts/api.ts";
-import { BUCKET_MODELS, eventSubject, STREAM_QUOTES } from "../contracts/subjects.ts";
+import type { PolicyMessage } from "../contracts/control.ts";
+import { policySchema } from "../contracts/policy.ts";
+import { BUCKET_MODELS, controlSubject, eventSubject, STREAM_QUOTES } from "../contracts/subjects.ts";
 import { layoutIdentity } from "../features/feature-set.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
@@ -52,10 +54,14 @@ async function promote(version: string): Promise<void> {
   await promoteModel(broker, { type: "model.promoted", time: formatTime(Date.now()), family: "elasticity", artifact: version, digest: artifactDigest(bytes), version, reason: "test" });
 }
 
-/** Posts on a connection of its own, so that calls spread over the workers. */
-function post(url: string, body: object): Promise<{ status: number; body: string }> {
+async function say(message: PolicyMessage): Promise<void> {
+  await broker.publish(controlSubject("policy", message.policy_id), new TextEncoder().encode(JSON.stringify(message)), {});
+}
+
+/** Posts on a connection of its own unless told otherwise, so that calls spread over the workers. */
+function post(url: string, body: object, agent: Agent | false = false): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: "POST", agent: false, headers: { "content-type": "application/json" } }, (response) => {
+    const sent = request(url, { method: "POST", agent, headers: { "content-type": "application/json" } }, (response) => {
       text(response).then((answer) => resolve({ status: response.statusCode ?? 0, body: answer }), reject);
     });
     sent.on("error", reject);
@@ -229,6 +235,56 @@ describe("the serve role on real parts", () => {
     expect(progress.closed_early).toBe(0);
     expect(seen.size).toBeGreaterThan(50);
     await waitRecorded(seen);
+  });
+
+  test("a new model, a new policy and new workers take their places under load, and no request fails", { timeout: 90_000 }, async () => {
+    const served = await Served.start(2);
+    const seen = { models: new Set<string>(), policies: new Set<string>() };
+    const failures: string[] = [];
+    const progress = { answered: 0, over: false };
+    const client = async (i: number): Promise<void> => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      for (let n = 0; !progress.over; n++) {
+        const asked = await post(`${served.url}/optimize_price`, { course_id: "c1", current_price: 50 + ((i * 31 + n) % 100) }, agent).catch((error: Error) => ({ status: 0, body: error.message }));
+        progress.answered++;
+        if (asked.status !== 200) {
+          failures.push(`${asked.status}: ${asked.body}`);
+          continue;
+        }
+        const { model, policy } = JSON.parse(asked.body) as OptimizeAnswer;
+        seen.models.add(model);
+        seen.policies.add(policy);
+      }
+      agent.destroy();
+    };
+    /** All of the load's clients have been answered by whoever answers now. */
+    const more = async (): Promise<void> => {
+      const from = progress.answered;
+      while (progress.answered < from + 200) await sleep(5);
+    };
+    const clients = Array.from({ length: 16 }, (_, i) => client(i));
+    try {
+      await more();
+      await promote("v-swap");
+      await until(async () => seen.models, (models) => models.has("v-swap"));
+      const about = { time: formatTime(Date.now()), author: "test", reason: "test", policy_id: "swapped", revision: 1 };
+      await say({ type: "policy.drafted", ...about, policy: policySchema.parse({}) });
+      await say({ type: "policy.activated", ...about });
+      await until(async () => seen.policies, (policies) => policies.has("swapped-1"));
+      const before = await served.workerPids();
+      served.process.kill("SIGUSR2");
+      await until(
+        () => served.workerPids(),
+        (pids) => pids.length === 2 && !pids.some((pid) => before.includes(pid)),
+      );
+      await more();
+    } finally {
+      progress.over = true;
+      await Promise.all(clients);
+      expect(await served.stop()).toBe(0);
+    }
+    expect(failures).toEqual([]);
+    expect(progress.answered).toBeGreaterThan(500);
   });
 
   test("starts without a feature store, says so, and prices once there is one", { timeout: 30_000 }, async () => {

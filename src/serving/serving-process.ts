@@ -20,6 +20,7 @@ import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
 import { ExperimentChecker } from "./experiments/experiment-checker.ts";
 import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { watchExperiments } from "./experiments/experiment-metrics.ts";
 import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
@@ -37,6 +38,7 @@ import { servedModels } from "./personal/served-models.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
+import { PolicySimulation } from "./policies/policy-simulation.ts";
 import { operationsState } from "./pages/operations-history.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
@@ -46,6 +48,7 @@ import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
 import { SignalPublisher } from "./signals/signal-publisher.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
+import { startTracing } from "./tracing.ts";
 import { Turns } from "./turns.ts";
 
 const MODEL_CHECK_MS = 250;
@@ -85,6 +88,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const features = new LmdbFeatureSource((config.partition_dirs ?? [config.data_dir]).map((directory) => new StoreDirectory(join(directory, "features")).current), logger);
   const { keys, access } = await createGate({ config, features, clock, logger });
   const certificates = await readCertificates(config.gate?.tls);
+  const tracing = config.gate?.otlp_url === undefined ? undefined : await startTracing(config.gate.otlp_url, config.version);
   const broker = new BrokerLink(config.nats_url, name, logger);
   const documents = new PolicyHolder({ features, clock, logger });
   const policies = new ExperimentHolder({ policies: documents, features, clock });
@@ -100,7 +104,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
   const work = new PriceWork({ features, policies, holder: documents, prices, desk, broker, degradation, turns, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), prices: work.desk };
+  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), simulation: new PolicySimulation({ broker, features, models, policies, turns, clock, logger }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
@@ -140,9 +144,12 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     access,
     cors_origins: config.gate?.cors_origins ?? [],
     tls: config.gate?.tls !== undefined,
+    tracing,
+    request_log: config.log_level === "debug" ? logger : undefined,
   });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
+  watchExperiments(metrics.registry, { holder: policies, checker, bundles });
   watchGate(metrics.registry, { keys, access, stream, features, clock });
   metrics.watchPriceWork(work);
 
@@ -176,6 +183,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
     await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([tracing?.stop().catch(() => undefined), clock.sleep(FLUSH_MS / 2)]);
     await broker.close();
     await features.close();
   };

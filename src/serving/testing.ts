@@ -32,6 +32,7 @@ import { DecisionLog } from "./decision-log.ts";
 import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake, type EventPublisher } from "./event-intake.ts";
 import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { watchExperiments } from "./experiments/experiment-metrics.ts";
 import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
@@ -46,12 +47,15 @@ import { operationsState } from "./pages/operations-history.ts";
 import { createPersonal, type Personal } from "./personal/personal.ts";
 import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
+import { PolicySimulation } from "./policies/policy-simulation.ts";
+import type { LogBroker } from "./policies/logged-messages.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import type { PolicySource } from "./policy-source.ts";
 import { createPriceChangeDesk } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
 import { type Access, openAccess } from "./route-table.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
+import type { Tracing } from "./tracing.ts";
 import { Turns } from "./turns.ts";
 
 export const START_MS = parseTime("2026-03-01T12:00:30.000Z");
@@ -227,9 +231,20 @@ export interface TestEngineOptions {
   readonly cache_dir?: string;
   readonly logger?: Logger;
   readonly policies?: PolicySource;
+  /** Logged traffic for simulations; there is none unless given. */
+  readonly log?: LogBroker;
   readonly access?: Access;
   readonly cors_origins?: readonly string[];
+  readonly tracing?: Tracing;
+  readonly request_log?: Logger;
 }
+
+/** Streams that hold nothing. */
+const noLog: LogBroker = {
+  streamInfo: () => Promise.resolve({ created: STREAM_CREATED, first_sequence: 0, last_sequence: 0, messages: 0, bytes: 0 }),
+  getMessage: () => Promise.resolve(undefined),
+  consume: () => Promise.reject(new Error("nothing to read")),
+};
 
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
 
@@ -313,6 +328,7 @@ export class TestEngine {
       features,
       clock,
       policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }),
+      simulation: new PolicySimulation({ broker: options.log ?? noLog, features, models, policies, turns: this.turns, clock, logger }),
       prices: createPriceChangeDesk({ features, policies, prices: this.prices, desk: this.desk, clock }).desk,
     };
     const { control } = this;
@@ -338,6 +354,7 @@ export class TestEngine {
     const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
     metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
     this.batches = new BatchPrices({ features, prices, decisions, clock });
+    watchExperiments(metrics.registry, { holder: policies, checker: { stopped_arms: 0, failures: 0 }, bundles });
     watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
     this.appDeps = {
       prices,
@@ -361,6 +378,8 @@ export class TestEngine {
       version: "0.0.0",
       access: options.access ?? openAccess,
       cors_origins: options.cors_origins ?? [],
+      tracing: options.tracing,
+      request_log: options.request_log,
     };
     this.app = createApp(this.appDeps);
   }

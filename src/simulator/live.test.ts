@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { afterEach, describe, expect, test } from "vitest";
+import { priceActionBodySchema } from "../contracts/price-change.ts";
 import { eventSchemas, isEventType, type Event } from "../contracts/events.ts";
 import { eventSubject } from "../contracts/subjects.ts";
 import type { PublishAck } from "../ingest/nats.ts";
@@ -47,11 +48,24 @@ afterEach(() => {
   server = undefined;
 });
 
-async function engine(answer: (course_id: string) => { status: number; body: string }): Promise<string> {
+/** What the platform asked to become a list price. */
+interface Accepted {
+  readonly course_id: string;
+  readonly body: unknown;
+}
+
+async function engine(answer: (course_id: string) => { status: number; body: string }, accepted: Accepted[] = []): Promise<string> {
   const started = createServer((request, response) => {
     let text = "";
     request.on("data", (chunk) => (text += String(chunk)));
     request.on("end", () => {
+      const course = /^\/courses\/(.*)\/price$/.exec(request.url ?? "")?.[1];
+      if (course !== undefined) {
+        accepted.push({ course_id: course, body: JSON.parse(text) });
+        // The engine may refuse: that is no failure of the traffic.
+        response.writeHead(accepted.length % 2 === 0 ? 200 : 409).end("{}");
+        return;
+      }
       const { course_id }: { course_id: string } = JSON.parse(text);
       const { status, body } = answer(course_id);
       response.writeHead(status, { "content-type": "application/json" }).end(body);
@@ -69,9 +83,10 @@ function run(recorder: Recorder, engine_url: string, more: Partial<LiveOptions> 
 }
 
 describe("live traffic", () => {
-  test("shows the engine's prices and makes a changed one the list price, once a course", async () => {
+  test("shows the engine's prices and has the engine make a changed one the list price, once a course", async () => {
     const recorder = new Recorder("quoted views");
-    const url = await engine((course_id) => ({ status: 200, body: JSON.stringify({ quote_id: `q-${course_id}`, optimal_price: 41, current_price: 40, more: {} }) }));
+    const accepted: Accepted[] = [];
+    const url = await engine((course_id) => ({ status: 200, body: JSON.stringify({ quote_id: `q-${course_id}`, optimal_price: 41, current_price: 40, more: {} }) }), accepted);
     const counts = await run(recorder, url);
     expect(counts.quoted).toBeGreaterThanOrEqual(VIEWS);
     expect(counts.unpublished).toBe(0);
@@ -79,9 +94,10 @@ describe("live traffic", () => {
     const quoted = recorder.events.filter((event) => event.type === "exposure.viewed" && event.quote_id !== undefined);
     expect(quoted.length).toBe(counts.quoted);
     expect(quoted.every((event) => event.type === "exposure.viewed" && event.price === 41 && event.quote_id === `q-${event.course_id}`)).toBe(true);
-    const repriced = recorder.events.filter((event) => event.type === "course.repriced");
-    expect(repriced.length).toBeGreaterThan(20);
-    expect(new Set(repriced.map((event) => event.course_id)).size).toBe(repriced.length);
+    expect(recorder.events.filter((event) => event.type === "course.repriced")).toEqual([]);
+    expect(accepted.length).toBeGreaterThan(20);
+    expect(new Set(accepted.map(({ course_id }) => course_id)).size).toBe(accepted.length);
+    for (const { course_id, body } of accepted) expect(priceActionBodySchema.parse(body)).toMatchObject({ action: "accept", price: 41, quote_id: `q-${course_id}` });
     expect(recorder.subjects).toEqual(recorder.events.map((event) => eventSubject(event)));
     expect(recorder.message_ids).toEqual(recorder.events.map((event) => event.id));
     expect(new Set(recorder.message_ids).size).toBe(recorder.message_ids.length);

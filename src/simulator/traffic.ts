@@ -119,12 +119,6 @@ export class Traffic {
     return events;
   }
 
-  /** The platform takes over a new list price. */
-  reprice(course: number, price: number, at_ms: number): Event {
-    this.#state.price[course] = price;
-    return this.#build("course.repriced", at_ms, 0, course, price, -1);
-  }
-
   /** The history's own price setter at work, for traffic without an engine: now and then a jittered price. */
   repriceByJitter(course: number, at_ms: number): Event[] {
     if (this.#random.uniform() >= REPRICED) return [];

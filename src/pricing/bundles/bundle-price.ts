@@ -5,6 +5,7 @@ import { decodeDoubles } from "../../lib/doubles.ts";
 import { twoDecimals } from "../money.ts";
 import { roundWithin } from "../rounding.ts";
 import { Waterfall } from "../waterfall.ts";
+import { bundleDraws } from "./bundle-draws.ts";
 import { BundleDemand, type BundleOutcome, bestBundlePrice } from "./bundle-optimum.ts";
 import { correlationFactor } from "./taste-correlation.ts";
 
@@ -28,14 +29,15 @@ function meanCorrelation(matrix: Float64Array, n: number): number {
 /**
  * The price of a bundle, beside which its courses stay on sale at their prices: from the dearest part, below which that part's own buyers would take the bundle, to the sum of the
  * parts, above which nobody does. The best whole price of the objective, drawn towards the sum by the policy's weight; never below what the parts' floors come to. A pure
- * function of its inputs.
+ * function of its inputs, worked out in steps.
  */
-export function priceBundle({ parts, correlations, objective, revenue_floor_share, weight, rounding }: BundleInputs): PricedBundle {
+export function* priceBundle({ parts, correlations, objective, revenue_floor_share, weight, rounding }: BundleInputs): Generator<void, PricedBundle> {
   const n = parts.length;
   const matrix = vector(correlations);
   const factor = correlationFactor(matrix, n);
   const costs = objective === "margin" ? 1 : 0;
-  const demand = new BundleDemand(parts.map(({ price, cost_tokens, slopes, odds }) => ({ price, cost: costs * cost_tokens, nodes: { slopes: vector(slopes), odds: vector(odds) } })), factor);
+  const courses = parts.map(({ price, cost_tokens, slopes, odds }) => ({ price, cost: costs * cost_tokens, nodes: { slopes: vector(slopes), odds: vector(odds) } }));
+  const demand = new BundleDemand(courses, yield* bundleDraws(courses, factor));
   const { sum_of_parts, dearest } = demand;
   const floors = parts.reduce((sum, { floor_tokens, price }) => sum + Math.min(floor_tokens, price), 0);
   const range = { min: Math.max(dearest, floors), max: sum_of_parts };

@@ -100,7 +100,8 @@ describe("off-policy evaluation", () => {
     expect(evaluateOffPolicy(log(100, 5, () => 0)).refusal).toBe("few_draws");
     expect(evaluateOffPolicy([draw("only", 10, 1, 1)])).toMatchObject({ refusal: "few_clusters" });
     // However many records there are of a draw, and whatever views.
-    expect(evaluateOffPolicy(log(100, 5, () => 1).map((each) => ({ ...each, draw: "same" }))).draws).toBe(100);
+    expect(evaluateOffPolicy([...log(100, 5, () => 1), ...log(100, 5, () => 1)]).draws).toBe(1_000);
+    expect(evaluateOffPolicy(Array.from({ length: 500 }, (_, k) => Object.assign(draw(`c${k % 100}`, 10, 1, 1), { draw: "same" }))).draws).toBe(100);
     expect(evaluateOffPolicy([draw("a", 1_000_000, 1, 1), ...log(100, 5, () => 1)]).effective_draws).toBeLessThan(2);
   });
 });

@@ -80,13 +80,17 @@ function effectOf(outcome: PriceOutcome, shown_price: number): PolicyEffect {
   let mass = 0;
   let enrollments = 0;
   let tokens = 0;
-  for (let i = stride >> 1; i < prices.length; i += stride) {
-    const probability = probabilityOf(draw, prices[i]!);
-    const expected = conversion(outcome, prices[i]!);
+  const add = (price: number, alike: number): void => {
+    const probability = alike * probabilityOf(draw, price);
+    const expected = probability * conversion(outcome, price);
     mass += probability;
-    enrollments += probability * expected;
-    tokens += probability * expected * prices[i]!;
-  }
+    enrollments += expected;
+    tokens += expected * price;
+  };
+  // What guardrails cut off gathers at the ends: they stand for themselves alone.
+  if (prices.length > 0) add(prices[0]!, 1);
+  if (prices.length > 1) add(prices.at(-1)!, 1);
+  for (let i = 1; i < prices.length - 1; i += stride) add(prices[Math.min(prices.length - 2, i + (stride >> 1))]!, Math.min(stride, prices.length - 1 - i));
   return { price, binding, shown_probability: probabilityOf(draw, shown_price), enrollments_per_view: mass > 0 ? enrollments / mass : conversion(outcome, price), tokens_per_view: mass > 0 ? tokens / mass : price * conversion(outcome, price) };
 }
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type BundleAnswer, bundleAnswerSchema, bundleRecordSchema } from "../../contracts/bundle.ts";
 import { hash32, Prng } from "../../lib/prng.ts";
+import { complete } from "../../lib/steps.ts";
 import { HOUR_MS } from "../../lib/time.ts";
 import { replayBundle } from "../../pricing/bundles/bundle-decision.ts";
 import { testArtifact, TestEngine } from "../testing.ts";
@@ -90,10 +91,6 @@ describe("POST /bundle_price", () => {
 });
 
 describe("who takes which courses", () => {
-  function finish<T>(work: Generator<void, T>): T {
-    for (let step = work.next(); ; step = work.next()) if (step.done === true) return step.value;
-  }
-
   test("counts are those of pair by pair, and of a thinned sample those of its learners", () => {
     const random = new Prng("co-enrollment");
     const courses = ["c1", "c2", "c3", "c4"];
@@ -106,7 +103,7 @@ describe("who takes which courses", () => {
     }
     taken.set("l1", new Set(["c1"]));
     const buyers = [...taken].filter(([, own]) => own.size > 0);
-    const survey = finish(surveyCoEnrollment(engine.store));
+    const survey = complete(surveyCoEnrollment(engine.store));
     expect(survey.learners).toBe(buyers.length);
     const count = (among: typeof buyers, ...of: string[]): number => among.filter(([, own]) => of.every((course) => own.has(course))).length;
     for (const first of courses) {
@@ -118,14 +115,14 @@ describe("who takes which courses", () => {
       }
     }
     expect(survey.counts("c1", "nobody")).toMatchObject({ second: 0, both: 0 });
-    const thinned = finish(surveyCoEnrollment(engine.store, 100));
+    const thinned = complete(surveyCoEnrollment(engine.store, 100));
     const kept = buyers.filter(([learner]) => hash32(learner) % 4 === 0);
     expect(thinned.learners).toBe(kept.length);
     expect(thinned.counts("c1", "c2").both).toBe(count(kept, "c1", "c2"));
   });
 
   test("an empty store says nothing", () => {
-    const survey = finish(surveyCoEnrollment(new TestEngine().store));
+    const survey = complete(surveyCoEnrollment(new TestEngine().store));
     expect(survey.counts("a", "b")).toEqual({ learners: 0, first: 0, second: 0, both: 0, pooled_lift: 1 });
   });
 

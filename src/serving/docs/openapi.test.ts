@@ -9,6 +9,7 @@ import { templateOf } from "../landing.ts";
 import { registered } from "../learners/testing.ts";
 import type { RouteDefinition } from "../route.ts";
 import { START_MS, testArtifact, TestEngine } from "../testing.ts";
+import { answerExamples } from "./answer-examples.ts";
 import { openApiDocument, operationId } from "./openapi.ts";
 
 interface Media {
@@ -92,6 +93,10 @@ describe("the document", () => {
     for (const { schema, example } of media) expect(example === undefined ? [] : errorsOf(schema, example)).toEqual([]);
     expect(definition.method !== "GET" && definition.body !== undefined && definition.example?.body === undefined, "a body needs an example").toBe(false);
   });
+});
+
+test("every example of an answer belongs to an endpoint", () => {
+  expect(Object.keys(answerExamples).filter((id) => !definitions.some((definition) => operationId(definition) === id))).toEqual([]);
 });
 
 describe("answers", () => {

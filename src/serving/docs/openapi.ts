@@ -4,6 +4,7 @@ import { problemSchema } from "../../contracts/problem.ts";
 import { rolesThatMay } from "../../contracts/role.ts";
 import { templateOf } from "../landing.ts";
 import type { Answer, RouteDefinition } from "../route.ts";
+import { answerExamples } from "./answer-examples.ts";
 
 type Json = { readonly [key: string]: unknown };
 
@@ -32,13 +33,12 @@ const refusals = {
 } as const;
 type Refusal = keyof typeof refusals;
 
-function refusalsOf({ role, method, body, query, params, path }: RouteDefinition): Refusal[] {
-  const found = new Set<Refusal>([500, 503]);
+function refusalsOf({ role, method, body, query, params, path, refuses = [] }: RouteDefinition): Refusal[] {
+  const found = new Set<Refusal>([500, 503, ...refuses]);
   if (role !== "public") for (const status of [401, 403, 429] as const) found.add(status);
   if (body !== undefined) for (const status of [400, 413, 415, 422, 404] as const) found.add(status);
   if (query !== undefined || params !== undefined || method !== "GET") found.add(422);
   if (path.includes(":")) for (const status of [404, 422] as const) found.add(status);
-  if (path === "/model_info") found.add(404);
   if (method !== "GET" && role !== "price" && role !== "events") found.add(409);
   return [...found].sort((a, b) => a - b);
 }
@@ -79,7 +79,8 @@ export function answerOf({ answer }: RouteDefinition): Answer {
 
 function responsesOf(definition: RouteDefinition, closed: boolean): Json {
   const { status = 200, type, schema, description } = answerOf(definition);
-  const content = schema === undefined && type === undefined ? undefined : { [type ?? JSON_TYPE]: { schema: schema === undefined ? { type: "string" } : schemaOf(schema, "output", closed), ...(definition.example?.answer === undefined ? {} : { example: definition.example.answer }) } };
+  const example = definition.example?.answer ?? answerExamples[operationId(definition)];
+  const content = schema === undefined && type === undefined ? undefined : { [type ?? JSON_TYPE]: { schema: schema === undefined ? { type: "string" } : schemaOf(schema, "output", closed), ...(example === undefined ? {} : { example }) } };
   const responses: Record<string, unknown> = { [status]: { description: description ?? definition.summary, ...(content === undefined ? {} : { content }) } };
   if (definition.cacheable === true) responses["304"] = { description: "What If-None-Match names is still what would be answered" };
   for (const refused of refusalsOf(definition)) responses[refused] = { $ref: `#/components/responses/${refused}` };

@@ -60,8 +60,9 @@ export class ExperimentDesk {
 
   /** In order of ids. Throws ProblemError without features. */
   list(): readonly ExperimentState[] {
-    const { store } = mustFeatures(this.#deps.features);
-    return store.controlIds("experiment").flatMap((id) => experimentState(store.controlHistory("experiment", id)) ?? []);
+    mustFeatures(this.#deps.features);
+    this.#deps.holder.check();
+    return this.#deps.holder.states.toSorted((a, b) => (a.experiment_id < b.experiment_id ? -1 : 1));
   }
 
   /** Throws ProblemError `not_found`. */

@@ -152,6 +152,27 @@ describe("whose policy holds", () => {
     expect(learners.flatMap((id) => policies.personalPolicyFor(id, scope, START_MS).experiments)).toEqual([]);
   });
 
+  test("an arm whose policy is not known here is none, and its price no exposure; what was started in another's way assigns nobody, ever", async () => {
+    const { engine, begin } = setUp();
+    const lost = [definition.arms[0], { name: "lost", weight: 9, price: { kind: "policy", policy_id: "lost", revision: 1 } }];
+    // Past the endpoints, which would refuse both.
+    const started = (experiment_id: string, course: string): void => {
+      const told = { time: formatTime(engine.clock.time_ms), author: "x", reason: "", experiment_id };
+      engine.foldControl(`control.experiment.${experiment_id}`, { type: "experiment.defined", ...told, experiment: { ...definition, courses: [course], arms: lost } });
+      engine.foldControl(`control.experiment.${experiment_id}`, { type: "experiment.started", ...told });
+    };
+    await begin("e1");
+    started("e2", "c2");
+    engine.clock.time_ms += HOUR_MS;
+    await engine.post("/experiments/e1/stop", {});
+    started("e3", "c1");
+    engine.policies.check();
+    const armsOf = (course_id: string): Set<string> => new Set(learners.map((id) => engine.policies.personalPolicyFor(id, { ...scope, course_id }, engine.clock.time_ms)).map(({ policy, experiments }) => `${policy?.version ?? "list"},${experiments[0]?.arm ?? ""}`));
+    expect(armsOf("c2")).toEqual(new Set(["default-1,"]));
+    expect(armsOf("c1")).toEqual(new Set(["default-1,", "list,list"]));
+    expect(await (await get(engine, "/metrics")).text()).toMatch(/tidemark_experiments_running 1\n[\s\S]*tidemark_experiments_unknown_policies_total [1-9]/);
+  });
+
   test("what a learner had spent goes with the quote", async () => {
     const { engine, begin } = setUp();
     engine.fold({ id: "t1", type: "token.purchased", time: formatTime(START_MS - 2 * DAY_MS), learner_id: "l1", amount: 500 }, { id: "t2", type: "token.spent", time: formatTime(START_MS - DAY_MS), learner_id: "l1", amount: 120 });

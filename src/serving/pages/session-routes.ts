@@ -17,7 +17,7 @@ function isEncrypted(url: string, forwarded: string | undefined): boolean {
 /** POST /session puts a key that counts into a cookie; DELETE /session takes it away. */
 export function registerSession(route: Route, access: Access): void {
   route(
-    { method: "POST", path: "/session", role: "public", summary: "keeps a key in the browser's session, for pages", body: sessionBodySchema, answer: sessionAnswerSchema, example: { body: { key: "tmk_0123456789abcdef_…" } } },
+    { method: "POST", path: "/session", role: "public", summary: "keeps a key in the browser's session, for pages", body: sessionBodySchema, answer: sessionAnswerSchema, refuses: [401], example: { body: { key: "tmk_0123456789abcdef_…" } } },
     async (context) => {
       const { key } = await readBody(context, sessionBodySchema);
       const visitor = access.visitor?.(key);

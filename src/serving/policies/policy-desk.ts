@@ -98,6 +98,12 @@ export class PolicyDesk {
     return this.#write<"policy.retired">(state, { type: "policy.retired" }, order);
   }
 
+  /** A document that does not contradict itself. Throws ProblemError `invalid_policy`. */
+  accepted(document: PolicyDocument): PolicyDocument {
+    this.#refuseConflicts(document);
+    return document;
+  }
+
   /** A stored revision. Throws ProblemError. */
   document(policy_id: string, revision: number | undefined): { readonly version: string; readonly document: PolicyDocument } {
     const state = this.#known(policy_id);

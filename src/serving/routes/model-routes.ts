@@ -18,6 +18,7 @@ export function registerModels(route: Route, models: Described, propensity: Desc
       role: "price",
       summary: "the model in service and the candidates it beat; ?family=propensity: those that score learners",
       query: modelInfoQuerySchema,
+      refuses: [404],
       answer: z.union([modelInfoAnswerSchema, propensityInfoAnswerSchema]),
       example: { query: { family: "elasticity" } },
     },

@@ -11,6 +11,8 @@ import {
   policyDraftBodySchema,
   policyListAnswerSchema,
   policyQuerySchema,
+  policySimulateAnswerSchema,
+  policySimulateBodySchema,
   policyValidateAnswerSchema,
   policyValidateBodySchema,
 } from "../../contracts/policy-api.ts";
@@ -18,6 +20,8 @@ import { authorOf } from "../author.ts";
 import { readBody, readId, readQuery } from "../body.ts";
 import { jsonInit } from "../headers.ts";
 import type { PolicyDesk, PolicyOrder } from "../policies/policy-desk.ts";
+import type { PolicySimulation } from "../policies/policy-simulation.ts";
+import { ProblemError } from "../problem.ts";
 import type { Route } from "../route.ts";
 
 const json = (body: object): Response => new Response(JSON.stringify(body), jsonInit);
@@ -27,7 +31,7 @@ function orderOf(context: Context, { reason, expected_sequence }: z.output<typeo
 }
 
 /** Policies: what may be charged, drafted, compared and put into force by messages on CONTROL. */
-export function registerPolicies(route: Route, policies: PolicyDesk): void {
+export function registerPolicies(route: Route, policies: PolicyDesk, simulation: PolicySimulation): void {
   const id = { params: { id: "season-sale" } };
   route({ method: "GET", path: "/policies", role: "operate", summary: "every policy, and which revision of it is in force", answer: policyListAnswerSchema }, () => json(policies.list()));
   route(
@@ -43,6 +47,24 @@ export function registerPolicies(route: Route, policies: PolicyDesk): void {
     async (context) => {
       const { policy, policy_id } = await readBody(context, policyValidateBodySchema, POLICY_BYTES_MAX);
       return json(policies.validate(policy, policy_id));
+    },
+  );
+  route(
+    {
+      method: "POST",
+      path: "/policies/simulate",
+      role: "operate",
+      summary: "what a policy would have done with logged traffic: by the model's expectation and by the prices that were drawn",
+      description: "Prices the newest logged decisions anew under the candidate and under what is in force, one step each from where the course stood then.",
+      body: policySimulateBodySchema,
+      answer: policySimulateAnswerSchema,
+      example: { body: { policy: { step_log_max: 0.05 }, decisions_max: 1_000 } },
+    },
+    async (context) => {
+      const { policy, policy_id, revision, decisions_max, seconds_max } = await readBody(context, policySimulateBodySchema, POLICY_BYTES_MAX);
+      if ((policy === undefined) === (policy_id === undefined)) throw new ProblemError("invalid_field", "policy: give either a document or a policy_id", { field: "policy" });
+      const { version, document } = policy === undefined ? policies.document(policy_id!, revision) : { version: "candidate", document: policies.accepted(policy) };
+      return json(await simulation.run({ version, document, decisions_max, seconds_max }));
     },
   );
   route(
