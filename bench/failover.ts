@@ -5,7 +5,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { eventSubject } from "../src/contracts/subjects.ts";
 import type { Event } from "../src/contracts/events.ts";
 import { openLmdbStore } from "../src/features/lmdb-store.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
@@ -17,7 +16,9 @@ import { silentLogger } from "../src/lib/log.ts";
 import { Prng } from "../src/lib/prng.ts";
 import { createWorld } from "../src/simulator/world.ts";
 import { sampleTraffic } from "../src/simulator/traffic.ts";
-import { AcknowledgedEvents } from "./acknowledged.ts";
+import { drills } from "./drills/drills.ts";
+import type { PriceCounts } from "./drills/price-probe.ts";
+import { Producer } from "./drills/producer.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
 import { shortHistory } from "./scaled-platform.ts";
 
@@ -36,25 +37,45 @@ interface Drill {
   readonly recovery_ms: number;
 }
 
-/** kill -9 at random points under load: of ingest, then of the broker. What was acknowledged is folded once, and the store is the one that a single fold gives. */
-export async function run({ quick }: BenchOptions): Promise<BenchResult> {
-  const events = sampleTraffic(createWorld(shortHistory), { seed: "failover", start_ms: shortHistory.end_ms, rate_per_s: 1_000 });
-  const drills = [await drill("ingest", quick ? 10 : 100, events), await drill("broker", quick ? 3 : 20, events)];
-  const worst = (of: (drill: Result) => number): number => Math.max(...drills.map(of));
-  const unequal = drills.filter(({ equal }) => !equal).map(({ drill: name }) => `after the kills of ${name} the store is not what one clean fold gives`);
-  const metrics = { acknowledged: drills.reduce((sum, { acknowledged }) => sum + acknowledged, 0), lost: worst(({ lost }) => lost), duplicated: worst(({ duplicated }) => duplicated), recovery_ms: worst(({ recovery_ms }) => recovery_ms) };
-  if (metrics.lost > 0) unequal.push(`${metrics.lost} acknowledged events are lost`);
-  if (metrics.duplicated > 0) unequal.push(`${metrics.duplicated} events are folded more than once`);
+/**
+ * Kills at random points under load, of ingest and of the broker: what was acknowledged is folded once, and the store is the one that a single fold gives.
+ * Unless quick, every drill of drills/ besides; `--drill NAME` runs one of those alone.
+ */
+export async function run({ quick, args }: BenchOptions): Promise<BenchResult> {
+  const { drill: only } = args;
+  const chosen = quick ? [] : Object.entries(drills).filter(([name]) => only === undefined || name === only);
+  if (only !== undefined && chosen.length === 0) throw new TidemarkError("bad_usage", `--drill is ${only}\n  allowed: one of ${Object.keys(drills).join(", ")}`);
+  const results: Drilled[] = [];
+  if (only === undefined) {
+    const events = sampleTraffic(createWorld(shortHistory), { seed: "failover", start_ms: shortHistory.end_ms, rate_per_s: 1_000 });
+    for (const name of ["ingest", "broker"] as const) results.push({ ...(await drill(name, { ingest: quick ? 10 : 100, broker: quick ? 3 : 20 }[name], events)), remark: "kill -9 at random moments while events are published and folded" });
+  }
+  for (const [, begin] of chosen) {
+    const { faults, ...result } = await begin();
+    console.log(`  ${result.drill}: acknowledged ${result.acknowledged}, lost ${result.lost}, duplicated ${result.duplicated}, recovery ${Math.round(result.recovery_ms)} ms, prices ${result.prices.answered} of ${result.prices.asked}`);
+    results.push({ kills: faults, ...result });
+  }
+  const worst = (of: (result: Drilled) => number): number => Math.max(...results.map(of));
+  const failures = results.filter(({ equal }) => !equal).map(({ drill: name }) => `after ${name} the store is not what one clean fold gives`);
+  const metrics = { acknowledged: results.reduce((sum, { acknowledged }) => sum + acknowledged, 0), lost: worst(({ lost }) => lost), duplicated: worst(({ duplicated }) => duplicated), recovery_ms: worst(({ recovery_ms }) => recovery_ms) };
+  if (metrics.lost > 0) failures.push(`${metrics.lost} acknowledged events are lost`);
+  if (metrics.duplicated > 0) failures.push(`${metrics.duplicated} events are folded more than once`);
+  const figures = results.map(({ kills, acknowledged, lost, duplicated, recovery_ms, prices }) => ({ kills, acknowledged, lost, duplicated, recovery_ms, ...(prices === undefined ? {} : { prices_asked: prices.asked, prices_answered: prices.answered, prices_degraded: prices.degraded }) }));
   return {
-    metrics: { ...metrics, drills: drills.map(({ drill: _drill, equal: _equal, ...figures }) => figures) },
-    check: drills.map(({ drill: name, kills }) => `${name} ${kills}`).join(),
+    metrics: { ...metrics, drills: figures },
+    check: results.map(({ drill: name, kills }) => `${name} ${kills}`).join(),
     notes: [
-      ...drills.map(({ drill: name, kills, equal }) => `${kills} × kill -9 of ${name} at random moments while events are published and folded; store equal to a clean fold, key by key and byte by byte: ${equal ? "yes" : "NO"}`),
+      ...results.map(({ drill: name, kills, equal, remark }) => `${name}, ${kills} ×: ${remark}; store equal to a clean fold, key by key and byte by byte: ${equal ? "yes" : "NO"}`),
       "lost, duplicated: events acknowledged to the producer, counted by learner and kind, against the records of learners; producers repeat what was not acknowledged",
-      "recovery_ms: the longest from a kill to the first durable commit of a new process, or of what was published since the broker is back",
+      "recovery_ms: the longest from a fault to the first durable commit of a new process, or of what was published since the broker is back, unless the drill says otherwise",
     ],
-    ...(unequal.length > 0 ? { failure: unequal.join("; ") } : {}),
+    ...(failures.length > 0 ? { failure: failures.join("; ") } : {}),
   };
+}
+
+interface Drilled extends Result {
+  readonly remark: string;
+  readonly prices?: PriceCounts;
 }
 
 interface Result extends Drill {
@@ -67,7 +88,7 @@ async function drill(name: "ingest" | "broker", kills: number, events: Iterator<
   const broker = await Broker.connect({ url: embedded.url, name: "bench" });
   try {
     await broker.ensureStreams();
-    const producer = new Producer(broker, events);
+    const producer = new Producer(broker, events, PUBLISHERS);
     const fold = new Fold(embedded.url, join(directory, "killed"));
     fold.start();
     await fold.commits();
@@ -108,33 +129,6 @@ async function killBroker(embedded: EmbeddedBroker, broker: Broker): Promise<voi
 
 async function lastSequence(broker: Broker): Promise<number> {
   return must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
-}
-
-/** Publishes without pause, each event until it is acknowledged, as a producer does that must not lose any. */
-class Producer {
-  readonly #acknowledged = new AcknowledgedEvents();
-  readonly #publishers: Promise<void>[];
-  #stopped = false;
-
-  constructor(broker: Broker, events: Iterator<Event, never>) {
-    this.#publishers = Array.from({ length: PUBLISHERS }, () => this.#publish(broker, events));
-  }
-
-  async stop(): Promise<AcknowledgedEvents> {
-    this.#stopped = true;
-    await Promise.all(this.#publishers);
-    return this.#acknowledged;
-  }
-
-  async #publish(broker: Broker, events: Iterator<Event, never>): Promise<void> {
-    while (!this.#stopped) {
-      const event = events.next().value;
-      const data = Buffer.from(JSON.stringify(event));
-      // Repeated without a message id for the broker to tell it by: the fold has to.
-      while (!(await broker.publish(eventSubject(event), data).then(() => true, () => false))) await systemClock.sleep(20);
-      this.#acknowledged.add(event);
-    }
-  }
 }
 
 /** The fold as a process of its own, which says where it begins and every sequence that it committed. */

@@ -15,6 +15,7 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
   pricing: () => import("./pricing.ts"),
   propensity: () => import("./propensity.ts"),
   backends: () => import("./backends.ts"),
+  pages: () => import("./pages.ts"),
   hostile: () => import("./hostile.ts"),
   experiments: () => import("./experiments.ts"),
 };
@@ -22,10 +23,11 @@ const benches: Record<string, () => Promise<{ run(options: BenchOptions): Promis
 const usage = `usage: npm run bench -- NAME [--quick]
   NAME is one of: ${Object.keys(benches).join(", ")}
   serve --url URL [--key KEY] [--rate 1000] [--duration 60]   a load test of a platform that runs
-  steady [--minutes 10]                                        memory and latency over time`;
+  steady [--minutes 10]                                        memory and latency over time
+  failover [--drill NAME]                                      one drill alone, such as leader-killed`;
 
 /** Of single benchmarks. */
-const texts = { url: { type: "string" }, key: { type: "string" }, rate: { type: "string" }, duration: { type: "string" }, minutes: { type: "string" } } as const;
+const texts = { url: { type: "string" }, key: { type: "string" }, rate: { type: "string" }, duration: { type: "string" }, minutes: { type: "string" }, drill: { type: "string" } } as const;
 
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean", default: false }, ...texts } });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openLmdbStore } from "../src/features/lmdb-store.ts";
 import { resolvedPath } from "../src/features/store-directory.ts";
+import { ensureQuoteKeys, QUOTE_KEYS_FILE } from "../src/serving/personal/quote-keyring.ts";
 import { freePort } from "../src/ingest/broker-config.ts";
 import { startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
 import { Broker } from "../src/ingest/nats.ts";
@@ -65,6 +66,7 @@ export async function startPlatform(quick: boolean, { keys = false, workers = 1 
     await publishHistory(broker, config, {});
     await roles.orFailure(caughtUp(broker, join(directory, "features", "current")));
     await roles.orFailure(once(roles.spawn("train"), "exit"));
+    ensureQuoteKeys(join(directory, QUOTE_KEYS_FILE));
     const serve = roles.spawn("serve");
     const url = `http://127.0.0.1:${port}`;
     await roles.orFailure(firstPrice(url, key));

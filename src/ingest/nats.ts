@@ -123,6 +123,11 @@ export class Broker {
     return { created: info.created, first_sequence: first_seq, last_sequence: last_seq, messages, bytes };
   }
 
+  /** Which server of a cluster leads a stream; undefined when none does, or there is no cluster. */
+  async streamLeader(stream: string): Promise<string | undefined> {
+    return (await this.#info(stream))?.cluster?.leader;
+  }
+
   /** Creates or updates every stream and the bounded object stores. Safe to call from any number of processes. */
   async ensureStreams(limits: StreamLimits = {}): Promise<void> {
     for (const name of streamNames) await this.#ensureStream(name, limits);

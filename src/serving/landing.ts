@@ -5,6 +5,8 @@ const pages = [
   { path: "/admin", label: "Portfolio", shows: "revenue, conversion, tokens, churn, categories, learners" },
   { path: "/admin/prices", label: "Prices", shows: "every course, what it should cost, and why" },
   { path: "/admin/models", label: "Models", shows: "champion and candidates, calibration, drift, health" },
+  { path: "/admin/experiments", label: "Experiments", shows: "what is compared, results as they come, guardrails" },
+  { path: "/admin/policies", label: "Policies", shows: "what prices may do: drafts, differences, activation, history" },
   { path: "/admin/operations", label: "Operations", shows: "event lag, freshness, throughput, dead letters" },
   { path: "/teacher", label: "Teachers", shows: "a teacher's courses: recommendations, forecasts, quality" },
   { path: "/learner", label: "Learners", shows: "a learner's courses, tokens, and all that is known of them" },

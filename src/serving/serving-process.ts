@@ -20,6 +20,7 @@ import { DegradationMonitor } from "./degradation.ts";
 import { EventIntake } from "./event-intake.ts";
 import { ExperimentChecker } from "./experiments/experiment-checker.ts";
 import { ExperimentDesk } from "./experiments/experiment-desk.ts";
+import { watchExperiments } from "./experiments/experiment-metrics.ts";
 import { ExperimentHolder } from "./experiments/experiment-holder.ts";
 import { FeatureService } from "./feature-service.ts";
 import { LmdbFeatureSource } from "./feature-source.ts";
@@ -148,6 +149,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   });
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
+  watchExperiments(metrics.registry, { holder: policies, checker, bundles });
   watchGate(metrics.registry, { keys, access, stream, features, clock });
   metrics.watchPriceWork(work);
 

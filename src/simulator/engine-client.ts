@@ -8,7 +8,11 @@ const TIMEOUT_MS = 1_000;
 const quoteSchema = z.object({ quote_id: idSchema, optimal_price: tokensSchema.min(1), current_price: tokensSchema });
 export type Quote = z.infer<typeof quoteSchema>;
 
-/** Asks the engine for course prices over HTTP (kept-alive connections), and has it make one the list price. A failure is counted, never thrown. */
+/** Without an id nothing is promised: the price is what everybody pays, or is locked. */
+const personalQuoteSchema = z.object({ quote_id: idSchema.nullable(), personalized_price: tokensSchema.min(1) });
+export type PersonalQuote = z.infer<typeof personalQuoteSchema>;
+
+/** Asks the engine for prices over HTTP (kept-alive connections), and has it make one the list price. A failure is counted, never thrown. */
 export class EngineClient {
   readonly #engine_url: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -27,12 +31,13 @@ export class EngineClient {
   }
 
   /** The engine's quote, or undefined when it has none: the caller then sells at list price. */
-  async quote(course_id: string, signal: AbortSignal): Promise<Quote | undefined> {
-    const answer = await this.#post("/optimize_price", { course_id }, signal, (text) => quoteSchema.parse(JSON.parse(text)));
-    if (answer.value !== undefined) this.answered++;
-    else if (answer.failure !== undefined) this.failed++;
-    if (answer.value !== undefined || answer.failure !== undefined) this.#report(answer.value !== undefined, answer.failure ?? "");
-    return answer.value;
+  quote(course_id: string, signal: AbortSignal): Promise<Quote | undefined> {
+    return this.#ask("/optimize_price", { course_id }, quoteSchema, signal);
+  }
+
+  /** A learner's own price. */
+  personalQuote(learner_id: string, course_id: string, signal: AbortSignal): Promise<PersonalQuote | undefined> {
+    return this.#ask("/personalized_pricing", { learner_id, course_id }, personalQuoteSchema, signal);
   }
 
   /** The platform takes over a quoted price: it becomes the list price, and the engine says so in the stream. */
@@ -41,6 +46,14 @@ export class EngineClient {
     const { value, failure } = await this.#post(`/courses/${course_id}/price`, body, signal, () => true);
     if (value !== undefined) this.accepted++;
     else if (failure !== undefined && this.refused++ === 0) this.#logger.warn({ course_id, reason: failure }, "a recommended price was not accepted");
+  }
+
+  async #ask<Answer>(path: string, body: object, schema: z.ZodType<Answer>, signal: AbortSignal): Promise<Answer | undefined> {
+    const { value, failure } = await this.#post(path, body, signal, (text) => schema.parse(JSON.parse(text)));
+    if (value !== undefined) this.answered++;
+    else if (failure !== undefined) this.failed++;
+    if (value !== undefined || failure !== undefined) this.#report(value !== undefined, failure ?? "");
+    return value;
   }
 
   /** Neither a value nor a failure: the run has ended. */

@@ -10,7 +10,7 @@ import { Prng } from "../lib/prng.ts";
 import { DAY_MS, MINUTE_MS } from "../lib/time.ts";
 import type { PlatformConfig } from "./config.ts";
 import { EngineClient } from "./engine-client.ts";
-import { courseId } from "./ids.ts";
+import { courseId, learnerId } from "./ids.ts";
 import { Traffic, type View } from "./traffic.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -22,6 +22,8 @@ const CATCH_UP_MS = 1_000;
 const PUBLISH_DEADLINE_MS = 5_000;
 const LATE_MEAN_MS = 2 * MINUTE_MS;
 const LATE_MAX = 10_000;
+/** Share of views at personal prices; an enrollment then cites, and redeems, the learner's own quote. */
+const PERSONAL_SHARE = 0.2;
 
 export interface LiveOptions {
   readonly broker: Pick<Broker, "publish">;
@@ -43,6 +45,8 @@ export interface LiveCounts {
   views: number;
   enrollments: number;
   quoted: number;
+  /** Views at a price of the learner's own. */
+  personal: number;
   turned_away: number;
   unpublished: number;
 }
@@ -68,7 +72,7 @@ export async function runLiveTraffic(options: LiveOptions): Promise<LiveCounts> 
 }
 
 class LiveRun {
-  readonly counts: LiveCounts = { views: 0, enrollments: 0, quoted: 0, turned_away: 0, unpublished: 0 };
+  readonly counts: LiveCounts = { views: 0, enrollments: 0, quoted: 0, personal: 0, turned_away: 0, unpublished: 0 };
   readonly #world: World;
   readonly #options: LiveOptions;
   readonly #traffic: Traffic;
@@ -129,8 +133,11 @@ class LiveRun {
       this.counts.quoted++;
       this.#traffic.observeListPrice(view.course, quote.current_price);
     }
-    const price = quote?.optimal_price ?? this.#traffic.listPrice(view.course);
-    events.push(...this.#traffic.view(view, price, at_ms, quote?.quote_id), ...this.#traffic.accompany(at_ms));
+    const personal = this.#random.uniform() < PERSONAL_SHARE ? await this.#engine.personalQuote(learnerId(view.learner), courseId(view.course), signal) : undefined;
+    if (personal !== undefined) this.counts.personal++;
+    const price = personal?.personalized_price ?? quote?.optimal_price ?? this.#traffic.listPrice(view.course);
+    const quote_id = personal === undefined ? quote?.quote_id : (personal.quote_id ?? undefined);
+    events.push(...this.#traffic.view(view, price, at_ms, quote_id), ...this.#traffic.accompany(at_ms));
     this.counts.views++;
     await this.#publishAll(this.#deliveries(events, at_ms));
     // The list price is the engine's to change: the platform only says that it agrees.

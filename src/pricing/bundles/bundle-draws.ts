@@ -9,6 +9,8 @@ export const PARTS_MAX = 20;
 export const CURVES = 32;
 export const LEARNERS = 256;
 export const DRAWS = CURVES * LEARNERS;
+/** A millisecond or two with twenty courses. */
+const CURVES_PER_STEP = 4;
 
 /** One course of a bundle: its price alone, what an enrollment costs, and the demand posterior around that price. */
 export interface BundlePart {
@@ -64,9 +66,9 @@ function nodeAt(uniform: number): number {
 /**
  * Draws learners, whose log willingness to pay is normal with the correlation `factor` (lower Cholesky factor, n × n), under demand curves drawn from the posteriors. A learner takes
  * whichever leaves the greatest surplus: the bundle, Σw − p_B, or each course that is worth its price, Σ max(0, w − p). So the bundle is bought where p_B ≤ Σ min(w, p), and never
- * above the sum of its parts.
+ * above the sum of its parts. In steps, for who may not hold up others.
  */
-export function bundleDraws(parts: readonly BundlePart[], factor: Float64Array): BundleDraws {
+export function* bundleDraws(parts: readonly BundlePart[], factor: Float64Array): Generator<void, BundleDraws> {
   const n = parts.length;
   assert(n >= 1 && n <= PARTS_MAX && factor.length === n * n, "a bundle has 1 to 20 parts, and a factor of its size");
   const { normals, nodes } = randomTable();
@@ -76,6 +78,7 @@ export function bundleDraws(parts: readonly BundlePart[], factor: Float64Array):
   const log_mean = new Float64Array(n);
   const log_sd = new Float64Array(n);
   for (let curve = 0; curve < CURVES; curve++) {
+    if (curve % CURVES_PER_STEP === 0) yield;
     for (let j = 0; j < n; j++) {
       const own = curveOf(parts[j]!, nodes[curve * PARTS_MAX + j]!);
       log_mean[j] = own.log_mean;

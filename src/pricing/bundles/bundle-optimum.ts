@@ -1,6 +1,6 @@
 import type { Objective } from "../../contracts/policy.ts";
 import { assert } from "../../lib/assert.ts";
-import { type BundleDraws, type BundlePart, bundleDraws, CURVES, DRAWS, LEARNERS } from "./bundle-draws.ts";
+import { type BundleDraws, type BundlePart, CURVES, DRAWS, LEARNERS } from "./bundle-draws.ts";
 
 /** Prices that are compared in one go; of a wider range every so-manieth, then those around the best. */
 const PRICES_MAX = 512;
@@ -21,44 +21,52 @@ export class BundleDemand {
   readonly parts: readonly BundlePart[];
   readonly sum_of_parts: number;
   readonly dearest: number;
+  /** Without the bundle. */
+  readonly alone: BundleOutcome;
   readonly #draws: BundleDraws;
   readonly #cost: number;
-  /** Thresholds ascending, and sums of what the learners up to each bring without the bundle. */
-  readonly #sorted: Float64Array;
-  readonly #alone_up_to: Float64Array;
-  readonly #courses_up_to: Float64Array;
 
-  constructor(parts: readonly BundlePart[], factor: Float64Array) {
+  constructor(parts: readonly BundlePart[], draws: BundleDraws) {
     this.parts = parts;
     this.sum_of_parts = parts.reduce((sum, { price }) => sum + price, 0);
     this.dearest = Math.max(...parts.map(({ price }) => price));
     this.#cost = parts.reduce((sum, { cost }) => sum + cost, 0);
-    this.#draws = bundleDraws(parts, factor);
-    const { threshold, alone, alone_courses } = this.#draws;
-    const order = Array.from(threshold.keys()).sort((a, b) => threshold[a]! - threshold[b]!);
-    this.#sorted = Float64Array.from(order, (draw) => threshold[draw]!);
-    this.#alone_up_to = new Float64Array(DRAWS + 1);
-    this.#courses_up_to = new Float64Array(DRAWS + 1);
-    for (const [i, draw] of order.entries()) {
-      this.#alone_up_to[i + 1] = this.#alone_up_to[i]! + alone[draw]!;
-      this.#courses_up_to[i + 1] = this.#courses_up_to[i]! + alone_courses[draw]!;
-    }
-  }
-
-  /** Without the bundle. */
-  get alone(): BundleOutcome {
-    return { price: 0, conversion: 0, value: this.#alone_up_to[DRAWS]! / DRAWS, courses: this.#courses_up_to[DRAWS]! / DRAWS };
+    this.#draws = draws;
+    const { alone, alone_courses } = this.#draws;
+    this.alone = { price: 0, conversion: 0, value: total(alone) / DRAWS, courses: total(alone_courses) / DRAWS };
   }
 
   at(price: number): BundleOutcome {
-    const below = this.#countBelow(price);
-    const bought = DRAWS - below;
-    return {
-      price,
-      conversion: bought / DRAWS,
-      value: (bought * (price - this.#cost) + this.#alone_up_to[below]!) / DRAWS,
-      courses: (bought * this.parts.length + this.#courses_up_to[below]!) / DRAWS,
-    };
+    return this.along(price, price, 1)[0]!;
+  }
+
+  /** Every `step`-th price from `from` to `to`, in one pass over the draws: each falls between two of the prices, and sums over those below a price do the rest. */
+  along(from: number, to: number, step: number): BundleOutcome[] {
+    const { threshold, alone, alone_courses } = this.#draws;
+    const count = Math.floor((to - from) / step) + 1;
+    const bought = new Float64Array(count + 1);
+    const value = new Float64Array(count + 1);
+    const courses = new Float64Array(count + 1);
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const willing = threshold[draw]!;
+      // How many of the prices the learner takes the bundle at. The quotient may round up to the next whole number.
+      let prices = Math.min(count, Math.max(0, Math.floor((willing - from) / step) + 1));
+      if (prices > 0 && from + (prices - 1) * step > willing) prices--;
+      bought[prices]! += 1;
+      value[prices]! += alone[draw]!;
+      courses[prices]! += alone_courses[draw]!;
+    }
+    const outcomes: BundleOutcome[] = [];
+    let [below, alone_below, courses_below] = [0, 0, 0];
+    for (let k = 0; k < count; k++) {
+      below += bought[k]!;
+      alone_below += value[k]!;
+      courses_below += courses[k]!;
+      const price = from + k * step;
+      const buyers = DRAWS - below;
+      outcomes.push({ price, conversion: buyers / DRAWS, value: (buyers * (price - this.#cost) + alone_below) / DRAWS, courses: (buyers * this.parts.length + courses_below) / DRAWS });
+    }
+    return outcomes;
   }
 
   /** What a price brings under each set of demand curves, over what they bring without the bundle: how sure the value and the gain are. */
@@ -74,16 +82,12 @@ export class BundleDemand {
     }
     return { value, gain };
   }
+}
 
-  #countBelow(price: number): number {
-    let [low, high] = [0, DRAWS];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#sorted[middle]! < price) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
+function total(values: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum;
 }
 
 /** The objective of a bundle: revenue and margin are values, of which costs are part or not; enrollments keep a share of what there is without the bundle. */
@@ -110,10 +114,8 @@ export function bestBundlePrice(demand: BundleDemand, low: number, high: number,
   let [from, to] = [low, high];
   for (;;) {
     const step = Math.max(1, Math.ceil((to - from) / (PRICES_MAX - 1)));
-    for (let price = to; price >= from; price -= step) {
-      const outcome = demand.at(price);
-      if (best === undefined || better(outcome, best, goal, floor)) best = outcome;
-    }
+    // From the top down to `from`: the highest price is one of them, the lowest need not be.
+    for (const outcome of demand.along(from + ((to - from) % step), to, step)) if (best === undefined || better(outcome, best, goal, floor)) best = outcome;
     if (step === 1) return best!;
     [from, to] = [Math.max(low, best!.price - step + 1), Math.min(high, best!.price + step - 1)];
   }

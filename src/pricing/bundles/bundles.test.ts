@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Prng } from "../../lib/prng.ts";
+import { complete } from "../../lib/steps.ts";
 import { normalCdf } from "../normal.ts";
 import { type DemandNodes, demandNodes } from "../quadrature.ts";
 import { bothAbove } from "./bivariate-normal.ts";
-import type { BundlePart } from "./bundle-draws.ts";
+import { type BundlePart, bundleDraws } from "./bundle-draws.ts";
 import { BundleDemand, bestBundlePrice } from "./bundle-optimum.ts";
 import { normalQuantile } from "./normal-quantile.ts";
 import { correlationFactor, tasteCorrelation } from "./taste-correlation.ts";
@@ -17,6 +18,7 @@ function certain(s: number, slope: number): DemandNodes {
 
 const part = (price: number, conversion = 0.1, slope = 1.8): BundlePart => ({ price, cost: 0, nodes: certain(conversion, slope) });
 const equicorrelated = (n: number, rho: number): Float64Array => correlationFactor(Float64Array.from({ length: n * n }, (_, i) => (i % (n + 1) === 0 ? 1 : rho)), n);
+const demandOf = (parts: readonly BundlePart[], factor: Float64Array): BundleDemand => new BundleDemand(parts, complete(bundleDraws(parts, factor)));
 const revenue = { objective: "revenue" as const, revenue_floor_share: 1 };
 
 /** The same learners' choice by its definition, on other draws, and every price tried. */
@@ -139,7 +141,7 @@ describe("the price of a bundle", () => {
     ["three that differ", [part(60, 0.2, 1.4), part(120, 0.08, 2), part(200, 0.04, 1.2)], 0.5],
     ["one that is much dearer", [part(1_000, 0.05), part(20, 0.3)], 0.2],
   ])("%s: conversion and revenue are those of brute force at every price, and the best earns as much as its best", (_, parts, rho) => {
-    const demand = new BundleDemand(parts, equicorrelated(parts.length, rho));
+    const demand = demandOf(parts, equicorrelated(parts.length, rho));
     const brute = bruteForce(parts, rho, 60_000);
     const { dearest, sum_of_parts } = demand;
     let brute_best = 0;
@@ -157,18 +159,18 @@ describe("the price of a bundle", () => {
   });
 
   test("of every whole price the best, however wide the range", () => {
-    const demand = new BundleDemand([part(900), part(700), part(400)], equicorrelated(3, 0.2));
+    const demand = demandOf([part(900), part(700), part(400)], equicorrelated(3, 0.2));
     let best = demand.at(demand.dearest);
     for (let price = demand.dearest; price <= demand.sum_of_parts; price++) if (demand.at(price).value >= best.value) best = demand.at(price);
     expect(bestBundlePrice(demand, demand.dearest, demand.sum_of_parts, revenue).value).toBeGreaterThan(0.999 * best.value);
-    const narrow = new BundleDemand([part(200), part(150), part(100)], equicorrelated(3, 0.2));
+    const narrow = demandOf([part(200), part(150), part(100)], equicorrelated(3, 0.2));
     best = narrow.at(narrow.dearest);
     for (let price = narrow.dearest; price <= narrow.sum_of_parts; price++) if (narrow.at(price).value >= best.value) best = narrow.at(price);
     expect(bestBundlePrice(narrow, narrow.dearest, narrow.sum_of_parts, revenue)).toEqual(best);
   });
 
   test("perfect correlation of equal courses: who wants one wants both, and a bundle cannot earn more than twice the best single price", () => {
-    const demand = new BundleDemand([part(100), part(100)], Float64Array.of(1, 0, 1, 0));
+    const demand = demandOf([part(100), part(100)], Float64Array.of(1, 0, 1, 0));
     // Thresholds are twice a single's: the bundle at p sells as one course at p/2.
     const { log_mean, log_sd } = willingnessAt(100, 0.1, 1.8);
     for (const price of [120, 150, 180, 200]) expect(demand.at(price).conversion).toBeCloseTo(normalCdf((log_mean - Math.log(price / 2)) / log_sd), 2);
@@ -177,7 +179,7 @@ describe("the price of a bundle", () => {
   });
 
   test("independence: at the sum of the parts it sells to those who want each, and adds nothing", () => {
-    const demand = new BundleDemand([part(100, 0.3), part(80, 0.5)], equicorrelated(2, 0));
+    const demand = demandOf([part(100, 0.3), part(80, 0.5)], equicorrelated(2, 0));
     expect(demand.at(180).conversion).toBeCloseTo(0.15, 1);
     expect(demand.at(180).value).toBeCloseTo(demand.alone.value, 9);
     expect(demand.alone.value).toBeCloseTo(0.3 * 100 + 0.5 * 80, 0);
@@ -186,7 +188,7 @@ describe("the price of a bundle", () => {
 
   test("courses that nobody wants together gain more from a bundle than those that everybody does", () => {
     const gain = (rho: number): number => {
-      const demand = new BundleDemand([part(100, 0.15), part(100, 0.15), part(100, 0.15)], equicorrelated(3, rho));
+      const demand = demandOf([part(100, 0.15), part(100, 0.15), part(100, 0.15)], equicorrelated(3, rho));
       return bestBundlePrice(demand, 100, 300, revenue).value / demand.alone.value;
     };
     expect(gain(-0.3)).toBeGreaterThan(gain(0.3));
@@ -197,10 +199,10 @@ describe("the price of a bundle", () => {
   test("a part that costs more than it brings keeps the price up; enrollments are bought down to the floor", () => {
     const parts = [part(100, 0.15), part(100, 0.15)];
     const factor = equicorrelated(2, 0.2);
-    const free = bestBundlePrice(new BundleDemand(parts, factor), 100, 200, revenue);
-    const dear = new BundleDemand(parts.map(({ price, nodes }) => ({ price, nodes, cost: 60 })), factor);
+    const free = bestBundlePrice(demandOf(parts, factor), 100, 200, revenue);
+    const dear = demandOf(parts.map(({ price, nodes }) => ({ price, nodes, cost: 60 })), factor);
     expect(bestBundlePrice(dear, 100, 200, { objective: "margin", revenue_floor_share: 1 }).price).toBeGreaterThan(free.price);
-    const demand = new BundleDemand(parts, factor);
+    const demand = demandOf(parts, factor);
     const full = bestBundlePrice(demand, 100, 200, { objective: "enrollments", revenue_floor_share: 1 });
     expect(full.value).toBeGreaterThanOrEqual(demand.alone.value);
     expect(full.price).toBeLessThanOrEqual(free.price);
@@ -214,7 +216,7 @@ describe("the price of a bundle", () => {
         fc.double({ min: 0, max: 0.95, noNaN: true }),
         (drawn, rho) => {
           const parts = drawn.map(({ price, level, slope, sd }) => ({ price, cost: 0, nodes: demandNodes({ level, level_sd: sd, slope, slope_sd: sd, lean: 0, slope_min: 0.05 }) }));
-          const demand = new BundleDemand(parts, equicorrelated(parts.length, rho));
+          const demand = demandOf(parts, equicorrelated(parts.length, rho));
           const best = bestBundlePrice(demand, demand.dearest, demand.sum_of_parts, revenue);
           expect(best.price >= demand.dearest && best.price <= demand.sum_of_parts).toBe(true);
           expect(best.value).toBeGreaterThanOrEqual(demand.alone.value * (1 - 1e-12));

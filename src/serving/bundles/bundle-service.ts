@@ -35,9 +35,16 @@ export class BundleService {
   /** By the JSON of their inputs. */
   readonly #kept = new AnswerCache<BundleDecision>(DECISIONS_KEPT_MAX);
 
+  #priced = 0;
+
   constructor(deps: BundleServiceDeps) {
     this.#deps = deps;
     this.#co_enrollment = new Rebuilt(deps, ({ store }) => surveyCoEnrollment(store));
+  }
+
+  /** Bundles that were priced anew. */
+  get priced(): number {
+    return this.#priced;
   }
 
   /** The answer's JSON. Throws ProblemError. */
@@ -54,17 +61,18 @@ export class BundleService {
         const wanted = course_ids.filter((course_id) => !left_out.includes(course_id)).toSorted();
         if (wanted.length < 2) throw new ProblemError("invalid_field", `Learner ${learner_id} has ${left_out.join(", ")} already: a bundle needs two courses that are new to the learner.`, { field: "course_ids" });
         const inputs = this.#inputs(open, survey.value, wanted);
-        const decision = await turns.run(stepOf(() => this.#decide(inputs, clock.now_ms())), () => true);
+        const decision = await turns.run(this.#decide(inputs, clock.now_ms()), () => true);
         return JSON.stringify({ ...decision!.answer, left_out });
       }
     });
   }
 
-  #decide(inputs: BundleInputs, now_ms: number): BundleDecision {
+  *#decide(inputs: BundleInputs, now_ms: number): Generator<void, BundleDecision> {
     const key = JSON.stringify(inputs);
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
-    const decision = decideBundle(inputs);
+    const decision = yield* decideBundle(inputs);
+    this.#priced++;
     this.#kept.set(key, decision);
     this.#deps.decisions.add({ id: decision.id, subject: BUNDLE_DECISION_SUBJECT, json: () => bundleRecordJson(decision, now_ms) });
     return decision;
@@ -94,7 +102,7 @@ export class BundleService {
         correlations[i * n + j] = correlations[j * n + i] = tasteCorrelation(counts);
       }
     }
-    const { objective, revenue_floor_share, weights, rounding, version } = policies.platform;
+    const { objective, revenue_floor_share, weights, personalisation, rounding, version } = policies.platform;
     return {
       parts,
       correlations: encodeDoubles(correlations),
@@ -103,16 +111,11 @@ export class BundleService {
       objective,
       revenue_floor_share,
       weight: weights.bundle,
+      max_discount: personalisation.max_discount,
       rounding,
       policy_version: version,
       model: models.current?.model.version ?? "none",
       degraded: degradedReasons.filter((reason) => degraded.has(reason)),
     };
   }
-}
-
-/** In a turn of its own: twenty courses take some milliseconds. */
-function* stepOf<T>(step: () => T): Generator<void, T> {
-  yield;
-  return step();
 }

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type BundleAnswer, bundleAnswerSchema, bundleRecordSchema } from "../../contracts/bundle.ts";
+import { policySchema } from "../../contracts/policy.ts";
 import { hash32, Prng } from "../../lib/prng.ts";
+import { complete } from "../../lib/steps.ts";
 import { HOUR_MS } from "../../lib/time.ts";
 import { replayBundle } from "../../pricing/bundles/bundle-decision.ts";
+import { FixedPolicy } from "../policy-source.ts";
 import { testArtifact, TestEngine } from "../testing.ts";
 import { surveyCoEnrollment } from "./co-enrollment.ts";
 
@@ -30,14 +33,14 @@ async function refused(body: unknown): Promise<[number, string | undefined]> {
 describe("POST /bundle_price", () => {
   test("prices between the dearest part and the sum, says why, and what it is expected to bring", async () => {
     const answer = await bundle("c1", "c2", "c3");
-    expect(answer).toMatchObject({ course_ids: ["c1", "c2", "c3"], left_out: [], sum_of_parts: 240, price_range: { min: 100, max: 240 }, policy: "default-1" });
-    expect(answer.price).toBeGreaterThanOrEqual(100);
+    expect(answer).toMatchObject({ course_ids: ["c1", "c2", "c3"], left_out: [], sum_of_parts: 240, price_range: { min: 168, max: 240 }, policy: "default-1" });
+    expect(answer.price).toBeGreaterThanOrEqual(168);
     expect(answer.price).toBeLessThanOrEqual(240);
     const { revenue, increase, revenue_without_bundle } = answer.expected;
     expect(revenue.value).toBeCloseTo(revenue_without_bundle + increase.value, 1);
     expect(increase.value).toBeGreaterThanOrEqual(0);
     expect(revenue.interval.low <= revenue.value && revenue.value <= revenue.interval.high).toBe(true);
-    expect(answer.waterfall.map(({ name }) => name)).toEqual(["sum_of_parts", "bundle_demand", "bundle", "whole_tokens"]);
+    expect(answer.waterfall.map(({ name }) => name).filter((name) => name !== "largest_discount")).toEqual(["sum_of_parts", "bundle_demand", "bundle", "whole_tokens"]);
     expect(answer.reasoning).toMatch(new RegExp(`^${answer.price} tokens`));
     expect(answer.parts.map(({ price }) => price)).toEqual([100, 80, 60]);
   });
@@ -56,6 +59,18 @@ describe("POST /bundle_price", () => {
     expect(replayBundle({ ...record, inputs: { ...record.inputs, weight: 0.5 } }).identical).toBe(false);
     engine.enroll("c2", 80);
     expect((await bundle("c1", "c2")).quote_id).not.toBe(one.quote_id);
+  });
+
+  test.each<[string, object, (answer: BundleAnswer) => unknown, unknown]>([
+    ["discount", { personalisation: { max_discount: 0.05 } }, ({ price, waterfall }) => [price, waterfall.find(({ step }) => step === "guardrail")?.name], [133, "largest_discount"]],
+    ["floors", { floor_tokens: 78 }, ({ price, waterfall }) => [price, waterfall.filter(({ step }) => step === "guardrail").map(({ name, price: to }) => [name, to])], [138, [["largest_discount", 98], ["floor", 138]]]],
+    ["weight", { weights: { bundle: 0 } }, ({ price }) => price, 140],
+    ["rounding", { rounding: { kind: "charm", endings: [9] }, personalisation: { max_discount: 0.3 } }, ({ price }) => price % 10, 9],
+  ])("keeps to the policy's %s", async (_, document, read, expected) => {
+    const bound = new TestEngine({ policies: new FixedPolicy(Object.freeze({ ...policySchema.parse(document), version: "test-1" })) });
+    bound.foldCatalogue();
+    const response = await bound.post("/bundle_price", { course_ids: ["c2", "c3"] });
+    expect(read(bundleAnswerSchema.parse(await response.json()))).toEqual(expected);
   });
 
   test("leaves out what the learner has", async () => {
@@ -90,10 +105,6 @@ describe("POST /bundle_price", () => {
 });
 
 describe("who takes which courses", () => {
-  function finish<T>(work: Generator<void, T>): T {
-    for (let step = work.next(); ; step = work.next()) if (step.done === true) return step.value;
-  }
-
   test("counts are those of pair by pair, and of a thinned sample those of its learners", () => {
     const random = new Prng("co-enrollment");
     const courses = ["c1", "c2", "c3", "c4"];
@@ -106,7 +117,7 @@ describe("who takes which courses", () => {
     }
     taken.set("l1", new Set(["c1"]));
     const buyers = [...taken].filter(([, own]) => own.size > 0);
-    const survey = finish(surveyCoEnrollment(engine.store));
+    const survey = complete(surveyCoEnrollment(engine.store));
     expect(survey.learners).toBe(buyers.length);
     const count = (among: typeof buyers, ...of: string[]): number => among.filter(([, own]) => of.every((course) => own.has(course))).length;
     for (const first of courses) {
@@ -118,14 +129,14 @@ describe("who takes which courses", () => {
       }
     }
     expect(survey.counts("c1", "nobody")).toMatchObject({ second: 0, both: 0 });
-    const thinned = finish(surveyCoEnrollment(engine.store, 100));
+    const thinned = complete(surveyCoEnrollment(engine.store, 100));
     const kept = buyers.filter(([learner]) => hash32(learner) % 4 === 0);
     expect(thinned.learners).toBe(kept.length);
     expect(thinned.counts("c1", "c2").both).toBe(count(kept, "c1", "c2"));
   });
 
   test("an empty store says nothing", () => {
-    const survey = finish(surveyCoEnrollment(new TestEngine().store));
+    const survey = complete(surveyCoEnrollment(new TestEngine().store));
     expect(survey.counts("a", "b")).toEqual({ learners: 0, first: 0, second: 0, both: 0, pooled_lift: 1 });
   });
 

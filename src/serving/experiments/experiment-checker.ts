@@ -21,6 +21,7 @@ export interface ExperimentCheckerDeps {
 export class ExperimentChecker {
   readonly #deps: ExperimentCheckerDeps;
   #stopped_arms = 0;
+  #failures = 0;
 
   constructor(deps: ExperimentCheckerDeps) {
     this.#deps = deps;
@@ -29,6 +30,11 @@ export class ExperimentChecker {
   /** Arms that this process has stopped. */
   get stopped_arms(): number {
     return this.#stopped_arms;
+  }
+
+  /** Experiments that were left to the next round. */
+  get failures(): number {
+    return this.#failures;
   }
 
   async check(): Promise<void> {
@@ -40,6 +46,7 @@ export class ExperimentChecker {
         await this.#checkOne(state);
       } catch (error) {
         // Somebody else's change, or a broker that is away: the next round decides on what is there then.
+        this.#failures++;
         logger.warn({ experiment_id: state.experiment_id, error: errorMessage(error) }, "an experiment could not be checked");
       }
     }
@@ -58,11 +65,11 @@ export class ExperimentChecker {
     if (breach === undefined) return;
     const worse = `${breach.metric} of ${breach.arm} is worse than that of ${experiment.control_arm} by ${breach.worse_by?.low.toPrecision(3)} at least, which is more than ${breach.worse_by_max}`;
     logger.warn({ experiment_id, arm: breach.arm, metric: breach.metric }, "a guardrail stops an arm");
-    this.#stopped_arms++;
     const left = arms.filter(({ name }) => !stopped_arms.has(name) && name !== breach.arm);
     // The control arm alone compares nothing.
     if (left.length < 2) await desk.stop(experiment_id, worse, { author: AUTHOR, reason: "a guardrail left nothing to compare" });
     else await desk.stopArm(experiment_id, breach.arm, worse, { author: AUTHOR, reason: "guardrail" });
+    this.#stopped_arms++;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Exposure } from "../../contracts/experiment.ts";
 import type { Policy } from "../../contracts/policy.ts";
 import { STREAM_CONTROL } from "../../contracts/subjects.ts";
+import type { FeatureStoreReader } from "../../features/store.ts";
 import { EntityReader, entityFeatureNames } from "../../features/entity-reader.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Arm } from "../../pricing/experiments/assignment.ts";
@@ -28,6 +29,7 @@ export class ExperimentHolder implements PolicySource {
   readonly #deps: ExperimentHolderDeps;
   readonly #learners = new PerStore(({ store }) => new EntityReader(store));
   readonly #held = new WeakMap<Policy, Policy>();
+  readonly #known = new Map<string, { readonly messages: number; readonly state: ExperimentState | undefined }>();
   #states: readonly ExperimentState[] = [];
   #by_course: readonly CompiledExperiment[] = [];
   #by_learner: readonly CompiledExperiment[] = [];
@@ -36,15 +38,21 @@ export class ExperimentHolder implements PolicySource {
   #base_revision: number;
   /** When a price may change by time alone. */
   #changes_at_ms = Number.POSITIVE_INFINITY;
+  #unknown_policies = 0;
 
   constructor(deps: ExperimentHolderDeps) {
     this.#deps = deps;
     this.#base_revision = deps.policies.revision;
   }
 
-  /** Every experiment that CONTROL has spoken of, as of the last check. */
+  /** Every experiment that CONTROL has spoken of and defined, as of the last check, in order of appearance here. */
   get states(): readonly ExperimentState[] {
     return this.#states;
+  }
+
+  /** Prices of arms whose policy is not known here. */
+  get unknown_policies(): number {
+    return this.#unknown_policies;
   }
 
   /** Of them, those that assign units now. */
@@ -73,16 +81,29 @@ export class ExperimentHolder implements PolicySource {
     if (open === undefined) return;
     const sequence = open.store.cursor(STREAM_CONTROL)?.sequence ?? 0;
     if (this.#read?.store === open && this.#read.sequence === sequence) return;
+    const another = this.#read?.store !== open;
+    if (another) this.#known.clear();
     this.#read = { store: open, sequence };
-    const states = open.store.controlIds("experiment").flatMap((id) => experimentState(open.store.controlHistory("experiment", id)) ?? []);
-    const unchanged = states.length === this.#states.length && states.every(({ experiment_id, sequence: own }, i) => experiment_id === this.#states[i]!.experiment_id && own === this.#states[i]!.sequence);
-    if (unchanged) return;
+    if (!this.#readChanged(open.store) && !another) return;
+    const states = [...this.#known.values()].flatMap(({ state }) => state ?? []);
     this.#states = states;
     const now_ms = this.#deps.clock.now_ms();
     const live = states.filter((state) => state.from_ms !== undefined && now_ms < state.until_ms && shadowing(state, states).length === 0).map((state) => new CompiledExperiment(state));
     this.#by_course = live.filter(({ by_learner }) => !by_learner);
     this.#by_learner = live.filter(({ by_learner }) => by_learner);
     this.#changed();
+  }
+
+  /** Whether an experiment has had another message: CONTROL moves on for many other reasons. */
+  #readChanged(store: FeatureStoreReader): boolean {
+    let changed = false;
+    for (const id of store.controlIds("experiment")) {
+      const messages = store.controlCount("experiment", id);
+      if (this.#known.get(id)?.messages === messages) continue;
+      changed = true;
+      this.#known.set(id, { messages, state: experimentState(store.controlHistory("experiment", id)) });
+    }
+    return changed;
   }
 
   policyFor(scope: CourseScope, now_ms: number): Policy {
@@ -124,7 +145,9 @@ export class ExperimentHolder implements PolicySource {
   }
 
   #version({ price }: Arm): Policy | undefined {
-    return price.kind === "policy" ? this.#deps.policies.byVersion(`${price.policy_id}-${price.revision}`) : undefined;
+    const policy = price.kind === "policy" ? this.#deps.policies.byVersion(`${price.policy_id}-${price.revision}`) : undefined;
+    if (policy === undefined) this.#unknown_policies++;
+    return policy;
   }
 
   /** The policy that recommends the list price as it is, whatever `policy` would: one object a policy. */

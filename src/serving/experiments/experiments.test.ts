@@ -78,6 +78,19 @@ describe("endpoints of experiments", () => {
     expect(message!.message).toMatchObject({ type: "experiment.stopped", author: "local", reason: "enough", results: { verdict: { decision: "too_early" } } });
   });
 
+  test("are listed page by page, in order of their ids", async () => {
+    const { engine, define } = setUp();
+    for (const id of ["b", "a", "c-1", "C", "c"]) await define(id);
+    const pages: string[][] = [];
+    for (let next: string | null = ""; next !== null; ) {
+      const page = experimentsAnswerSchema.parse(await (await get(engine, `/experiments?limit=2${next === "" ? "" : `&after=${next}`}`)).json());
+      pages.push(page.experiments.map(({ experiment_id }) => experiment_id));
+      ({ next } = page);
+    }
+    expect(pages).toEqual([["C", "a"], ["b", "c"], ["c-1"]]);
+    for (const query of ["limit=0", "limit=1e9", "limit=201", "after=a/b", "phase=lost"]) expect((await get(engine, `/experiments?${query}`)).status).toBe(422);
+  });
+
   test("two that would set the same price do not run together, and who is in the way is named", async () => {
     const { define, start, begin, engine } = setUp();
     await begin("e1", { traffic: { to: 0.5 } });
@@ -150,6 +163,27 @@ describe("whose policy holds", () => {
     await engine.post("/experiments/e1/stop", {});
     expect(policies.revision).not.toBe(revision);
     expect(learners.flatMap((id) => policies.personalPolicyFor(id, scope, START_MS).experiments)).toEqual([]);
+  });
+
+  test("an arm whose policy is not known here is none, and its price no exposure; what was started in another's way assigns nobody, ever", async () => {
+    const { engine, begin } = setUp();
+    const lost = [definition.arms[0], { name: "lost", weight: 9, price: { kind: "policy", policy_id: "lost", revision: 1 } }];
+    // Past the endpoints, which would refuse both.
+    const started = (experiment_id: string, course: string): void => {
+      const told = { time: formatTime(engine.clock.time_ms), author: "x", reason: "", experiment_id };
+      engine.foldControl(`control.experiment.${experiment_id}`, { type: "experiment.defined", ...told, experiment: { ...definition, courses: [course], arms: lost } });
+      engine.foldControl(`control.experiment.${experiment_id}`, { type: "experiment.started", ...told });
+    };
+    await begin("e1");
+    started("e2", "c2");
+    engine.clock.time_ms += HOUR_MS;
+    await engine.post("/experiments/e1/stop", {});
+    started("e3", "c1");
+    engine.policies.check();
+    const armsOf = (course_id: string): Set<string> => new Set(learners.map((id) => engine.policies.personalPolicyFor(id, { ...scope, course_id }, engine.clock.time_ms)).map(({ policy, experiments }) => `${policy?.version ?? "list"},${experiments[0]?.arm ?? ""}`));
+    expect(armsOf("c2")).toEqual(new Set(["default-1,"]));
+    expect(armsOf("c1")).toEqual(new Set(["default-1,", "list,list"]));
+    expect(await (await get(engine, "/metrics")).text()).toMatch(/tidemark_experiments_running 1\n[\s\S]*tidemark_experiments_unknown_policies_total [1-9]/);
   });
 
   test("what a learner had spent goes with the quote", async () => {

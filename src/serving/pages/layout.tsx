@@ -21,13 +21,15 @@ export interface DocumentProps {
   readonly style: string;
   /** Seconds between two looks at what changed; absent on pages that do not. */
   readonly live_s?: number | undefined;
+  readonly topics?: readonly string[] | undefined;
+  readonly course_id?: string | undefined;
   /** Whether there is a session that can be ended. */
   readonly keyed: boolean;
   readonly children?: Child;
 }
 
 /** The whole document. Nothing in it is inline: the Content-Security-Policy forbids it. */
-export function Document({ title, place, theme, navigation, script, style, live_s, keyed, children }: DocumentProps) {
+export function Document({ title, place, theme, navigation, script, style, live_s, topics, course_id, keyed, children }: DocumentProps) {
   return (
     <html lang="en" data-theme={theme}>
       <head>
@@ -81,7 +83,7 @@ export function Document({ title, place, theme, navigation, script, style, live_
             </button>
           </div>
         </header>
-        <main id="main" tabindex={-1} data-live-seconds={live_s}>
+        <main id="main" tabindex={-1} data-live-seconds={live_s} data-live-topics={topics?.join(",")} data-live-course={course_id}>
           {children}
         </main>
       </body>

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
+import type { Topic } from "../../contracts/live-stream.ts";
 import type { Subject } from "./access.ts";
 import type { Ask } from "./ask.ts";
 import type { Place } from "./layout.tsx";
@@ -12,6 +13,8 @@ export interface PageRequest {
 }
 
 export interface PageContent {
+  /** The course that `topics` are of alone. */
+  readonly course_id?: string;
   readonly title: string;
   readonly body: Child;
 }
@@ -25,6 +28,8 @@ export interface Page {
   readonly subject: (context: Context) => Subject;
   /** Seconds between two looks at what changed; absent where nothing does. */
   readonly live_s?: number;
+  /** Of GET /stream, whose events ask for a look at once. Who speaks for one person has no stream, and looks every `live_s`. */
+  readonly topics?: readonly Topic[];
   content(request: PageRequest): Promise<PageContent> | PageContent;
 }
 

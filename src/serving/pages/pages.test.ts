@@ -21,7 +21,7 @@ beforeEach(async () => {
   engine.fold(registered("l1"), tokens("l1", "purchased", 300));
 });
 
-const paths = ["/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1"];
+const paths = ["/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/experiments", "/admin/policies", "/admin/policies/new?id=p1", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1"];
 
 describe("every page", () => {
   test.each(paths)("%s is a whole document under a strict policy", async (path) => {

@@ -67,10 +67,10 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   );
 }
 
-/** Still being worked out: keeps the place, and the next update fills it. */
-export function Pending({ children }: { readonly children?: Child }) {
+/** Still being worked out: keeps the place, and the next update fills it. `tall`: that of a chart. */
+export function Pending({ tall = false, children }: { readonly tall?: boolean; readonly children?: Child }) {
   return (
-    <div class="state pending" role="status">
+    <div class={tall ? "state pending tall" : "state pending"} role="status">
       <span class="pulse" aria-hidden="true"></span>
       <span>{children}</span>
     </div>

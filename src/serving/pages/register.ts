@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { STREAM_CONTROL } from "../../contracts/subjects.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -11,8 +12,10 @@ import type { Handler, Route } from "../route.ts";
 import type { Access } from "../route-table.ts";
 import { mustSee, viewerOf } from "./access.ts";
 import { coursePage } from "./admin/course.tsx";
+import { experimentPage, experimentsPage } from "./admin/experiments.tsx";
 import { modelsPage } from "./admin/models.tsx";
 import { operationsPage } from "./admin/operations.tsx";
+import { newPolicyPage, policiesPage, policyPage } from "./admin/policies.tsx";
 import { portfolioPage } from "./admin/portfolio.tsx";
 import { boardResponse, pricesPage } from "./admin/prices.tsx";
 import type { Fetch } from "./ask.ts";
@@ -63,6 +66,11 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     pricesPage(boards),
     coursePage(),
     modelsPage(records),
+    experimentsPage,
+    experimentPage,
+    policiesPage,
+    newPolicyPage,
+    policyPage,
     operationsPage(new OperationsHistory({ metricsText, state: operations, clock }), broker),
     peoplePage("teacher", features),
     teacherPage(),
@@ -81,7 +89,7 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     for (const { path } of list) page(path, "pages, which were not built", missing);
     return;
   }
-  const pages = new Pages({ pages: list, assets, access, fetch, clock });
+  const pages = new Pages({ pages: list, assets, access, fetch, clock, revision: () => features.current?.store.cursor(STREAM_CONTROL)?.sequence ?? 0 });
   for (const each of list) page(each.path, each.summary, (context) => pages.answer(each, context));
   page("/assets/:name", "what pages load", (context) => assets.answer(context), "text/javascript");
   const platform = (context: Context): void => mustSee(viewerOf(access, context), { kind: "platform" });

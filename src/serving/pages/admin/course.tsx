@@ -1,10 +1,12 @@
 import type { CourseDetail } from "../../../contracts/catalogue.ts";
 import type { FeaturesAnswer } from "../../../contracts/api.ts";
+import type { PriceChangesAnswer } from "../../../contracts/price-change.ts";
 import { readId } from "../../body.ts";
 import { demandChart, historyChart, revenueChart } from "../course-charts.ts";
 import { Features } from "../features-table.tsx";
 import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatNumber, formatWhole, formatWholeShare } from "../format.ts";
+import { PriceChanges, PriceDecision } from "../price-decision.tsx";
 import { type Page, platformSubject } from "../page.ts";
 import { Ago, Badge, Degraded, Empty, Section, Tile } from "../parts.tsx";
 import { Waterfall } from "../waterfall.tsx";
@@ -20,12 +22,14 @@ export function coursePage(): Page {
     summary: "a course's recommendation, demand, price history and waterfall",
     subject: platformSubject,
     live_s: 3,
+    topics: ["decisions", "prices"],
     content: async ({ context, ask, now_ms }) => {
       const id = readId(context);
-      const [detail, definitions] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features")]);
+      const [detail, definitions, changes] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PriceChangesAnswer>(`/courses/${id}/price_changes?limit=20`)]);
       const { title, category, teacher_id } = detail;
       return {
         title: title ?? id,
+        course_id: id,
         body: (
           <>
             <nav class="crumbs" aria-label="Where this is">
@@ -50,6 +54,9 @@ export function coursePage(): Page {
             </p>
             <Degraded reasons={detail.degraded ?? []} />
             <Recommendation detail={detail} />
+            <Section title="Decide" id="decide">
+              <PriceDecision detail={detail} changes={changes} />
+            </Section>
             <Section title="Demand" id="demand">
               <div class="figures two">
                 <Figure id="course-demand" title={`Enrollments in ${detail.demand_curve.horizon_days} days, by price`} look="Where the band is wide, sales have said little." chart={demandChart(detail)} tall />
@@ -62,6 +69,7 @@ export function coursePage(): Page {
             </Section>
             <Section title="Price history" id="history" aside={detail.repricings > detail.price_history.length ? `The latest ${detail.price_history.length} of ${formatWhole(detail.repricings)} prices.` : undefined}>
               {detail.price_history.length === 0 ? <Empty title="Never repriced">The course costs what it cost at first.</Empty> : <Figure id="course-history" title="List price, tokens" chart={historyChart(detail, now_ms)} />}
+              <PriceChanges changes={changes} />
             </Section>
             <Section title="Features" id="features" aside="What the fold knows of the course, and prices are computed from.">
               <Features entity="course" features={detail.features} definitions={definitions.features} />

@@ -19,6 +19,7 @@ export function modelsPage(records: TrainingRecords): Page {
     summary: "champion and candidates, calibration, drift, health",
     subject: platformSubject,
     live_s: 15,
+    topics: ["models", "training"],
     content: async ({ ask }) => {
       const [model, propensity, health] = await Promise.all([ask.find<ModelInfoAnswer>("/model_info"), ask.find<PropensityInfoAnswer>("/model_info?family=propensity"), records.propensityHealth()]);
       const [report, learners] = await Promise.all([reportOf(records, model?.run_id), reportOf(records, propensity?.run_id)]);
@@ -27,6 +28,7 @@ export function modelsPage(records: TrainingRecords): Page {
         body: (
           <>
             <h1>Models</h1>
+            <p class="lead-line" role="status" data-training></p>
             {model === undefined ? <Empty title="No model of demand yet">Prices come from priors until the first training run promotes one: `tidemark train`.</Empty> : <Demand model={model} report={report} />}
             {propensity === undefined ? (
               <Section title="What learners are about to do" id="propensity">

@@ -1,12 +1,16 @@
 import type { CategoriesAnswer, CategoryItem } from "../../../contracts/catalogue.ts";
 import type { HealthAnswer } from "../../../contracts/api.ts";
+import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/experiment-api.ts";
+import type { ExperimentResults } from "../../../contracts/experiment-results.ts";
 import type { SegmentsAnswer } from "../../../contracts/learner-scores.ts";
 import { DAY_MS } from "../../../lib/time.ts";
+import type { Ask } from "../ask.ts";
 import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
 import { Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
+import { Business } from "./experiments.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
 
@@ -25,13 +29,15 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
     summary: "how the platform does: revenue, conversion, tokens, churn, categories, learners",
     subject: platformSubject,
     live_s: 5,
+    topics: ["models", "experiments"],
     content: async ({ ask }) => {
-      const [categories, health, segments, trend, board] = await Promise.all([
+      const [categories, health, segments, trend, board, uplift] = await Promise.all([
         ask.get<CategoriesAnswer>("/categories"),
         ask.get<HealthAnswer>("/health"),
         within(ask.get<SegmentsAnswer>("/segments"), WAIT_MS),
         within(trends.trend(), WAIT_MS),
         within(boards.board(), WAIT_MS),
+        within(againstHoldout(ask), WAIT_MS),
       ]);
       return {
         title: "Portfolio",
@@ -40,9 +46,18 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
             <h1>Portfolio</h1>
             <p class="lead-line">Figures are of the last 30 whole UTC days; the tables below count today, too.</p>
             <Degraded reasons={health.degraded} />
-            {trend === undefined ? <Pending>Adding up the platform's days…</Pending> : <Figures trend={trend} board={board} />}
+            {trend === undefined ? <NoFigures /> : <Figures trend={trend} board={board} />}
             <Section title="Day by day" id="trends" aside="Whole UTC days; today, which is not over, is left out.">
-              {trend === undefined ? <Pending>Reading the days…</Pending> : <Trends trend={trend} />}
+              {trend === undefined ? <Pending tall>Reading the days…</Pending> : <Trends trend={trend} />}
+            </Section>
+            <Section title="Against the hold-out" id="uplift" aside="What prices bring beside those who pay list prices, with 95 % intervals.">
+              {uplift === undefined || uplift.holdout === null ? (
+                <Empty title="No running experiment has a hold-out">
+                  <a href="/admin/experiments">An experiment</a> with a hold-out says what the engine's prices are worth.
+                </Empty>
+              ) : (
+                <Business business={uplift} />
+              )}
             </Section>
             <Section title="Categories" id="categories" aside="Last 30 days. Elasticity: change of enrollments per view, in percent, when a price rises by one percent.">
               {categories.categories.length === 0 ? <Empty title="No category yet">Publish a course, and its category appears here.</Empty> : <Categories categories={categories.categories} />}
@@ -55,6 +70,27 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
       };
     },
   };
+}
+
+/** Business figures of the first running experiment that keeps a hold-out. */
+async function againstHoldout(ask: Ask): Promise<ExperimentResults["business"] | undefined> {
+  const { experiments } = await ask.get<ExperimentsAnswer>("/experiments?phase=running");
+  const kept = experiments.find(({ experiment }) => experiment.holdout_share > 0);
+  if (kept === undefined) return undefined;
+  return (await ask.get<ExperimentAnswer>(`/experiments/${kept.experiment_id}`)).results?.business;
+}
+
+const labels = ["Revenue, 30 days", "Enrollments, 30 days", "Conversion", "Tokens outstanding", "Churn", "Recommended changes"] as const;
+
+/** Their places, while the platform's days are added up. */
+function NoFigures() {
+  return (
+    <dl class="tiles six pending">
+      {labels.map((label) => (
+        <Tile label={label} value="…" trend={<span class="spark-place"></span>} note="adding up the days" />
+      ))}
+    </dl>
+  );
 }
 
 function Figures({ trend: { figures, days_ms }, board }: { readonly trend: PlatformTrend; readonly board: PriceBoard | undefined }) {
@@ -76,13 +112,13 @@ function Figures({ trend: { figures, days_ms }, board }: { readonly trend: Platf
   const gain = sum(open.map(({ revenue_30d_tokens, recommendation }) => (revenue_30d_tokens * (recommendation?.increase_pct ?? 0)) / 100));
   return (
     <dl class="tiles six">
-      <Tile label="Revenue, 30 days" value={formatCompact(revenue)} unit="tokens" trend={<Spark values={window(figures.revenue_tokens, 0)} label="Revenue by day, last 30 days" />} note={revenue_change !== undefined && <Change pct={revenue_change} than={than} />} />
-      <Tile label="Enrollments, 30 days" value={formatWhole(enrollments)} trend={<Spark values={window(figures.enrollments, 0)} label="Enrollments by day, last 30 days" />} note={enrollments_change !== undefined && <Change pct={enrollments_change} than={than} />} />
-      <Tile label="Conversion" value={formatShare(conversion(0))} unit="of views" trend={<Spark values={window(figures.conversion, 0)} label="Conversion by day, last 30 days" />} note={conversion_change !== undefined && <Change pct={conversion_change} than={than} />} />
-      <Tile label="Tokens outstanding" value={formatCompact(at(figures.tokens_outstanding, 0))} unit="tokens" trend={<Spark values={window(figures.tokens_outstanding, 0)} label="Tokens outstanding by day, last 30 days" />} note={outstanding_change !== undefined && <Change pct={outstanding_change} than="in 30 days" />} />
-      <Tile label="Churn" value={formatShare(at(figures.churn_rate, 0))} unit="of learners" trend={<Spark values={window(figures.churn_rate, 0)} label="Churn by day, last 30 days" />} note={churn_change !== undefined && <Change pct={churn_change} than="in 30 days" good={false} />} />
+      <Tile label={labels[0]} value={formatCompact(revenue)} unit="tokens" trend={<Spark values={window(figures.revenue_tokens, 0)} label="Revenue by day, last 30 days" />} note={revenue_change !== undefined && <Change pct={revenue_change} than={than} />} />
+      <Tile label={labels[1]} value={formatWhole(enrollments)} trend={<Spark values={window(figures.enrollments, 0)} label="Enrollments by day, last 30 days" />} note={enrollments_change !== undefined && <Change pct={enrollments_change} than={than} />} />
+      <Tile label={labels[2]} value={formatShare(conversion(0))} unit="of views" trend={<Spark values={window(figures.conversion, 0)} label="Conversion by day, last 30 days" />} note={conversion_change !== undefined && <Change pct={conversion_change} than={than} />} />
+      <Tile label={labels[3]} value={formatCompact(at(figures.tokens_outstanding, 0))} unit="tokens" trend={<Spark values={window(figures.tokens_outstanding, 0)} label="Tokens outstanding by day, last 30 days" />} note={outstanding_change !== undefined && <Change pct={outstanding_change} than="in 30 days" />} />
+      <Tile label={labels[4]} value={formatShare(at(figures.churn_rate, 0))} unit="of learners" trend={<Spark values={window(figures.churn_rate, 0)} label="Churn by day, last 30 days" />} note={churn_change !== undefined && <Change pct={churn_change} than="in 30 days" good={false} />} />
       <Tile
-        label="Recommended changes"
+        label={labels[5]}
         value={board === undefined ? "…" : formatWhole(open.length)}
         unit={board === undefined ? "" : `of ${formatWhole(board.courses.length)} courses`}
         note={

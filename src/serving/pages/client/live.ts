@@ -2,11 +2,16 @@ import { Idiomorph } from "idiomorph";
 import { drawChart } from "./charts.ts";
 import { tellTimes } from "./times.ts";
 
+/** Between two looks that events of the stream ask for. */
+const SOONEST_MS = 1_000;
+const PENDING_MS = 800;
+/** Longer than the server keeps a page. */
+const KEPT_MS = 1_300;
 /** After failures the next look comes later, up to so much later. */
 const BACK_OFF_MAX = 8;
 
 /** What the browser's own scripts fill, and an update leaves as it is. */
-const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], time[data-ago], [data-form]";
+const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-training], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
 
 /** Texts of the figures as they were shown last. */
 const shown = new WeakMap<Element, string>();
@@ -101,13 +106,52 @@ export function startLive(): void {
 
   const schedule = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => void look().finally(schedule), every_ms * Math.min(BACK_OFF_MAX, 2 ** failures));
+    // What the server is still working out comes soon.
+    const wait_ms = failures === 0 && main.querySelector(".pending") !== null ? Math.min(PENDING_MS, every_ms) : every_ms * Math.min(BACK_OFF_MAX, 2 ** failures);
+    timer = setTimeout(() => void look().finally(schedule), wait_ms);
   };
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void look().finally(schedule);
   });
-  addEventListener("tidemark-changed", () => void look());
-  // What the server was still working out comes soon.
-  if (main.querySelector(".pending") === null) schedule();
-  else timer = setTimeout(() => void look().finally(schedule), 800);
+  addEventListener("tidemark-changed", () => {
+    void look();
+    // The server may have answered with the page that it had just made for somebody else.
+    setTimeout(() => void look(), KEPT_MS);
+  });
+  follow(main, () => void look());
+  schedule();
+}
+
+/** What the stream tells of a training run. */
+interface TrainingEvent {
+  readonly data: { readonly family?: string; readonly stage?: string; readonly step?: string; readonly done?: number; readonly total?: number; readonly status?: string };
+}
+
+function tellTraining(text: string): void {
+  const place = document.querySelector("[data-training]");
+  if (place === null) return;
+  const { data } = JSON.parse(text) as TrainingEvent;
+  place.textContent = data.status === "running" ? `Training of ${data.family ?? ""}: ${data.stage ?? ""}, ${data.step ?? ""} ${data.done ?? 0} of ${data.total ?? 0}` : `The last training of ${data.family ?? ""} has ${data.status ?? "ended"}.`;
+}
+
+/** Looks as soon as the engine tells that something of the page's topics has happened; without the stream the regular looks go on. */
+function follow(main: HTMLElement, look: () => void): void {
+  const { liveTopics } = main.dataset;
+  if (liveTopics === undefined) return;
+  const stream = new EventSource(`/stream?topics=${liveTopics}${main.dataset["liveCourse"] === undefined ? "" : `&course_id=${main.dataset["liveCourse"]}`}`);
+  let waiting = false;
+  const soon = (): void => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      look();
+    }, SOONEST_MS);
+  };
+  for (const topic of liveTopics.split(",")) {
+    stream.addEventListener(topic, (event: MessageEvent<string>) => {
+      if (topic === "training") tellTraining(event.data);
+      soon();
+    });
+  }
 }

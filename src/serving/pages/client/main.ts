@@ -4,6 +4,7 @@ import { startForms } from "./forms.ts";
 import { startLive } from "./live.ts";
 import { keepTimes } from "./times.ts";
 import { startTheme } from "./theme.ts";
+import { startOffers } from "./offers.ts";
 import { startWhatIf } from "./what-if.ts";
 
 startTheme();
@@ -11,6 +12,7 @@ startCharts();
 startBoard();
 startWhatIf();
 startForms();
+startOffers();
 keepTimes();
 startLive();
 performance.mark("tidemark-interactive");

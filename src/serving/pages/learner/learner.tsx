@@ -1,5 +1,6 @@
 import type { EntityFeaturesAnswer, FeaturesAnswer } from "../../../contracts/api.ts";
 import type { LearnerScoresAnswer, Recommendation, RecommendationsAnswer } from "../../../contracts/learner-scores.ts";
+import type { PersonalisationAnswer } from "../../../contracts/personalisation.ts";
 import { dimensions } from "../../../contracts/propensity.ts";
 import { readId } from "../../body.ts";
 import { Features } from "../features-table.tsx";
@@ -22,7 +23,7 @@ export function learnerPage(tokens: TokenHistory): Page {
     live_s: 5,
     content: async ({ context, ask }) => {
       const id = readId(context);
-      const [learner, definitions] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/learner/${id}`), ask.get<FeaturesAnswer>("/features")]);
+      const [learner, definitions, personalisation] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/learner/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PersonalisationAnswer>(`/learners/${id}/personalisation`)]);
       const [scores, recommendations, transactions] = await Promise.all([
         within(ask.find<LearnerScoresAnswer>(`/learner/${id}/propensity`), WAIT_MS),
         within(ask.find<RecommendationsAnswer>(`/learner/${id}/recommendations?limit=${RECOMMENDED}`), WAIT_MS),
@@ -37,7 +38,7 @@ export function learnerPage(tokens: TokenHistory): Page {
             </h1>
             <Figures features={learner.features} />
             <Section title="For you" id="recommended" aside="Courses that fit what you have taken, at today's prices.">
-              {recommendations === undefined ? <Pending>Looking for courses…</Pending> : <Recommendations list={recommendations.recommendations} />}
+              {recommendations === undefined ? <Pending tall>Looking for courses…</Pending> : <Recommendations learner_id={id} list={recommendations.recommendations} />}
             </Section>
             <div class="figures two section">
               <section class="card" aria-labelledby="top-up">
@@ -50,7 +51,8 @@ export function learnerPage(tokens: TokenHistory): Page {
                 <Transactions events={transactions} />
               </section>
             </div>
-            <Section title="What the platform knows about you" id="known" aside="All of it. Prices of courses are the same for everybody; these figures decide which courses are shown and whether an offer is made.">
+            <Section title="What the platform knows about you" id="known" aside="All of it. List prices are the same for everybody; these figures decide which courses are shown, and whether you are offered less.">
+              <Personalisation answer={personalisation} />
               {scores === undefined ? <Pending>Working out the scores…</Pending> : <Scores scores={scores} />}
               <Features entity="learner" features={learner.features} definitions={definitions.features} />
               <p class="muted">
@@ -78,7 +80,29 @@ function Figures({ features }: { readonly features: Readonly<Record<string, numb
   );
 }
 
-function Recommendations({ list }: { readonly list: readonly Recommendation[] }) {
+/** Whether one's own data may move one's own prices: changed by a click, and the next price keeps to it. */
+function Personalisation({ answer: { learner_id, allowed, author, time, reason, sequence } }: { readonly answer: PersonalisationAnswer }) {
+  return (
+    <form class="card stack consent" data-form="PUT" data-follows action={`/learners/${learner_id}/personalisation`} data-done={allowed ? "Your data does not move your prices any more." : "Your data may lower your prices again."}>
+      <p>
+        <strong>{allowed ? "Your data may lower your prices." : "Your data does not move your prices."}</strong> <span class="muted">Never above the list price, and never by who you are.</span>
+        {time !== null && (
+          <span class="under">
+            Decided by {author}, <Ago time={time} />: {reason}
+          </span>
+        )}
+      </p>
+      <div class="row">
+        <button type="submit" class="button quiet" data-body={JSON.stringify({ allowed: !allowed, reason: allowed ? "the learner opted out" : "the learner opted in", expected_sequence: sequence })}>
+          {allowed ? "Do not use my data for prices" : "Use my data for prices"}
+        </button>
+        <p class="told-form" role="status" data-told></p>
+      </div>
+    </form>
+  );
+}
+
+function Recommendations({ learner_id, list }: { readonly learner_id: string; readonly list: readonly Recommendation[] }) {
   if (list.length === 0) return <Empty title="Nothing to recommend yet">Every course that fits was taken, or still lacks a prerequisite.</Empty>;
   return (
     <ul class="offers">
@@ -92,6 +116,12 @@ function Recommendations({ list }: { readonly list: readonly Recommendation[] })
           <Bar share={affordability} tone={affordability >= 1 ? "teal" : "orange"} />
           <p class="muted small">{affordability >= 1 ? "Your balance covers it." : `Your balance covers ${formatWholeShare(affordability)} of it.`}</p>
           <p class="small">{reason}</p>
+          <div class="offer-own" data-offer id={`offer-${course_id}`}>
+            <button type="button" class="button quiet" data-ask-offer={course_id} data-learner={learner_id}>
+              Show my price
+            </button>
+            <p class="told-form small" role="status" data-told></p>
+          </div>
         </li>
       ))}
     </ul>

@@ -1,11 +1,13 @@
 import type { CourseDetail, CourseItem, CoursesAnswer } from "../../../contracts/catalogue.ts";
 import type { EntityFeaturesAnswer } from "../../../contracts/api.ts";
+import type { PriceChangesAnswer } from "../../../contracts/price-change.ts";
 import { readId } from "../../body.ts";
 import { historyChart, revenueChart } from "../course-charts.ts";
 import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
 import type { Page } from "../page.ts";
 import { Badge, Bar, Empty, Section, Tile } from "../parts.tsx";
+import { PriceChanges } from "../price-decision.tsx";
 import { WhatIf } from "../what-if.tsx";
 
 /** Courses that are told of at length; the others stand in a table. */
@@ -23,7 +25,9 @@ export function teacherPage(): Page {
       const id = readId(context);
       const [teacher, list] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`)]);
       const { courses } = list;
-      const details = await Promise.all(courses.slice(0, DETAILED_MAX).map(({ course_id }) => ask.get<CourseDetail>(`/courses/${course_id}`)));
+      const details = await Promise.all(
+        courses.slice(0, DETAILED_MAX).map(async ({ course_id }) => ({ detail: await ask.get<CourseDetail>(`/courses/${course_id}`), changes: await ask.get<PriceChangesAnswer>(`/courses/${course_id}/price_changes?limit=5`) })),
+      );
       return {
         title: `Teacher ${teacher.id}`,
         body: (
@@ -33,8 +37,8 @@ export function teacherPage(): Page {
             </h1>
             <Figures features={teacher.features} courses={courses} />
             {details.length === 0 && <Empty title="No course yet">A course appears here once the platform has published it with a price.</Empty>}
-            {details.map((detail, i) => (
-              <Course detail={detail} item={courses[i]!} now_ms={now_ms} />
+            {details.map(({ detail, changes }, i) => (
+              <Course detail={detail} changes={changes} item={courses[i]!} now_ms={now_ms} />
             ))}
             {courses.length > DETAILED_MAX && (
               <Section title="More courses" id="more">
@@ -76,7 +80,7 @@ function Figures({ features, courses }: { readonly features: Readonly<Record<str
 
 const actionWords = { increase: "Raise to", decrease: "Lower to", hold: "Keep at" } as const;
 
-function Course({ detail, item, now_ms }: { readonly detail: CourseDetail; readonly item: CourseItem; readonly now_ms: number }) {
+function Course({ detail, changes, item, now_ms }: { readonly detail: CourseDetail; readonly changes: PriceChangesAnswer; readonly item: CourseItem; readonly now_ms: number }) {
   const { recommendation: answer } = detail;
   const { action, confidence, risk } = answer.recommendation;
   const id = detail.course_id;
@@ -105,6 +109,7 @@ function Course({ detail, item, now_ms }: { readonly detail: CourseDetail; reado
         <Figure id={`forecast-${id}`} title={`Revenue in ${detail.demand_curve.horizon_days} days, tokens, by price`} chart={revenueChart(detail)} />
         {detail.price_history.length > 0 && <Figure id={`history-${id}`} title="List price, tokens" look={detail.repricings > detail.price_history.length ? `The latest ${detail.price_history.length} of ${formatWhole(detail.repricings)} prices.` : "Every price so far."} chart={historyChart(detail, now_ms)} />}
       </div>
+      {changes.changes.length > 0 && <PriceChanges changes={changes} />}
     </section>
   );
 }

@@ -1,0 +1,46 @@
+import { systemClock } from "../../src/lib/clock.ts";
+
+const ASK_EVERY_MS = 20;
+const PATIENCE_MS = 5_000;
+
+export interface PriceCounts {
+  readonly asked: number;
+  readonly answered: number;
+  readonly degraded: number;
+}
+
+/** Asks for a price all the time, and counts the answers. */
+export class PriceProbe {
+  readonly #counts = { asked: 0, answered: 0, degraded: 0 };
+  readonly #ended: Promise<void>;
+  #stopped = false;
+
+  constructor(url: string, course_ids: readonly string[]) {
+    this.#ended = this.#ask(url, course_ids);
+  }
+
+  get counts(): PriceCounts {
+    return { ...this.#counts };
+  }
+
+  async stop(): Promise<PriceCounts> {
+    this.#stopped = true;
+    await this.#ended;
+    return this.counts;
+  }
+
+  async #ask(url: string, course_ids: readonly string[]): Promise<void> {
+    for (let i = 0; !this.#stopped; i++) {
+      this.#counts.asked++;
+      const body = JSON.stringify({ course_id: course_ids[i % course_ids.length] });
+      // A connection each: a caller behind a balancer is not tied to the process that died.
+      const headers = { "content-type": "application/json", connection: "close" };
+      const response = await fetch(`${url}/optimize_price`, { method: "POST", headers, body, signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => undefined);
+      const answer = response?.status === 200 ? ((await response.json().catch(() => undefined)) as { degraded?: string[] } | undefined) : undefined;
+      if (answer !== undefined) this.#counts.answered++;
+      // A rig has no model, which is no fault of the drill's.
+      if (answer?.degraded?.some((reason) => reason !== "no_model") === true) this.#counts.degraded++;
+      await systemClock.sleep(ASK_EVERY_MS);
+    }
+  }
+}

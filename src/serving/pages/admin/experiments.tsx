@@ -1,0 +1,342 @@
+import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/experiment-api.ts";
+import type { ExperimentResults, Figure as Estimate } from "../../../contracts/experiment-results.ts";
+import { readId } from "../../body.ts";
+import { formatChange, formatCount, formatMinute, formatNumber, formatShare, formatWhole } from "../format.ts";
+import { type Page, platformSubject } from "../page.ts";
+import { Badge, Empty, Section, Tile } from "../parts.tsx";
+
+type Summary = ExperimentsAnswer["experiments"][number];
+
+const phaseTones: Readonly<Record<Summary["phase"], "good" | "warn" | "plain">> = { draft: "warn", scheduled: "warn", running: "good", ended: "plain", stopped: "plain" };
+
+/** To begin with: half of the learners pay list prices. */
+const template = {
+  unit: { kind: "learner" },
+  arms: [
+    { name: "list", weight: 1, price: { kind: "list" } },
+    { name: "engine", weight: 1, price: { kind: "active" } },
+  ],
+  control_arm: "list",
+  holdout_share: 0.05,
+  salt: "first",
+  metric: "revenue",
+  minimum_effect: 2,
+  guardrails: [{ metric: "refund_rate", worse_by_max: 0.02 }],
+};
+
+/** /admin/experiments: what is compared, on whom, and what came of it. */
+export const experimentsPage: Page = {
+  path: "/admin/experiments",
+  place: "experiments",
+  summary: "experiments: what they compare, on whom, since when",
+  subject: platformSubject,
+  live_s: 15,
+  topics: ["experiments"],
+  content: async ({ ask }) => {
+    const { experiments } = await ask.get<ExperimentsAnswer>("/experiments");
+    return {
+      title: "Experiments",
+      body: (
+        <>
+          <h1>Experiments</h1>
+          {experiments.length === 0 ? <Empty title="No experiment yet">Define one below: it assigns nobody before its start.</Empty> : <List experiments={experiments} />}
+          <Section title="Define one" id="define" aside="Two arms or more, or one and a hold-out. A draft can be defined anew; once started it is fixed.">
+            <form class="stack card" data-form="POST" action="/experiments" data-done="Defined: it stands above as a draft.">
+              <div class="row">
+                <label>
+                  <span>Id</span>
+                  <input type="text" name="experiment_id" required pattern="[A-Za-z0-9_\-]{1,64}" placeholder="engine-vs-list" />
+                </label>
+                <label>
+                  <span>Reason</span>
+                  <input type="text" name="reason" maxlength={1000} placeholder="what it is to find out" />
+                </label>
+              </div>
+              <label>
+                <span>Definition, as JSON</span>
+                <textarea name="experiment" data-json rows={16} spellcheck={false} class="code">
+                  {JSON.stringify(template, undefined, 2)}
+                </textarea>
+              </label>
+              <div class="row">
+                <button type="submit" class="button">
+                  Define
+                </button>
+              </div>
+              <p class="told-form" role="status" data-told></p>
+            </form>
+          </Section>
+        </>
+      ),
+    };
+  },
+};
+
+function List({ experiments }: { readonly experiments: readonly Summary[] }) {
+  return (
+    <div class="section">
+      <div class="scroll" tabindex={0} role="region" aria-label="Experiments">
+        <table class="data">
+          <thead>
+            <tr>
+              <th scope="col">Experiment</th>
+              <th scope="col">Phase</th>
+              <th scope="col">Arms</th>
+              <th scope="col">Metric</th>
+              <th scope="col">From – to</th>
+            </tr>
+          </thead>
+          <tbody>
+            {experiments.map(({ experiment_id, phase, experiment, from, until, conflicts_with }) => (
+              <tr>
+                <th scope="row">
+                  <a href={`/admin/experiments/${experiment_id}`}>{experiment_id}</a>
+                  {conflicts_with.length > 0 && <span class="under">in the way of {conflicts_with.join(", ")}</span>}
+                </th>
+                <td>
+                  <Badge tone={phaseTones[phase]}>{phase}</Badge>
+                </td>
+                <td>
+                  {experiment.arms.map(({ name }) => name).join(", ")}
+                  {experiment.holdout_share > 0 && `, hold-out of ${formatShare(experiment.holdout_share)}`}
+                </td>
+                <td>{experiment.metric}</td>
+                <td>
+                  {from === null ? "not started" : formatMinute(Date.parse(from))} – {until === null ? "open" : formatMinute(Date.parse(until))}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+/** /admin/experiments/{id}: results as they come, always valid. */
+export const experimentPage: Page = {
+  path: "/admin/experiments/:id",
+  place: "experiments",
+  summary: "an experiment's results: arms, comparisons, sample ratio, guardrails, verdict",
+  subject: platformSubject,
+  live_s: 15,
+  topics: ["experiments"],
+  content: async ({ context, ask }) => {
+    const id = readId(context);
+    const answer = await ask.get<ExperimentAnswer>(`/experiments/${id}`);
+    return {
+      title: `Experiment ${id}`,
+      body: (
+        <>
+          <nav class="crumbs" aria-label="Where this is">
+            <a href="/admin/experiments">Experiments</a>
+          </nav>
+          <h1>
+            {id} <Badge tone={phaseTones[answer.phase]}>{answer.phase}</Badge>
+          </h1>
+          <Actions answer={answer} />
+          {answer.results === null ? <Empty title="Not started">Results come once it assigns {answer.experiment.unit.kind === "learner" ? "learners" : "courses"}.</Empty> : <Results results={answer.results} alpha={answer.experiment.alpha} metric={answer.experiment.metric} />}
+          <Section title="Definition" id="definition">
+            <details class="features">
+              <summary>{answer.experiment.arms.length} arms by {answer.experiment.unit.kind.replaceAll("_", " ")}, compared by {answer.experiment.metric}</summary>
+              <pre class="code">{JSON.stringify(answer.experiment, undefined, 2)}</pre>
+            </details>
+          </Section>
+        </>
+      ),
+    };
+  },
+};
+
+function Actions({ answer: { experiment_id, phase, verdict, conflicts_with } }: { readonly answer: ExperimentAnswer }) {
+  const may = phase === "draft" ? "start" : phase === "running" || phase === "scheduled" ? "stop" : undefined;
+  return (
+    <>
+      {verdict !== null && <p class="lead-line">Concluded: {verdict}</p>}
+      {conflicts_with.length > 0 && <p class="notice">These set the same prices: {conflicts_with.join(", ")}.</p>}
+      {may !== undefined && (
+        <form class="inline" data-form="POST" data-follows action={`/experiments/${experiment_id}/${may}`}>
+          <label>
+            <span>Reason</span>
+            <input type="text" name="reason" maxlength={1000} />
+          </label>
+          {may === "stop" && (
+            <label>
+              <span>What was concluded</span>
+              <input type="text" name="verdict" maxlength={1000} />
+            </label>
+          )}
+          <button type="submit" class="button">
+            {may === "start" ? "Start" : "Stop for good"}
+          </button>
+          <p class="told-form" role="status" data-told></p>
+        </form>
+      )}
+    </>
+  );
+}
+
+const decisionWords: Readonly<Record<ExperimentResults["verdict"]["decision"], string>> = { not_started: "Not started", too_early: "Too early to say", blocked: "Blocked", better: "Better", worse: "Worse", undecided: "Undecided" };
+
+const intervalText = (estimate: Estimate): string => (estimate === null ? "–" : `${formatNumber(estimate.value)} (${formatNumber(estimate.low)} to ${formatNumber(estimate.high)})`);
+
+function Results({ results, alpha, metric }: { readonly results: ExperimentResults; readonly alpha: number; readonly metric: string }) {
+  const { verdict, sample_ratio, comparisons, arms, guardrails, business } = results;
+  const units = arms.reduce((total, arm) => total + arm.units, 0);
+  return (
+    <>
+      <section class={`card hero ${verdict.decision === "better" ? "increase" : verdict.decision === "worse" || verdict.decision === "blocked" ? "decrease" : ""}`} aria-label="Verdict">
+        <p class="kicker">Verdict</p>
+        <p class="price-change">
+          <strong>{decisionWords[verdict.decision]}</strong> {verdict.arm !== null && <span class="unit">{verdict.arm}</span>}
+        </p>
+        <p class="reasoning">{verdict.reason}</p>
+        <dl class="tiles compact">
+          <Tile label="Days" value={formatCount(results.days)} />
+          <Tile label="Units" value={formatWhole(units)} note={results.share_read < 1 ? `an even sample of ${formatShare(results.share_read)} was read` : "all were read"} />
+          <Tile label="Sample ratio" value={sample_ratio === null ? "–" : sample_ratio.ok ? "as assigned" : "off"} note={sample_ratio === null ? "nothing counted yet" : `p = ${formatNumber(sample_ratio.p_value)}`} />
+        </dl>
+      </section>
+      {sample_ratio !== null && !sample_ratio.ok && (
+        <p class="notice bad" role="alert">
+          <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
+        </p>
+      )}
+      <Section title="Arms" id="arms">
+        <div class="scroll" tabindex={0} role="region" aria-label="Arms">
+          <table class="data">
+            <thead>
+              <tr>
+                <th scope="col">Arm</th>
+                <th scope="col">Prices</th>
+                <th scope="col" class="number">Share</th>
+                <th scope="col" class="number">Units</th>
+                <th scope="col" class="number">Counted</th>
+                <th scope="col" class="number">Mean {metric}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {arms.map(({ name, price, probability, stopped_at, units: own, counted, mean }) => (
+                <tr>
+                  <th scope="row">
+                    {name} {stopped_at !== null && <Badge tone="bad">stopped {formatMinute(Date.parse(stopped_at))}</Badge>}
+                  </th>
+                  <td>{price}</td>
+                  <td class="number">{formatShare(probability)}</td>
+                  <td class="number" data-value>
+                    {formatWhole(own)}
+                  </td>
+                  <td class="number">{formatWhole(counted)}</td>
+                  <td class="number">{mean === null ? "–" : formatNumber(mean)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </Section>
+      <Section title="Comparisons" id="comparisons" aside={`Always valid: they may be looked at every day. Level ${formatShare(alpha)} over all arms.`}>
+        {comparisons.length === 0 ? (
+          <Empty title="Nothing to compare yet">Outcomes count once they are final.</Empty>
+        ) : (
+          <div class="scroll" tabindex={0} role="region" aria-label="Comparisons">
+            <table class="data">
+              <thead>
+                <tr>
+                  <th scope="col">Arm</th>
+                  <th scope="col">Against</th>
+                  <th scope="col" class="number">Effect</th>
+                  <th scope="col" class="number">Relative</th>
+                  <th scope="col" class="number">Interval</th>
+                  <th scope="col" class="number">p, always valid</th>
+                  <th scope="col" class="number">Variance taken off</th>
+                </tr>
+              </thead>
+              <tbody>
+                {comparisons.map(({ arm, against, effect, relative_effect, interval, p_value, cuped }) => (
+                  <tr>
+                    <th scope="row">{arm}</th>
+                    <td>{against}</td>
+                    <td class="number">{effect === null ? "–" : formatNumber(effect)}</td>
+                    <td class="number">{relative_effect === null ? "–" : formatChange(relative_effect * 100)}</td>
+                    <td class="number">{interval === null ? "–" : `${formatNumber(interval.low)} to ${formatNumber(interval.high)}`}</td>
+                    <td class="number">{formatNumber(p_value)}</td>
+                    <td class="number">{cuped === null ? "–" : formatShare(cuped.variance_reduction)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </Section>
+      {guardrails.length > 0 && (
+        <Section title="Guardrails" id="guardrails" aside="An arm is stopped once it is certain to be worse than the control arm by more than its limit.">
+          <div class="scroll" tabindex={0} role="region" aria-label="Guardrails">
+            <table class="data">
+              <thead>
+                <tr>
+                  <th scope="col">Metric</th>
+                  <th scope="col">Arm</th>
+                  <th scope="col" class="number">Worse by</th>
+                  <th scope="col" class="number">At most</th>
+                  <th scope="col">Standing</th>
+                </tr>
+              </thead>
+              <tbody>
+                {guardrails.map(({ metric: name, arm, worse_by, worse_by_max, breached }) => (
+                  <tr>
+                    <th scope="row">{name.replaceAll("_", " ")}</th>
+                    <td>{arm}</td>
+                    <td class="number">{intervalText(worse_by)}</td>
+                    <td class="number">{formatNumber(worse_by_max)}</td>
+                    <td>
+                      <Badge tone={breached ? "bad" : "good"}>{breached ? "breached" : "kept"}</Badge>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </Section>
+      )}
+      {business.holdout !== null && (
+        <Section title="Beside the hold-out" id="business" aside="95 % intervals of this moment, for reading once: what decides is the comparison.">
+          <Business business={business} />
+        </Section>
+      )}
+    </>
+  );
+}
+
+/** Business figures of each arm beside those of the hold-out. */
+export function Business({ business }: { readonly business: ExperimentResults["business"] }) {
+  const known = business.arms.some(({ figures }) => Object.values(figures).some(({ difference }) => difference !== null));
+  if (!known) return <Empty title="No outcome is final yet">Figures come with the first ones.</Empty>;
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label="Beside the hold-out">
+      <table class="data">
+        <thead>
+          <tr>
+            <th scope="col">Figure</th>
+            <th scope="col">Arm</th>
+            <th scope="col" class="number">Arm's</th>
+            <th scope="col" class="number">Hold-out's</th>
+            <th scope="col" class="number">Difference</th>
+          </tr>
+        </thead>
+        <tbody>
+          {business.arms.flatMap(({ arm, figures }) =>
+            Object.entries(figures).map(([name, figure]) => (
+              <tr>
+                <th scope="row">{name.replaceAll("_", " ")}</th>
+                <td>{arm}</td>
+                <td class="number">{intervalText(figure.arm)}</td>
+                <td class="number">{intervalText(figure.holdout)}</td>
+                <td class="number">{intervalText(figure.difference)}</td>
+              </tr>
+            )),
+          )}
+        </tbody>
+      </table>
+    </div>
+  );
+}

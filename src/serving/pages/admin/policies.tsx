@@ -1,0 +1,300 @@
+import type { PolicyAnswer, PolicyDiffAnswer, PolicyListAnswer } from "../../../contracts/policy-api.ts";
+import { policySchema } from "../../../contracts/policy.ts";
+import { readId } from "../../body.ts";
+import { formatMinute } from "../format.ts";
+import { type Page, platformSubject } from "../page.ts";
+import { Badge, Empty, Section } from "../parts.tsx";
+
+type Listed = PolicyListAnswer["policies"][number];
+
+/** /admin/policies: what prices may do, and which of it is in force. */
+export const policiesPage: Page = {
+  path: "/admin/policies",
+  place: "policies",
+  summary: "every policy, and which revision of it is in force",
+  subject: platformSubject,
+  live_s: 10,
+  topics: ["policies"],
+  content: async ({ ask }) => {
+    const { policies, platform } = await ask.get<PolicyListAnswer>("/policies");
+    return {
+      title: "Policies",
+      body: (
+        <>
+          <h1>Policies</h1>
+          <p class="lead-line">
+            In force where nothing narrower is: <strong>{platform}</strong>. What is more specific goes before what is less.
+          </p>
+          {policies.length === 0 ? <Empty title="No policy of your own yet">The default policy holds. Draft one below: it changes no price before it is activated.</Empty> : <List policies={policies} />}
+          <Section title="A new policy" id="new">
+            <form class="inline card" method="get" action="/admin/policies/new">
+              <label>
+                <span>Id</span>
+                <input type="text" name="id" required pattern="[A-Za-z0-9_\-]{1,64}" placeholder="season-sale" />
+              </label>
+              <button type="submit" class="button">
+                Write it
+              </button>
+            </form>
+          </Section>
+        </>
+      ),
+    };
+  },
+};
+
+function scopeText({ scope }: Listed): string {
+  const parts = [...scope.categories, ...scope.courses];
+  return parts.length === 0 ? "everything" : parts.length > 4 ? `${parts.slice(0, 4).join(", ")} and ${parts.length - 4} more` : parts.join(", ");
+}
+
+function Standing({ active, latest, retired }: Pick<Listed, "active" | "latest" | "retired">) {
+  if (active !== null) return <Badge tone="good">revision {active} in force</Badge>;
+  if (retired) return <Badge tone="plain">retired</Badge>;
+  return <Badge tone="warn">{latest === null ? "empty" : "draft"}</Badge>;
+}
+
+function List({ policies }: { readonly policies: readonly Listed[] }) {
+  return (
+    <div class="section">
+      <div class="scroll" tabindex={0} role="region" aria-label="Policies">
+        <table class="data">
+          <thead>
+            <tr>
+              <th scope="col">Policy</th>
+              <th scope="col">Standing</th>
+              <th scope="col">For</th>
+              <th scope="col">From – to</th>
+              <th scope="col" class="number">Newest revision</th>
+            </tr>
+          </thead>
+          <tbody>
+            {policies.map((policy) => (
+              <tr>
+                <th scope="row">
+                  <a href={`/admin/policies/${policy.policy_id}`}>{policy.policy_id}</a>
+                  <span class="under">{policy.description}</span>
+                </th>
+                <td>
+                  <Standing {...policy} />
+                </td>
+                <td>{scopeText(policy)}</td>
+                <td>
+                  {policy.schedule.from === null && policy.schedule.to === null ? "always" : `${policy.schedule.from === null ? "" : formatMinute(Date.parse(policy.schedule.from))} – ${policy.schedule.to === null ? "" : formatMinute(Date.parse(policy.schedule.to))}`}
+                </td>
+                <td class="number">{policy.latest ?? "–"}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+/** /admin/policies/new: an editor for an id that nobody has used. */
+export const newPolicyPage: Page = {
+  path: "/admin/policies/new",
+  place: "policies",
+  summary: "an editor for a new policy",
+  subject: platformSubject,
+  content: ({ context }) => {
+    const id = new URL(context.req.url).searchParams.get("id") ?? "";
+    const valid = /^[A-Za-z0-9_-]{1,64}$/.test(id);
+    return {
+      title: "A new policy",
+      body: (
+        <>
+          <Crumbs />
+          <h1>{valid ? id : "A new policy"}</h1>
+          {valid ? <Editor policy_id={id} document={JSON.stringify({ description: "", floor_tokens: 10, step_log_max: 0.1, scope: { categories: [], courses: [] } }, undefined, 2)} sequence={0} fresh /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
+        </>
+      ),
+    };
+  },
+};
+
+function Crumbs() {
+  return (
+    <nav class="crumbs" aria-label="Where this is">
+      <a href="/admin/policies">Policies</a>
+    </nav>
+  );
+}
+
+/** /admin/policies/{id}: edit with validation, difference, activate, go back, history. */
+export const policyPage: Page = {
+  path: "/admin/policies/:id",
+  place: "policies",
+  summary: "a policy: document, difference, activation, history",
+  subject: platformSubject,
+  live_s: 10,
+  topics: ["policies"],
+  content: async ({ context, ask }) => {
+    const id = readId(context);
+    const policy = await ask.get<PolicyAnswer>(`/policies/${id}`);
+    const drafted = policy.latest !== null && policy.active !== null && policy.latest !== policy.active;
+    const [newest, diff] = await Promise.all([
+      policy.latest === null || policy.latest === policy.revision ? policy : ask.get<PolicyAnswer>(`/policies/${id}?revision=${policy.latest}`),
+      drafted ? ask.get<PolicyDiffAnswer>(`/policies/${id}/diff?from=${policy.active}&to=${policy.latest}`) : undefined,
+    ]);
+    return {
+      title: `Policy ${id}`,
+      body: (
+        <>
+          <Crumbs />
+          <h1>
+            {id} <Standing {...policy} />
+          </h1>
+          <p class="lead-line">{policy.document?.description}</p>
+          <div class="figures two">
+            <Actions policy={policy} />
+            <Difference diff={diff} policy={policy} />
+          </div>
+          <Section title="Document" id="document" aside={`Revision ${policy.latest ?? "–"}, without what is the default. Saving drafts the next one; prices do not change before it is activated.`}>
+            <Editor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} fresh={false} />
+          </Section>
+          <Section title="History" id="history">
+            <History changes={policy.changes} />
+          </Section>
+        </>
+      ),
+    };
+  },
+};
+
+const defaults = policySchema.parse({}) as Readonly<Record<string, unknown>>;
+
+/** What somebody would have to write: fields that say what they would say anyway are left out. */
+function withoutDefaults(document: PolicyAnswer["document"]): object {
+  return Object.fromEntries(Object.entries(document ?? {}).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])));
+}
+
+/** A draft is refused once the policy has changed since its text was loaded: after every change the page is loaded anew, text and sequence together. */
+function Editor({ policy_id, document, sequence, fresh }: { readonly policy_id: string; readonly document: string; readonly sequence: number; readonly fresh: boolean }) {
+  return (
+    <form class="stack card" data-form="PUT" action={`/policies/${policy_id}`} data-next={`/admin/policies/${policy_id}`}>
+      <label>
+        <span>Rules, as JSON</span>
+        <textarea name="policy" data-json rows={18} spellcheck={false} class="code">
+          {document}
+        </textarea>
+      </label>
+      <label>
+        <span>Reason</span>
+        <input type="text" name="reason" maxlength={1000} placeholder="what it is for" />
+      </label>
+      <div class="row">
+        <button type="submit" class="button" data-body={JSON.stringify({ expected_sequence: sequence })} data-done="Drafted.">
+          Save as a draft
+        </button>
+        {!fresh && (
+          <button type="submit" class="button quiet" formaction="/policies/validate" data-method="POST" data-stay data-body={JSON.stringify({ policy_id })}>
+            Check
+          </button>
+        )}
+      </div>
+      <p class="told-form" role="status" data-told></p>
+    </form>
+  );
+}
+
+function Actions({ policy }: { readonly policy: PolicyAnswer }) {
+  const id = policy.policy_id;
+  const expected = { expected_sequence: policy.sequence };
+  return (
+    <section class="card" aria-label="What is in force">
+      <form class="stack" data-form="POST" data-follows action={`/policies/${id}/activate`} data-next={`/admin/policies/${id}`}>
+        <label>
+          <span>Reason</span>
+          <input type="text" name="reason" required maxlength={1000} id={`reason-${id}`} />
+        </label>
+        <div class="row">
+          {policy.latest !== null && policy.latest !== policy.active && (
+            <button type="submit" class="button" data-body={JSON.stringify({ revision: policy.latest, ...expected })} data-done="In force from the next price on.">
+              Activate revision {policy.latest}
+            </button>
+          )}
+          {policy.previous !== null && (
+            <button type="submit" class="button quiet" formaction={`/policies/${id}/rollback`} data-body={JSON.stringify(expected)} data-done="The earlier revision is in force again.">
+              Go back to revision {policy.previous}
+            </button>
+          )}
+          {policy.active !== null && (
+            <button type="submit" class="button quiet" formaction={`/policies/${id}/retire`} data-body={JSON.stringify(expected)} data-done="Out of force.">
+              Retire
+            </button>
+          )}
+        </div>
+        <p class="told-form" role="status" data-told></p>
+      </form>
+    </section>
+  );
+}
+
+function Difference({ diff, policy }: { readonly diff: PolicyDiffAnswer | undefined; readonly policy: PolicyAnswer }) {
+  if (diff === undefined) return <Empty title="No difference to show">{policy.active === null ? "Nothing of it is in force." : "The newest revision is in force."}</Empty>;
+  return (
+    <section class="card" aria-label="Difference">
+      <h2>
+        Revision {diff.from} to {diff.to}
+      </h2>
+      <div class="scroll" tabindex={0} role="region" aria-label={`What differs between revisions ${diff.from} and ${diff.to}`}>
+        <table class="data">
+          <thead>
+            <tr>
+              <th scope="col">Field</th>
+              <th scope="col">In force</th>
+              <th scope="col">Draft</th>
+            </tr>
+          </thead>
+          <tbody>
+            {diff.changes.map(({ field, from, to }) => (
+              <tr>
+                <th scope="row">
+                  <code>{field}</code>
+                </th>
+                <td>
+                  <del>{JSON.stringify(from)}</del>
+                </td>
+                <td>
+                  <ins>{JSON.stringify(to)}</ins>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function History({ changes }: { readonly changes: PolicyAnswer["changes"] }) {
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label="History">
+      <table class="data">
+        <thead>
+          <tr>
+            <th scope="col">When</th>
+            <th scope="col">What</th>
+            <th scope="col">Who</th>
+            <th scope="col">Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          {changes.toReversed().map(({ type, revision, author, reason, time, ignored }) => (
+            <tr>
+              <td>{formatMinute(Date.parse(time))}</td>
+              <th scope="row">
+                {type.replace("policy.", "")} {revision !== null && `revision ${revision}`}
+                {ignored !== undefined && <span class="under">without effect: {ignored}</span>}
+              </th>
+              <td>{author}</td>
+              <td>{reason}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
