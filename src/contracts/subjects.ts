@@ -17,10 +17,13 @@ export const BUCKET_SNAPSHOTS = "SNAPSHOTS";
 /** What learners' segments were when they were last told of. */
 export const BUCKET_TOLD = "TOLD";
 
+/** Batches name decisions of many courses: they have a subject of their own. */
+export const BATCH_DECISION_SUBJECT = "quotes.batch";
+
 export const streamSubjects = {
   [STREAM_EVENTS]: ["events.>", "backfill.>"],
   [STREAM_CONTROL]: ["control.>"],
-  [STREAM_QUOTES]: ["quotes.course.>"],
+  [STREAM_QUOTES]: ["quotes.course.>", "quotes.bundle.>", BATCH_DECISION_SUBJECT],
   [STREAM_OFFERS]: ["quotes.learner.>"],
   [STREAM_BUDGETS]: ["budgets.>"],
   [STREAM_DLQ]: ["dlq.>"],
@@ -78,8 +81,6 @@ export const globalBudgetSubject = (period: string): string => `budgets.global.$
 export const learnerBudgetSubject = (learner_id: string, period: string): string => `budgets.learner.${learner_id}.${period}`;
 export const learnerBudgetsSubject = (learner_id: string): string => `budgets.learner.${learner_id}.>`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
-/** Batches name decisions of many courses: they have a subject of their own. */
-export const BATCH_DECISION_SUBJECT = "quotes.batch";
 /** A bundle's decision is found by its id alone. */
 export const bundleDecisionSubject = (quote_id: string): string => `quotes.bundle.${quote_id}`;
 /** What the ids of bundles' quotes begin with. */
