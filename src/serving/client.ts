@@ -164,6 +164,7 @@ export class TidemarkClient {
     return this.#ask("/policies/validate", body);
   }
 
+  /** What a document would have done to the traffic that was recorded. */
   simulatePolicy(body: In<typeof policySimulateBodySchema>): Promise<Out<typeof policySimulateAnswerSchema>> {
     return this.#ask("/policies/simulate", body);
   }
