@@ -80,8 +80,10 @@ export const learnerBudgetsSubject = (learner_id: string): string => `budgets.le
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
 /** Batches name decisions of many courses: they have a subject of their own. */
 export const BATCH_DECISION_SUBJECT = "quotes.batch";
-/** So do bundles. */
-export const BUNDLE_DECISION_SUBJECT = "quotes.bundle";
+/** A bundle's decision is found by its id alone. */
+export const bundleDecisionSubject = (quote_id: string): string => `quotes.bundle.${quote_id}`;
+/** What the ids of bundles' quotes begin with. */
+export const BUNDLE_QUOTE_PREFIX = "b_";
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
 /** What the ids of personal quotes begin with: a fold of EVENTS knows from it which citations redeem one. */
