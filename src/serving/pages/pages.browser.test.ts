@@ -138,6 +138,86 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
     });
   });
 
+  describe("decisions", { timeout: 60_000 }, () => {
+    test("a policy is written, checked, activated, changed and gone back from", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/policies");
+      await visit.page.getByLabel("Id").fill("winter");
+      await visit.page.getByRole("button", { name: "Write it" }).click();
+      await visit.page.waitForURL("**/admin/policies/new?id=winter");
+      const rules = visit.page.getByLabel("Rules, as JSON");
+      const reason = visit.page.getByLabel("Reason").last();
+      await rules.fill('{"floor_tokens": ');
+      await visit.page.getByRole("button", { name: "Save as a draft" }).click();
+      expect(await text("[data-told]")).toContain("This is no JSON");
+      await rules.fill('{"floor_tokens": 20, "scope": {"categories": ["design"]}}');
+      await reason.fill("the season");
+      await visit.page.getByRole("button", { name: "Save as a draft" }).click();
+      await visit.page.waitForURL("**/admin/policies/winter");
+      await visit.page.getByLabel("Reason").first().fill("agreed");
+      await visit.page.getByRole("button", { name: "Activate revision 1" }).click();
+      await expect.poll(() => text("h1"), { timeout: 9_000 }).toContain("revision 1 in force");
+
+      await visit.page.waitForLoadState("load");
+      await rules.fill('{"floor_tokens": 30, "ceiling_tokens": 10, "scope": {"categories": ["design"]}}');
+      await visit.page.getByRole("button", { name: "Check" }).click();
+      await expect.poll(() => visit.page.locator(".card [data-told]").last().innerText(), { timeout: 9_000 }).toMatch(/floor|ceiling/i);
+      await rules.fill('{"floor_tokens": 30, "scope": {"categories": ["design"]}}');
+      await reason.fill("a little more");
+      await visit.page.getByRole("button", { name: "Save as a draft" }).click();
+      await expect.poll(() => visit.page.locator("ins").innerText(), { timeout: 9_000 }).toBe("30");
+      await visit.page.getByLabel("Reason").first().fill("agreed again");
+      await visit.page.getByRole("button", { name: "Activate revision 2" }).click();
+      await expect.poll(() => text("h1"), { timeout: 9_000 }).toContain("revision 2 in force");
+      await visit.page.getByLabel("Reason").first().fill("prices fell too far");
+      await visit.page.getByRole("button", { name: "Go back to revision 1" }).click();
+      await expect.poll(() => text("h1"), { timeout: 9_000 }).toContain("revision 1 in force");
+      expect(await visit.page.locator("#history + *, .section").last().innerText()).toContain("prices fell too far");
+      expect(complaints()).toEqual([]);
+    });
+
+    test("an experiment is defined, started and stopped", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/experiments");
+      await visit.page.getByLabel("Id").fill("engine-vs-list");
+      await visit.page.getByRole("button", { name: "Define" }).click();
+      await visit.page.getByRole("link", { name: "engine-vs-list" }).click({ timeout: 20_000 });
+      await visit.page.getByRole("button", { name: "Start" }).click();
+      await expect.poll(() => text("h1"), { timeout: 20_000 }).toContain("running");
+      expect(await text(".hero")).toContain("Too early to say");
+      await visit.page.getByLabel("What was concluded").fill("nothing");
+      await visit.page.getByRole("button", { name: "Stop for good" }).click();
+      await expect.poll(() => text("h1"), { timeout: 20_000 }).toContain("stopped");
+      expect(complaints()).toEqual([]);
+    });
+
+    test("a price is proposed, and approved", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/prices/K0003");
+      const price = Number(await visit.page.getByLabel("Price, tokens").inputValue());
+      await visit.page.getByLabel("Reason").fill("as recommended");
+      await visit.page.getByRole("button", { name: "Propose" }).click();
+      await visit.page.getByRole("button", { name: "Approve" }).click({ timeout: 20_000 });
+      await expect.poll(() => visit.page.getByRole("region", { name: "Decisions" }).innerText(), { timeout: 20_000 }).toMatch(new RegExp(`accepted.*${price}`, "s"));
+      expect(complaints()).toEqual([]);
+    });
+
+    test("a learner sees a price of one's own, and opts out", async () => {
+      visit = await browser.visit();
+      browser.engine.clock.time_ms += 2_000;
+      await visit.open("/learner/l1");
+      const button = visit.page.getByRole("button", { name: "Show my price" }).first();
+      const course_id = await button.getAttribute("data-ask-offer");
+      await visit.page.locator(`[data-ask-offer=${course_id}]`).click();
+      const offer = visit.page.locator(`#offer-${course_id}`);
+      await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you/);
+      await visit.page.getByRole("button", { name: "Do not use my data for prices" }).click();
+      await expect.poll(() => text(".consent"), { timeout: 20_000 }).toContain("Your data does not move your prices.");
+      expect(await offer.innerText()).toMatch(/tokens for you/);
+      expect(complaints()).toEqual([]);
+    });
+  });
+
   test("a teacher moves the slider by keys and sees what a price would bring", async () => {
     visit = await browser.visit();
     await visit.open("/teacher/t1");

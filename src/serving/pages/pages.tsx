@@ -31,6 +31,8 @@ export interface PagesDeps {
   readonly access: Access;
   readonly fetch: Fetch;
   readonly clock: Clock;
+  /** Changes with everything that somebody decides: who has decided something sees it at once. */
+  readonly revision: () => number;
 }
 
 interface Kept {
@@ -82,7 +84,7 @@ export class Pages {
     if (!viewer.known && !maySee(viewer, page.subject(context))) {
       return new Response(null, { status: 303, headers: { ...headers, location: `/login?next=${encodeURIComponent(pathname)}` } });
     }
-    const key = `${pathname}${search}|${theme}|${JSON.stringify(viewer)}`;
+    const key = `${pathname}${search}|${theme}|${JSON.stringify(viewer)}|${this.#deps.revision()}`;
     const now_ms = this.#deps.clock.now_ms();
     const kept = this.#kept.get(key);
     const fresh = kept !== undefined && now_ms < kept.until_ms ? kept : { until_ms: now_ms + KEPT_MS, made: this.#make(page, context, viewer, theme) };

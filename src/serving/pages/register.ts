@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { STREAM_CONTROL } from "../../contracts/subjects.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
@@ -88,7 +89,7 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     for (const { path } of list) page(path, "pages, which were not built", missing);
     return;
   }
-  const pages = new Pages({ pages: list, assets, access, fetch, clock });
+  const pages = new Pages({ pages: list, assets, access, fetch, clock, revision: () => features.current?.store.cursor(STREAM_CONTROL)?.sequence ?? 0 });
   for (const each of list) page(each.path, each.summary, (context) => pages.answer(each, context));
   page("/assets/:name", "what pages load", (context) => assets.answer(context), "text/javascript");
   const platform = (context: Context): void => mustSee(viewerOf(access, context), { kind: "platform" });

@@ -107,7 +107,7 @@ export const newPolicyPage: Page = {
         <>
           <Crumbs />
           <h1>{valid ? id : "A new policy"}</h1>
-          {valid ? <Editor policy_id={id} document={JSON.stringify({ description: "", floor_tokens: 10, step_log_max: 0.1, scope: { categories: [], courses: [] } }, undefined, 2)} sequence={0} next={`/admin/policies/${id}`} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
+          {valid ? <Editor policy_id={id} document={JSON.stringify({ description: "", floor_tokens: 10, step_log_max: 0.1, scope: { categories: [], courses: [] } }, undefined, 2)} sequence={0} fresh /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
         </>
       ),
     };
@@ -152,7 +152,7 @@ export const policyPage: Page = {
             <Difference diff={diff} policy={policy} />
           </div>
           <Section title="Document" id="document" aside={`Revision ${policy.latest ?? "–"}, without what is the default. Saving drafts the next one; prices do not change before it is activated.`}>
-            <Editor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} />
+            <Editor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} fresh={false} />
           </Section>
           <Section title="History" id="history">
             <History changes={policy.changes} />
@@ -170,9 +170,10 @@ function withoutDefaults(document: PolicyAnswer["document"]): object {
   return Object.fromEntries(Object.entries(document ?? {}).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])));
 }
 
-function Editor({ policy_id, document, sequence, next }: { readonly policy_id: string; readonly document: string; readonly sequence: number; readonly next?: string }) {
+/** A draft is refused once the policy has changed since its text was loaded: after every change the page is loaded anew, text and sequence together. */
+function Editor({ policy_id, document, sequence, fresh }: { readonly policy_id: string; readonly document: string; readonly sequence: number; readonly fresh: boolean }) {
   return (
-    <form class="stack card" data-form="PUT" action={`/policies/${policy_id}`} {...(next === undefined ? {} : { "data-next": next })}>
+    <form class="stack card" data-form="PUT" action={`/policies/${policy_id}`} data-next={`/admin/policies/${policy_id}`}>
       <label>
         <span>Rules, as JSON</span>
         <textarea name="policy" data-json rows={18} spellcheck={false} class="code">
@@ -187,8 +188,8 @@ function Editor({ policy_id, document, sequence, next }: { readonly policy_id: s
         <button type="submit" class="button" data-body={JSON.stringify({ expected_sequence: sequence })} data-done="Drafted.">
           Save as a draft
         </button>
-        {next === undefined && (
-          <button type="submit" class="button quiet" formaction="/policies/validate" data-method="POST" data-body={JSON.stringify({ policy_id })}>
+        {!fresh && (
+          <button type="submit" class="button quiet" formaction="/policies/validate" data-method="POST" data-stay data-body={JSON.stringify({ policy_id })}>
             Check
           </button>
         )}
@@ -203,7 +204,7 @@ function Actions({ policy }: { readonly policy: PolicyAnswer }) {
   const expected = { expected_sequence: policy.sequence };
   return (
     <section class="card" aria-label="What is in force">
-      <form class="stack" data-form="POST" data-follows action={`/policies/${id}/activate`}>
+      <form class="stack" data-form="POST" data-follows action={`/policies/${id}/activate`} data-next={`/admin/policies/${id}`}>
         <label>
           <span>Reason</span>
           <input type="text" name="reason" required maxlength={1000} id={`reason-${id}`} />

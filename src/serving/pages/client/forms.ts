@@ -63,7 +63,7 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
     const response = await fetch(submitter?.getAttribute("formaction") ?? form.action, { method: submitter?.dataset["method"] ?? form.dataset["form"] ?? "POST", headers: { "content-type": "application/json" }, body });
     const answer = (await response.json().catch(() => ({}))) as Told;
     const { next } = form.dataset;
-    if (response.ok && next !== undefined) {
+    if (response.ok && next !== undefined && submitter?.dataset["stay"] === undefined) {
       location.assign(next);
       return;
     }

@@ -5,6 +5,8 @@ import { tellTimes } from "./times.ts";
 /** Between two looks that events of the stream ask for. */
 const SOONEST_MS = 1_000;
 const PENDING_MS = 800;
+/** Longer than the server keeps a page. */
+const KEPT_MS = 1_300;
 /** After failures the next look comes later, up to so much later. */
 const BACK_OFF_MAX = 8;
 
@@ -111,7 +113,11 @@ export function startLive(): void {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void look().finally(schedule);
   });
-  addEventListener("tidemark-changed", () => void look());
+  addEventListener("tidemark-changed", () => {
+    void look();
+    // The server may have answered with the page that it had just made for somebody else.
+    setTimeout(() => void look(), KEPT_MS);
+  });
   follow(main, () => void look());
   schedule();
 }

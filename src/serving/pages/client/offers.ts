@@ -7,7 +7,7 @@ interface Offer {
   readonly price_without_personal_data: number;
   readonly personal_features_used: boolean;
   readonly expires_at: string | null;
-  readonly waterfall: readonly { readonly reason: string }[];
+  readonly waterfall: readonly { readonly step: string; readonly reason: string }[];
   readonly detail?: string;
 }
 
@@ -24,7 +24,7 @@ function show(place: HTMLElement, offer: Offer): void {
   price.className = "offer-price";
   if (personalized_price < base_price) price.append(element("s", formatWhole(base_price), "muted"), " ");
   price.append(element("strong", formatWhole(personalized_price)), " ", element("span", "tokens for you", "unit"));
-  const why = waterfall.at(-1)?.reason ?? "";
+  const why = waterfall.findLast(({ step }) => step !== "rounding")?.reason ?? "";
   const data = personal_features_used ? `Your own data was used; without it the price would be ${formatWhole(price_without_personal_data)} tokens.` : "No personal data was used.";
   place.replaceChildren(price, element("p", why, "small"), element("p", data, "small muted"));
   if (expires_at !== null) place.append(element("p", `Yours until ${formatMinute(Date.parse(expires_at))}.`, "small muted"));

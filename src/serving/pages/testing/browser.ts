@@ -6,6 +6,7 @@ import { systemClock } from "../../../lib/clock.ts";
 import { HttpServer } from "../../http-server.ts";
 import type { TestEngine } from "../../testing.ts";
 
+const TICK_MS = 100;
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 function executable(): string | undefined {
@@ -88,6 +89,8 @@ export class BrowserEngine {
   #browser: Browser | undefined;
   #origin = "";
   readonly #contexts: BrowserContext[] = [];
+  /** The engine's time goes on like the browser's. */
+  #ticking: ReturnType<typeof setInterval> | undefined;
 
   constructor(engine: TestEngine) {
     this.engine = engine;
@@ -96,6 +99,7 @@ export class BrowserEngine {
 
   async start(): Promise<void> {
     this.#origin = `http://127.0.0.1:${await this.#server.listen("127.0.0.1", 0)}`;
+    this.#ticking = setInterval(() => (this.engine.clock.time_ms += TICK_MS), TICK_MS);
     this.#browser = await chromium.launch({ executablePath: chromiumPath!, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   }
 
@@ -111,6 +115,7 @@ export class BrowserEngine {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#ticking);
     await this.leave();
     await this.#browser?.close();
     await this.#server.drain();
