@@ -1,4 +1,5 @@
 import { must } from "../src/lib/assert.ts";
+import { type IntervalCoverage, overlaps } from "../src/pricing/off-policy/testing.ts";
 import { runChild } from "./child.ts";
 import type { Coverage } from "./pricing-platform.ts";
 import type { OptimiseTime } from "./pricing-time.ts";
@@ -8,6 +9,7 @@ export type PricingJob =
   | { readonly kind: "scenario"; readonly seed: number }
   | { readonly kind: "platform" | "dense"; readonly seed: number; readonly small: boolean }
   | { readonly kind: "fuzz" | "replay"; readonly seed: number; readonly quotes: number }
+  | { readonly kind: "off_policy"; readonly overlap: number; readonly logs: number }
   | { readonly kind: "time" };
 
 interface ScenarioAnswer {
@@ -29,6 +31,7 @@ export type PricingAnswer =
   | { readonly kind: "dense"; readonly seed: number; readonly coverage: Coverage }
   | { readonly kind: "fuzz"; readonly quotes: number; readonly violations: number; readonly moved: number }
   | { readonly kind: "replay"; readonly quotes: number; readonly identical: number }
+  | ({ readonly kind: "off_policy" } & IntervalCoverage)
   | ({ readonly kind: "time" } & OptimiseTime);
 
 const CHILD_MS = 600_000;
@@ -52,6 +55,7 @@ function jobs(quick: boolean): PricingJob[][] {
     ...seeds(quick ? 2 : 20, (seed): PricingJob[] => [{ kind: "scenario", seed }]),
     ...seeds(quick ? 1 : 8, (seed): PricingJob[] => [{ kind: "fuzz", seed, quotes }]),
     [{ kind: "replay", seed: 1, quotes: quick ? 1_000 : 10_000 }],
+    ...overlaps.map((_, overlap): PricingJob[] => [{ kind: "off_policy", overlap, logs: quick ? 20 : 150 }]),
   ];
 }
 
@@ -99,6 +103,16 @@ function coverageRow(list: readonly Coverage[]): Record<string, number | null> {
   };
 }
 
+const OPE_COVERAGE_MIN = 0.93;
+
+/** Of the 95 % intervals of off-policy evaluation, those that hold the truth, over logs of every overlap. */
+function opeCoverage(kinds: readonly IntervalCoverage[]): { snips: Figure; doubly_robust: Figure; logs: number; refused: number } {
+  const total = (of: (one: IntervalCoverage) => number): number => kinds.reduce((sum, one) => sum + of(one), 0);
+  const logs = total(({ judged }) => judged);
+  const share = (covered: number): Figure => ({ value: covered / logs, error: Math.sqrt(((covered / logs) * (1 - covered / logs)) / logs) });
+  return { snips: share(total(({ snips }) => snips)), doubly_robust: share(total(({ doubly_robust }) => doubly_robust)), logs, refused: total(({ refused }) => refused) };
+}
+
 /** SCIENCE's pricing scenario through the shipped fold and pricing code, with what prices must never do beside it. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   // Alone, since it is timed.
@@ -126,11 +140,18 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const metrics: Record<string, Metric> = {};
   for (const [name, { value, error }] of Object.entries(figures)) Object.assign(metrics, { [name]: rounded(value), ...(Number.isNaN(error) ? {} : { [`${name}_error`]: rounded(error) }) });
   const uplift_low = uplift.value - Z95 * uplift.error;
+  const ope = opeCoverage(ofKind(answers, "off_policy"));
   const broken = fuzzed.reduce((sum, { violations }) => sum + violations, 0);
   Object.assign(metrics, {
     uplift_over_seed_ci95: rounded(uplift_low),
     changes_a_course: rounded(of((one) => one.changes_a_course).value),
     posterior_coverage: [platforms.map(({ coverage }) => coverage), ofKind(answers, "dense").map(({ coverage }) => coverage)].map(coverageRow),
+    ope_coverage: rounded(Math.min(ope.snips.value, ope.doubly_robust.value)),
+    ope_coverage_snips: rounded(ope.snips.value),
+    ope_coverage_doubly_robust: rounded(ope.doubly_robust.value),
+    ope_coverage_error: rounded(ope.snips.error),
+    ope_logs: ope.logs,
+    ope_refused: ope.refused,
     price_us: rounded(must(time, "a time").price_us),
     optimise_us: rounded(must(time, "a time").optimise_us),
     optimise_bytes: Math.round(must(time, "a time").optimise_bytes),
@@ -150,6 +171,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   expect("engine_last_quarter_share", figures.engine_last_quarter_share, LAST_QUARTER_MIN);
   if (!(uplift_low > 0)) failures.push(`uplift over the description's rules may be 0: ${uplift_low.toFixed(4)}`);
   expect("default_platform_share less static", mean(platforms.map(({ share, static_share }) => share - static_share)), 0);
+  for (const name of ["snips", "doubly_robust"] as const) expect(`coverage of ${name} intervals`, ope[name], OPE_COVERAGE_MIN);
   if (broken > 0) failures.push(`${broken} guardrails broken`);
   if (replayed?.identical !== replayed?.quotes) failures.push("a replay is not identical");
   // Quick runs share the machine with tests.
@@ -162,6 +184,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
       "shares of the best whole price's expected revenue under the true curves, errors over seeds; uplift_over_seed_ci95: lower end of its 95 % interval, over the better of the description's rules and its elasticity rule alone, both weekly and told the true mean elasticity",
       "default_platform: twelve weeks of weekly prices under the default policy after a synthetic platform's history of the default density (25 sales a course), demand standing still; the level is the course's trailing conversion, the slope the shipped causal estimate",
       "posterior_coverage: share of the 95 % intervals of elasticity in price calls that hold the truth at the price now, on platforms of the default density and of 400 sales a course, whose prices chase demand and have a random part",
+      "ope_coverage: the lower share, of normalised and doubly robust 95 % intervals, that hold what all courses would bring, over simulated logs from full overlap to hardly any, with a model that is wrong in level and slope; ope_refused: logs too thin for a verdict",
       "price_us: one course from inputs to outcome, warm, grid of 64, lower quartile of 150 rounds; optimise_us: of that the search of the grid; quotes_fuzzed: random inputs under random policies, each price held against every guardrail by code that shares nothing with them",
       "not measured: learners that answer prices by waiting, demand that changes while prices are learnt (but for the platform's drift), several engines on one platform",
     ],

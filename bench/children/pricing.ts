@@ -1,6 +1,7 @@
 /** One share of the pricing bench's work: seeds of a scenario, platforms, quotes at random, or the time of one price. */
 import { assert, must } from "../../src/lib/assert.ts";
 import { decide, decisionRecordJson, replayDecision } from "../../src/pricing/decision.ts";
+import { intervalCoverage, overlaps } from "../../src/pricing/off-policy/testing.ts";
 import { priceCourse } from "../../src/pricing/price-course.ts";
 import { randomQuotes, violations } from "../../src/pricing/quote-fuzz.ts";
 import { defaultPlatform } from "../../src/simulator/config.ts";
@@ -71,6 +72,8 @@ function run(job: PricingJob): PricingAnswer {
       return fuzz(job.seed, job.quotes);
     case "replay":
       return replay(job.seed, job.quotes);
+    case "off_policy":
+      return { kind: "off_policy", ...intervalCoverage(must(overlaps[job.overlap], "an overlap"), `bench-${job.overlap}`, job.logs) };
     case "time":
       return { kind: "time", ...timeOptimise() };
   }

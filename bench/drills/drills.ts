@@ -13,6 +13,7 @@ import { formatTime } from "../../src/lib/time.ts";
 import { drillOn, type DrillReport, type DrillResult, type Rig } from "./rig.ts";
 
 const SETTLE_MS = 1_500;
+const IN_FLIGHT_MS = 1_000;
 const WORKER_STARTS_MS = 6_000;
 
 interface Fault {
@@ -26,6 +27,8 @@ async function clusterFault(rig: Rig, faults: number, remark: string, { begin }:
   for (let i = 0; i < faults; i++) {
     const since_ms = performance.now();
     const end = await begin(rig);
+    // What was on its way is stored and folded all the same: that is no recovery.
+    await systemClock.sleep(IN_FLIGHT_MS);
     recovery_ms = Math.max(recovery_ms, await rig.recovered(since_ms));
     end();
     // The node that was away must have what it missed, or the next fault takes the majority.

@@ -1,4 +1,4 @@
-import { experimentAnswerSchema, type ExperimentAnswer, experimentsAnswerSchema, powerAnswerSchema } from "../contracts/experiment-api.ts";
+import { experimentAnswerSchema, type ExperimentAnswer, type ExperimentsAnswer, experimentsAnswerSchema, powerAnswerSchema } from "../contracts/experiment-api.ts";
 import type { Figure } from "../contracts/experiment-results.ts";
 import { number, textTable } from "../training/report/text-table.ts";
 import { askEngine } from "./ask-engine.ts";
@@ -12,7 +12,12 @@ const text = (options: CommandContext["options"], name: string): string | undefi
 
 /** `tidemark experiment list`. */
 export async function runExperimentList(context: CommandContext): Promise<number> {
-  const { experiments } = await askEngine(context, "GET", "/experiments", experimentsAnswerSchema);
+  const experiments: ExperimentsAnswer["experiments"] = [];
+  for (let next: string | null = ""; next !== null; ) {
+    const page: ExperimentsAnswer = await askEngine(context, "GET", next === "" ? "/experiments" : `/experiments?after=${next}`, experimentsAnswerSchema);
+    experiments.push(...page.experiments);
+    ({ next } = page);
+  }
   if (context.options["json"] === true) console.log(json(experiments));
   else if (experiments.length === 0) console.log("No experiments yet: `tidemark experiment define` makes one.");
   else {

@@ -43,6 +43,8 @@ export const bundleInputsSchema = z.object({
   revenue_floor_share: z.number().min(0).max(1),
   /** Pull of the bundle's own optimum against the sum of its parts, in log price. */
   weight: z.number().min(0).max(1),
+  /** Share of the sum of the parts. */
+  max_discount: z.number().min(0).max(1),
   rounding: roundingSchema,
   policy_version: z.string(),
   model: z.string(),

@@ -25,8 +25,15 @@ const summaryShape = {
 };
 const summarySchema = z.object(summaryShape);
 
-export const experimentsQuerySchema = z.object({ phase: summaryShape.phase.optional() });
-export const experimentsAnswerSchema = z.object({ experiments: z.array(summarySchema) });
+const limitHint = "must be a whole number from 1 to 200";
+export const experimentsQuerySchema = z.object({
+  phase: summaryShape.phase.optional(),
+  /** `next` of the page before. */
+  after: idSchema.optional(),
+  limit: z.string().regex(/^\d{1,3}$/, limitHint).transform(Number).pipe(z.int().min(1, limitHint).max(200, limitHint)).default(50),
+});
+/** In order of ids; `next` is null on the last page. */
+export const experimentsAnswerSchema = z.object({ experiments: z.array(summarySchema), next: z.string().nullable() });
 export type ExperimentsAnswer = z.infer<typeof experimentsAnswerSchema>;
 
 export const experimentAnswerSchema = z.object({

@@ -17,6 +17,8 @@ export interface DemandBreak {
 const BREAK = 4;
 /** Below so many enrollments, seen or expected, a normal deviation says nothing. */
 const ENROLLMENTS_MIN = 10;
+/** Log ratio to the current price beyond which sales say nothing of it. */
+const OTHER_PRICE = 0.1;
 /** Tiles are counted from the one that the window begins in: the price must have stood for that, too. */
 const TILE_DAYS = { 1: 1 / 24, 7: 1 } as const;
 
@@ -25,9 +27,19 @@ const windows = [
   { days: 7, exposures: featureAt.exposures_7d, enrollments: featureAt.enrollments_7d },
 ] as const;
 
-/** The most surprising of the windows in which the price has not changed; undefined when none is. A course priced by its time on offer has no windows of exposures. */
+/** Whether the last week's enrollments were, on average, at about the current price: what sells at other prices is for the cells to say. */
+function soldAtCurrentPrice(inputs: PricingInputs): boolean {
+  const enrollments = feature(inputs, featureAt.enrollments_7d);
+  const revenue = feature(inputs, featureAt.revenue_7d_tokens);
+  return enrollments === 0 || Math.abs(Math.log(revenue / enrollments / inputs.current_price)) <= OTHER_PRICE;
+}
+
+/**
+ * The most surprising of the windows in which the price has not changed and was the one that was paid; undefined when none is. A course priced by its time on offer
+ * has no windows of exposures.
+ */
 export function demandBreak(inputs: PricingInputs, posterior: DemandPosterior): DemandBreak | undefined {
-  if (inputs.exposure !== "views") return undefined;
+  if (inputs.exposure !== "views" || !soldAtCurrentPrice(inputs)) return undefined;
   const stood_days = feature(inputs, featureAt.days_since_repriced);
   let found: DemandBreak | undefined;
   for (const window of windows) {

@@ -27,6 +27,7 @@ export const featureAt = {
   exposures_7d: courseFeatureIndex("exposures_7d"),
   enrollments_24h: courseFeatureIndex("enrollments_24h"),
   enrollments_7d: courseFeatureIndex("enrollments_7d"),
+  revenue_7d_tokens: courseFeatureIndex("revenue_7d_tokens"),
   exposures_30d: courseFeatureIndex("exposures_30d"),
   exposures_90d: courseFeatureIndex("exposures_90d"),
   enrollments_30d: courseFeatureIndex("enrollments_30d"),

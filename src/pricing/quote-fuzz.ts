@@ -113,6 +113,7 @@ function randomInputs(random: Prng, policy: Policy, model: CompiledModel | null)
   set("days_since_launch", random.integer(5) === 0 ? 0 : 400 * random.uniform());
   set("days_since_repriced", random.integer(3) === 0 ? 3_650 : 20 * random.uniform());
   for (const name of ["exposures_24h", "exposures_7d", "exposures_30d", "exposures_90d", "enrollments_24h", "enrollments_7d", "enrollments_30d", "enrollments_90d"] as const) set(name, Math.floor(count(random)));
+  set("revenue_7d_tokens", features[featureAt.enrollments_7d]! * (random.integer(2) === 0 ? current_price : tokens(random)));
   set("category_conversion_90d", random.integer(4) === 0 ? 0 : random.uniform() ** 2);
   set("category_hour_lift", random.integer(20) === 0 ? Number.NaN : random.normal());
   set("category_weekday_lift", random.normal());

@@ -18,6 +18,7 @@ import type { ServingMetrics } from "./metrics.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
 import { type PageSources, registerPages } from "./pages/register.ts";
 import type { PriceService } from "./price-service.ts";
+import { PlainPathsFirst } from "./plain-paths.ts";
 import { internalProblem, ProblemError, problemResponse } from "./problem.ts";
 import { logged } from "./request-log.ts";
 import type { Handler, RouteDefinition } from "./route.ts";
@@ -82,7 +83,7 @@ export interface TidemarkApp extends Hono {
 /** The HTTP application: every endpoint stands in one table, which each part of serving adds its own to. */
 export function createApp(deps: AppDeps): TidemarkApp {
   const { metrics, metricsText, access, cors_origins = [], tls = false, logger, tracing, request_log } = deps;
-  const app = new Hono();
+  const app = new Hono({ router: new PlainPathsFirst() });
   const finish = createFinish({ cors_origins, tls });
   const around = tracing === undefined && request_log === undefined ? undefined : (definition: RouteDefinition, handler: Handler): Handler => {
     const traced = tracing?.around(definition, handler) ?? handler;

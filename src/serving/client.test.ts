@@ -38,7 +38,7 @@ async function reached(name: string): Promise<string> {
     },
   });
   const method = (recording as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[name]!;
-  const result = method.length > 0 && !/^(stream|propensity|publish|optimize|predict|priceBatch|personalized|validate|defineExp|experimentPower|bundle)/.test(name) ? method.call(recording, "ID", "ID") : method.call(recording, name === "stream" ? {} : {}, new AbortController().signal);
+  const result = method.length > 0 && !/^(stream|propensity|publish|optimize|predict|priceBatch|personalized|validate|defineExp|experimentPower|bundle|simulate)/.test(name) ? method.call(recording, "ID", "ID") : method.call(recording, name === "stream" ? {} : {}, new AbortController().signal);
   await (Symbol.asyncIterator in (result as object) ? (result as AsyncGenerator).next() : (result as Promise<unknown>)).catch(() => undefined);
   return asked;
 }

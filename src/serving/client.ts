@@ -8,7 +8,7 @@ import type { changeExperimentBodySchema, defineExperimentBodySchema, Experiment
 import type { LearnerScoresAnswer, propensityBatchAnswerSchema, propensityBatchBodySchema, RecommendationsAnswer, SegmentsAnswer } from "../contracts/learner-scores.ts";
 import type { Topic } from "../contracts/live-stream.ts";
 import type { PersonalisationAnswer, personalisationBodySchema } from "../contracts/personalisation.ts";
-import type { policyActivateBodySchema, policyAnswerSchema, policyChangeBodySchema, policyChangedAnswerSchema, policyDiffAnswerSchema, policyDraftBodySchema, policyListAnswerSchema, policyValidateAnswerSchema, policyValidateBodySchema } from "../contracts/policy-api.ts";
+import type { policyActivateBodySchema, policyAnswerSchema, policyChangeBodySchema, policyChangedAnswerSchema, policyDiffAnswerSchema, policyDraftBodySchema, policyListAnswerSchema, policySimulateAnswerSchema, policySimulateBodySchema, policyValidateAnswerSchema, policyValidateBodySchema } from "../contracts/policy-api.ts";
 import type { priceBatchAnswerSchema, priceBatchBodySchema } from "../contracts/price-batch.ts";
 import type { priceActionAnswerSchema, priceActionBodySchema, priceChangesAnswerSchema } from "../contracts/price-change.ts";
 import type { PropensityInfoAnswer } from "../contracts/propensity-info.ts";
@@ -162,6 +162,11 @@ export class TidemarkClient {
 
   validatePolicy(body: In<typeof policyValidateBodySchema>): Promise<Out<typeof policyValidateAnswerSchema>> {
     return this.#ask("/policies/validate", body);
+  }
+
+  /** What a document would have done to the traffic that was recorded. */
+  simulatePolicy(body: In<typeof policySimulateBodySchema>): Promise<Out<typeof policySimulateAnswerSchema>> {
+    return this.#ask("/policies/simulate", body);
   }
 
   diffPolicy(policy_id: string, query: { readonly from: number; readonly to: number }): Promise<Out<typeof policyDiffAnswerSchema>> {

@@ -5,7 +5,7 @@ import type { DecisionRecord } from "../contracts/decision.ts";
 import { formatTime, MINUTE_MS } from "../lib/time.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { replayDecision } from "../pricing/decision.ts";
-import type { OptimizeAnswer, OptimizeBody } from "../contracts/api.ts";
+import type { OptimizeAnswer, OptimizeBody, PredictAnswer, PredictBody } from "../contracts/api.ts";
 import { testArtifact, TestEngine } from "./testing.ts";
 
 let engine: TestEngine;
@@ -149,6 +149,34 @@ describe("sharing answers", () => {
     engine.enroll("lonely", 70);
     expect(quote({ course_id: "lonely" })).toMatchObject({ course_id: "lonely", current_price: 70 });
     expect(quote({ course_id: "lonely" }).quote_id).toBe(quote({ course_id: "lonely" }).quote_id);
+  });
+});
+
+describe("sharing predictions", () => {
+  const predict = (body: PredictBody): PredictAnswer => JSON.parse(engine.prices.predict(body)) as PredictAnswer;
+
+  test("the same question gets the same answer until something but views changes, and each part of it makes another", () => {
+    const bodies: PredictBody[] = [
+      { course_id: "c1", price_points: [90, 110] },
+      { course_id: "c1", price_points: [90] },
+      { course_id: "c1", price_points: [90, 110], horizon_days: 7 },
+      { course_id: "c2", price_points: [90, 110] },
+    ];
+    const first = bodies.map(predict);
+    expect(new Set(first.map((answer) => JSON.stringify(answer))).size).toBe(bodies.length);
+    expect(bodies.map(predict)).toEqual(first);
+    expect(engine.prices).toMatchObject({ hits: bodies.length, misses: bodies.length });
+    engine.fold({ id: "seen", type: "exposure.viewed", time: formatTime(engine.clock.time_ms), course_id: "c1", learner_id: "l9", price: 100 });
+    expect(predict(bodies[0]!)).toEqual(first[0]);
+    engine.enroll("c1", 110);
+    expect(predict(bodies[0]!).predictions).not.toEqual(first[0]?.predictions);
+    expect(predict(bodies[3]!)).toEqual(first[3]);
+  });
+
+  test("a course that nobody knows is predicted from what the call says of it", () => {
+    const of = (base_price: number): PredictBody => ({ course_id: "c9", course_features: { category: "programming", base_price }, price_points: [90] });
+    expect(predict(of(50)).predictions).not.toEqual(predict(of(500)).predictions);
+    expect(engine.prices.hits).toBe(0);
   });
 });
 

@@ -1,20 +1,18 @@
 import { type DegradedReason, degradedReasons, type ElasticityAnswer, type OptimizeBody, type PredictBody, type PriceExploration } from "../contracts/api.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
-import { HOUR_MS, MINUTE_MS } from "../lib/time.ts";
-import type { CompiledModel } from "../models/compiled.ts";
+import { HOUR_MS } from "../lib/time.ts";
 import { batchRow } from "../pricing/batch.ts";
 import { decide } from "../pricing/decision.ts";
 import { predictEnrollments } from "../pricing/forecast.ts";
-import { AnswerCache } from "./answer-cache.ts";
 import { CourseLookup } from "./course-lookup.ts";
 import type { FoundCourse } from "./course-lookup.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import { featuresUnavailable, mustFeatures } from "./feature-source.ts";
 import type { FeatureSource, OpenFeatures } from "./feature-source.ts";
-import type { ServedModel } from "./model-holder.ts";
 import { minuteOf, type PricingContext, pricingOf } from "./pricing-inputs.ts";
 import { ProblemError } from "./problem.ts";
+import { basisOf, type SharedAnswer, SharedAnswers } from "./shared-answers.ts";
 
 /** About 2 KB each: 32 MB a process at most. */
 const KNOWN_ANSWERS_MAX = 16_384;
@@ -22,6 +20,8 @@ const KNOWN_ANSWERS_MAX = 16_384;
 const LAST_SAFE_MS = 24 * HOUR_MS;
 /** Apart from the known courses', so that made-up ones cannot push them out. */
 const COLD_ANSWERS_MAX = 2_048;
+/** Of known courses: who asks for the demand of made-up ones asks for another each time. */
+const PREDICTIONS_MAX = 4_096;
 
 export interface PriceServiceDeps extends PricingContext {
   readonly features: FeatureSource;
@@ -52,30 +52,13 @@ export interface PriceRow {
   readonly updated_at_ms: number;
 }
 
-/** An answer and what must still hold for it to be the answer: together, every input of the price. */
-interface CachedAnswer {
-  /** EVENTS sequence of the course record that was priced; 0 for a cold start. */
-  readonly sequence: number;
-  /** The record that was last found to differ from it by views alone. */
-  seen_sequence: number;
-  /** Of what had happened to the course but views. */
-  readonly fingerprint: number | undefined;
-  readonly model: ServedModel<CompiledModel> | undefined;
-  /** Revision of the policies in force. */
-  readonly policies: number;
-  /** End of the course's minute: the features' time, and with it the category's side, hold until then. */
-  readonly until_ms: number;
-  readonly reasons: readonly DegradedReason[];
-  /** The answer's JSON up to where `freshness_ms` belongs, the one part that is the call's own. */
-  readonly head: string;
+interface PricedAnswer extends SharedAnswer {
   /** Written when a batch first asks for it. */
   row: PriceRow | undefined;
   readonly quote_id: string;
   readonly optimal_price: number;
   readonly exploration: PriceExploration | undefined;
   readonly elasticity: ElasticityAnswer;
-  readonly updated_at_ms: number;
-  readonly degraded: boolean;
 }
 
 function age(now_ms: number, updated_at_ms: number): number {
@@ -112,8 +95,9 @@ function coldKeyOf(body: OptimizeBody): string {
  */
 export class PriceService {
   readonly #deps: PriceServiceDeps;
-  readonly #known = new AnswerCache<CachedAnswer>(KNOWN_ANSWERS_MAX);
-  readonly #cold = new AnswerCache<CachedAnswer>(COLD_ANSWERS_MAX);
+  readonly #known: SharedAnswers<PricedAnswer>;
+  readonly #cold: SharedAnswers<PricedAnswer>;
+  readonly #predictions: SharedAnswers<SharedAnswer>;
   #open: OpenFeatures | undefined;
   #lookup: CourseLookup | undefined;
   #hits = 0;
@@ -122,6 +106,9 @@ export class PriceService {
 
   constructor(deps: PriceServiceDeps) {
     this.#deps = deps;
+    this.#known = new SharedAnswers(deps, KNOWN_ANSWERS_MAX);
+    this.#cold = new SharedAnswers(deps, COLD_ANSWERS_MAX);
+    this.#predictions = new SharedAnswers(deps, PREDICTIONS_MAX);
   }
 
   get hits(): number {
@@ -133,11 +120,11 @@ export class PriceService {
   }
 
   get entries(): number {
-    return this.#known.size + this.#cold.size;
+    return this.#known.size + this.#cold.size + this.#predictions.size;
   }
 
   get evictions(): number {
-    return this.#known.evicted + this.#cold.evicted;
+    return this.#known.evicted + this.#cold.evicted + this.#predictions.evicted;
   }
 
   get degraded_answers(): number {
@@ -155,7 +142,7 @@ export class PriceService {
   /** Without features: what the same question got last, which was inside its guardrails then, unless that is too long ago. Throws the ProblemError that says what is missing. */
   #lastSafe(body: OptimizeBody, now_ms: number): string {
     const { features, degradation } = this.#deps;
-    const kept = this.#known.get(keyOf(body)) ?? this.#cold.get(coldKeyOf(body));
+    const kept = this.#known.last(keyOf(body)) ?? this.#cold.last(coldKeyOf(body));
     if (kept === undefined || now_ms - kept.until_ms > LAST_SAFE_MS) throw featuresUnavailable(features);
     this.#degraded_answers++;
     return withFreshness(degradedHead(kept.head, [...degradation.reasons, "features_unavailable"]), now_ms, kept.updated_at_ms);
@@ -184,73 +171,63 @@ export class PriceService {
   }
 
   /** Shared where it may be, else priced and recorded. */
-  #answer(body: OptimizeBody, now_ms: number): CachedAnswer {
+  #answer(body: OptimizeBody, now_ms: number): PricedAnswer {
     const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
     const sequence = body.course_id === undefined ? undefined : lookup.reader.courseSequence(body.course_id);
-    const cache = sequence === undefined ? this.#cold : this.#known;
+    const answers = sequence === undefined ? this.#cold : this.#known;
     const key = sequence === undefined ? coldKeyOf(body) : keyOf(body);
-    const cached = cache.get(key);
-    const kept = cached !== undefined && this.#holds(cached, now_ms) ? cached : undefined;
-    if (kept !== undefined && this.#isOf(kept, body.course_id, sequence)) return this.#hit(kept);
-    this.#misses++;
-    const answer = this.#price(body, lookup.find(body, now_ms, minuteOf(key, now_ms)), now_ms);
-    cache.set(key, answer);
+    const kept = answers.holding(key, lookup.reader, body.course_id, sequence, now_ms);
+    if (kept !== undefined) return this.#counted(kept, true);
+    const answer = this.#price(body, lookup, lookup.find(body, now_ms, minuteOf(key, now_ms)), now_ms);
+    answers.set(key, answer);
+    return this.#counted(answer, false);
+  }
+
+  #counted<Answer extends SharedAnswer>(answer: Answer, shared: boolean): Answer {
+    if (shared) this.#hits++;
+    else this.#misses++;
     if (answer.degraded) this.#degraded_answers++;
     return answer;
   }
 
-  /** Whether the course's record is still the one that was priced, but for views. `sequence` undefined: a cold start, which has none. */
-  #isOf(kept: CachedAnswer, course_id: string | undefined, sequence: number | undefined): boolean {
-    if (course_id === undefined || sequence === undefined || sequence === kept.sequence || sequence === kept.seen_sequence) return true;
-    if (kept.fingerprint !== this.#lookup?.reader.courseFingerprint(course_id)) return false;
-    kept.seen_sequence = sequence;
-    return true;
-  }
-
-  #hit(cached: CachedAnswer): CachedAnswer {
-    this.#hits++;
-    if (cached.degraded) this.#degraded_answers++;
-    return cached;
-  }
-
   /** The body of POST /predict_enrollments. Throws ProblemError. */
   predict(body: PredictBody): string {
-    const { features, clock } = this.#deps;
-    const lookup = this.#lookupOf(mustFeatures(features));
-    const now_ms = clock.now_ms();
-    const found = lookup.find(body, now_ms, minuteOf(body.course_id ?? "", now_ms));
-    const { inputs, model, policy } = pricingOf(this.#deps, found);
-    const answer = predictEnrollments(inputs, model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
-    if (answer.degraded !== undefined) this.#degraded_answers++;
-    return withFreshness(JSON.stringify(answer).slice(0, -1), now_ms, found.view.updated_at_ms);
+    const now_ms = this.#deps.clock.now_ms();
+    const { head, updated_at_ms } = this.#prediction(body, now_ms);
+    return withFreshness(head, now_ms, updated_at_ms);
   }
 
-  #holds(cached: CachedAnswer, now_ms: number): boolean {
-    return now_ms < cached.until_ms && cached.model === this.#deps.models.current && cached.policies === this.#deps.policies.revision && cached.reasons === this.#deps.degradation.reasons;
+  #prediction(body: PredictBody, now_ms: number): SharedAnswer {
+    const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
+    const { course_id } = body;
+    const sequence = course_id === undefined ? undefined : lookup.reader.courseSequence(course_id);
+    const key = sequence === undefined ? "" : `${course_id}|${body.price_points.join()}|${body.horizon_days ?? ""}`;
+    const kept = key === "" ? undefined : this.#predictions.holding(key, lookup.reader, course_id, sequence, now_ms);
+    if (kept !== undefined) return this.#counted(kept, true);
+    const found = lookup.find(body, now_ms, minuteOf(course_id ?? "", now_ms));
+    const { inputs, model, policy } = pricingOf(this.#deps, found);
+    const answer = predictEnrollments(inputs, model, policy, body.price_points, body.horizon_days ?? policy.horizon_days);
+    const shared = { ...basisOf(this.#deps, lookup.reader, found), head: JSON.stringify(answer).slice(0, -1), degraded: answer.degraded !== undefined };
+    // What stands in for a course without a known price is the call's own.
+    if (key !== "" && found.view.sequence > 0) this.#predictions.set(key, shared);
+    return this.#counted(shared, false);
   }
 
   /** Prices, and queues the decision. */
-  #price(body: OptimizeBody, found: FoundCourse, now_ms: number): CachedAnswer {
-    const { models, policies, decisions, degradation, features } = this.#deps;
+  #price(body: OptimizeBody, { reader }: CourseLookup, found: FoundCourse, now_ms: number): PricedAnswer {
+    const { decisions, features } = this.#deps;
     const { inputs, model, policy } = pricingOf(this.#deps, found, body);
     const decision = decide(inputs, model, policy);
     const cursor_sequence = features.current?.store.cursor(STREAM_EVENTS)?.sequence ?? 0;
     decisions.record(decision, { decided_at_ms: now_ms, cursor_sequence });
     return {
-      sequence: found.view.sequence,
-      seen_sequence: found.view.sequence,
-      fingerprint: found.view.sequence === 0 ? undefined : this.#lookup?.reader.courseFingerprint(found.view.course_id),
-      model: models.current,
-      policies: policies.revision,
-      until_ms: inputs.now_ms + MINUTE_MS,
-      reasons: degradation.reasons,
+      ...basisOf(this.#deps, reader, found),
       head: decision.answer_json.slice(0, -1),
       row: undefined,
       quote_id: decision.id,
       optimal_price: decision.answer.optimal_price,
       exploration: decision.exploration,
       elasticity: decision.answer.elasticity,
-      updated_at_ms: found.view.updated_at_ms,
       degraded: decision.answer.degraded !== undefined,
     };
   }
@@ -262,6 +239,7 @@ export class PriceService {
       this.#lookup = new CourseLookup(open.reader);
       this.#known.clear();
       this.#cold.clear();
+      this.#predictions.clear();
     }
     return this.#lookup;
   }

@@ -54,7 +54,7 @@ interface Accepted {
   readonly body: unknown;
 }
 
-async function engine(answer: (course_id: string) => { status: number; body: string }, accepted: Accepted[] = []): Promise<string> {
+async function engine(answer: (course_id: string, learner_id?: string) => { status: number; body: string }, accepted: Accepted[] = []): Promise<string> {
   const started = createServer((request, response) => {
     let text = "";
     request.on("data", (chunk) => (text += String(chunk)));
@@ -66,8 +66,8 @@ async function engine(answer: (course_id: string) => { status: number; body: str
         response.writeHead(accepted.length % 2 === 0 ? 200 : 409).end("{}");
         return;
       }
-      const { course_id }: { course_id: string } = JSON.parse(text);
-      const { status, body } = answer(course_id);
+      const { course_id, learner_id }: { course_id: string; learner_id?: string } = JSON.parse(text);
+      const { status, body } = answer(course_id, learner_id);
       response.writeHead(status, { "content-type": "application/json" }).end(body);
     });
   });
@@ -101,6 +101,19 @@ describe("live traffic", () => {
     expect(recorder.subjects).toEqual(recorder.events.map((event) => eventSubject(event)));
     expect(recorder.message_ids).toEqual(recorder.events.map((event) => event.id));
     expect(new Set(recorder.message_ids).size).toBe(recorder.message_ids.length);
+  });
+
+  test("lets some learners ask for their own prices, and enrollments at those cite their quotes", async () => {
+    const recorder = new Recorder();
+    const url = await engine((course_id, learner_id) => {
+      const body = learner_id === undefined ? { quote_id: `q-${course_id}`, optimal_price: 40, current_price: 40 } : { quote_id: `q_${learner_id}-${course_id}`, personalized_price: 7 };
+      return { status: 200, body: JSON.stringify(body) };
+    });
+    const counts = await run(recorder, url);
+    expect(counts.personal).toBeGreaterThan(VIEWS / 10);
+    const cited = recorder.events.flatMap((event) => (event.type === "exposure.viewed" || event.type === "enrollment.created") && event.quote_id?.startsWith("q_") === true ? [event] : []);
+    expect(cited.some(({ type }) => type === "enrollment.created")).toBe(true);
+    for (const { quote_id, learner_id, course_id, price } of cited) expect([quote_id, price]).toEqual([`q_${learner_id}-${course_id}`, 7]);
   });
 
   test("goes on at list price when the engine fails or answers nonsense", async () => {

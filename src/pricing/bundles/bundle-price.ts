@@ -26,12 +26,30 @@ function meanCorrelation(matrix: Float64Array, n: number): number {
   return (2 * sum) / (n * (n - 1));
 }
 
+interface Limit {
+  readonly name: string;
+  readonly price: number;
+  readonly reason: string;
+}
+
+/** What a bundle may not be below, the strictest last. */
+function limitsOf({ parts, max_discount }: BundleInputs, sum_of_parts: number): readonly Limit[] {
+  const floors = parts.reduce((sum, { floor_tokens, price }) => sum + Math.min(floor_tokens, price), 0);
+  const discounted = Math.ceil(sum_of_parts * (1 - max_discount));
+  return [
+    { name: "floor", price: floors, reason: `Its courses' floors come to ${floors} tokens.` },
+    { name: "largest_discount", price: discounted, reason: `The policy's largest discount is ${twoDecimals(max_discount * 100)} %: what demand would be far below the prices that learners have seen is a guess.` },
+  ].toSorted((a, b) => a.price - b.price);
+}
+
 /**
  * The price of a bundle, beside which its courses stay on sale at their prices: from the dearest part, below which that part's own buyers would take the bundle, to the sum of the
- * parts, above which nobody does. The best whole price of the objective, drawn towards the sum by the policy's weight; never below what the parts' floors come to. A pure
+ * parts, above which nobody does. The best whole price of the objective, drawn towards the sum by the policy's weight; never below what the parts' floors come to, nor
+ * more than the policy's largest discount. A pure
  * function of its inputs, worked out in steps.
  */
-export function* priceBundle({ parts, correlations, objective, revenue_floor_share, weight, rounding }: BundleInputs): Generator<void, PricedBundle> {
+export function* priceBundle(inputs: BundleInputs): Generator<void, PricedBundle> {
+  const { parts, correlations, objective, revenue_floor_share, weight, rounding } = inputs;
   const n = parts.length;
   const matrix = vector(correlations);
   const factor = correlationFactor(matrix, n);
@@ -39,8 +57,8 @@ export function* priceBundle({ parts, correlations, objective, revenue_floor_sha
   const courses = parts.map(({ price, cost_tokens, slopes, odds }) => ({ price, cost: costs * cost_tokens, nodes: { slopes: vector(slopes), odds: vector(odds) } }));
   const demand = new BundleDemand(courses, yield* bundleDraws(courses, factor));
   const { sum_of_parts, dearest } = demand;
-  const floors = parts.reduce((sum, { floor_tokens, price }) => sum + Math.min(floor_tokens, price), 0);
-  const range = { min: Math.max(dearest, floors), max: sum_of_parts };
+  const limits = limitsOf(inputs, sum_of_parts);
+  const range = { min: Math.max(dearest, ...limits.map((limit) => limit.price)), max: sum_of_parts };
   const optimum = bestBundlePrice(demand, dearest, sum_of_parts, { objective, revenue_floor_share });
   const waterfall = new Waterfall();
   waterfall.add("base", "sum_of_parts", sum_of_parts, `The ${n} courses one by one.`);
@@ -49,9 +67,10 @@ export function* priceBundle({ parts, correlations, objective, revenue_floor_sha
   waterfall.add("model", "bundle_demand", optimum.price, `${why}; willingness to pay for two of its courses correlates by ${twoDecimals(mean_correlation)}.`);
   let price = sum_of_parts * (optimum.price / sum_of_parts) ** weight;
   waterfall.add("strategy", "bundle", price, `The bundle's own optimum against the sum of its parts, in log price. Weight ${twoDecimals(weight)}.`);
-  if (price < range.min) {
-    waterfall.guardrail("floor", range.min, demand.at(Math.round(price)).value - demand.at(range.min).value, `Its courses' floors come to ${floors} tokens.`);
-    price = range.min;
+  for (const limit of limits) {
+    if (price >= limit.price) continue;
+    waterfall.guardrail(limit.name, limit.price, demand.at(Math.round(price)).value - demand.at(limit.price).value, limit.reason);
+    price = limit.price;
   }
   const rounded = roundWithin(rounding, price, range.min, range.max) ?? Math.min(range.max, Math.max(range.min, Math.round(price)));
   waterfall.add("rounding", "whole_tokens", rounded, rounded === price ? "Already a whole number of tokens." : "To a price that the policy's rounding allows, between the dearest course and the sum.");

@@ -1,6 +1,7 @@
 import type { ExperimentResults } from "../../contracts/experiment-results.ts";
 import type { Guardrail, GuardrailMetric } from "../../contracts/experiment.ts";
 import { must } from "../../lib/assert.ts";
+import { complete } from "../../lib/steps.ts";
 import { DAY_MS } from "../../lib/time.ts";
 import { alwaysValidReach } from "./always-valid.ts";
 import { businessFigures, type BusinessSeries } from "./business-figures.ts";
@@ -26,6 +27,9 @@ export interface LearnerUnit {
   readonly churned: boolean | null;
   readonly lifetime_tokens: number | null;
 }
+
+/** A millisecond or less. */
+const UNITS_PER_STEP = 2_048;
 
 const bought = (unit: LearnerUnit): number => (unit.enrollments > 0 ? 1 : 0);
 
@@ -63,28 +67,36 @@ function worseBy({ metric, worse_by_max }: Guardrail, arm: PairedMoments, contro
 }
 
 /** Counts of exposures against what the arms' probabilities give, among those that were not stopped yet when each came. */
-function ratioOf(state: ExperimentState, units: readonly LearnerUnit[]): SampleRatio | undefined {
-  const { arms, stopped_arms } = state;
+function ratioOf({ arms, stopped_arms }: ExperimentState, units: readonly LearnerUnit[]): SampleRatio | undefined {
   const place = new Map(arms.map(({ name }, i) => [name, i]));
   const observed = arms.map(() => 0);
   const expected = arms.map(() => 0);
-  for (const { arm, exposed_ms } of units) {
-    const open = arms.map(({ name, probability }) => (exposed_ms < (stopped_arms.get(name) ?? Number.POSITIVE_INFINITY) ? probability : 0));
+  // Between two stops all expectations are the same.
+  const stops_ms = [...new Set(stopped_arms.values()), Number.POSITIVE_INFINITY].toSorted((a, b) => a - b);
+  let from_ms = Number.NEGATIVE_INFINITY;
+  for (const to_ms of stops_ms) {
+    const open = arms.map(({ name, probability }) => ((stopped_arms.get(name) ?? Number.POSITIVE_INFINITY) >= to_ms ? probability : 0));
     const all = open.reduce((sum, own) => sum + own, 0);
-    const at = must(place.get(arm), "an exposure is of an arm that there is");
-    // One that raced with the stop of its arm says nothing of the assignment.
-    if (open[at] === 0) continue;
-    observed[at]!++;
-    for (let i = 0; i < arms.length; i++) expected[i]! += open[i]! / all;
+    let count = 0;
+    for (const { arm, exposed_ms } of units) {
+      if (exposed_ms < from_ms || exposed_ms >= to_ms) continue;
+      const at = must(place.get(arm), "an exposure is of an arm that there is");
+      // One that raced with the stop of its arm says nothing of the assignment.
+      if (open[at] === 0) continue;
+      observed[at]!++;
+      count++;
+    }
+    for (let i = 0; i < arms.length; i++) if (all > 0) expected[i]! += (count * open[i]!) / all;
+    from_ms = to_ms;
   }
   return sampleRatio(observed, expected);
 }
 
 /**
  * What a learner-level experiment says as of `now_ms`. Units count from the day on which their outcome is final; the p-values are those of somebody who looked at the end of every
- * such day, so that they do not depend on who looked when. `units` in any order; those of arms that the experiment does not have are not expected.
+ * such day, so that they do not depend on who looked when. `units` in any order; those of arms that the experiment does not have are not expected. In steps.
  */
-export function learnerResults(state: ExperimentState, units: readonly LearnerUnit[], now_ms: number): ExperimentResults {
+export function* learnerResultsInSteps(state: ExperimentState, units: readonly LearnerUnit[], now_ms: number): Generator<void, ExperimentResults> {
   const { experiment, arms } = state;
   const { control_arm, outcome_days, cuped } = experiment;
   const outcome_ms = outcome_days * DAY_MS;
@@ -104,7 +116,8 @@ export function learnerResults(state: ExperimentState, units: readonly LearnerUn
     for (const race of races) race.last = race.comparison.look();
   };
   let day = Number.NaN;
-  for (const unit of final) {
+  for (const [i, unit] of final.entries()) {
+    if (i % UNITS_PER_STEP === 0) yield;
     const own = Math.floor((unit.exposed_ms + outcome_ms) / DAY_MS);
     if (own !== day && !Number.isNaN(day)) look();
     day = own;
@@ -119,7 +132,9 @@ export function learnerResults(state: ExperimentState, units: readonly LearnerUn
     }
   }
   look();
+  yield;
   const ratio = ratioOf(state, units);
+  yield;
   const counted = new Map(arms.map(({ name }): [string, LearnerUnit[]] => [name, []]));
   for (const unit of final) counted.get(unit.arm)?.push(unit);
   const mean = (arm: string): number | null => {
@@ -142,6 +157,7 @@ export function learnerResults(state: ExperimentState, units: readonly LearnerUn
       return { metric: guardrail.metric, arm: race.arm, worse_by, worse_by_max: guardrail.worse_by_max, breached: worse_by !== null && worse_by.low > guardrail.worse_by_max };
     }),
   );
+  yield;
   const frame = resultFrame(state, now_ms, (arm) => ({ units: units.filter((unit) => unit.arm === arm).length, counted: counted.get(arm)!.length, mean: mean(arm) }));
   return {
     ...frame,
@@ -151,6 +167,11 @@ export function learnerResults(state: ExperimentState, units: readonly LearnerUn
     verdict: verdictOf(state, { days: frame.days, comparisons, sample_ratio: ratio }, now_ms),
     business: businessFigures(arms, counted, learnerSeries),
   };
+}
+
+/** The same at once. */
+export function learnerResults(state: ExperimentState, units: readonly LearnerUnit[], now_ms: number): ExperimentResults {
+  return complete(learnerResultsInSteps(state, units, now_ms));
 }
 
 /** null: the learner is none of those that the figure is a mean over. */

@@ -2,20 +2,9 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EFFECTIVE_CLUSTERS_MIN, EFFECTIVE_DRAWS_MIN, evaluateOffPolicy, type OffPolicyEvaluation } from "./evaluate.ts";
 import type { LoggedDraw } from "./logged-draw.ts";
-import { simulateLog, type SimulatedLog, trueValue } from "./testing.ts";
+import { intervalCoverage, overlaps, simulateLog, type SimulatedLog, trueValue } from "./testing.ts";
 
-const plain: SimulatedLog = { courses: 60, draws_per_course: 8, views_mean: 30, logged: { shift: 0, sigma: 0.1 }, candidate: { shift: 0.05, sigma: 0.1 }, level_error: 0.2, slope_error: -0.3 };
-
-/** From full overlap to hardly any, with a model that is wrong in level and slope. */
-const scenarios: readonly Partial<SimulatedLog>[] = [
-  { candidate: { shift: 0, sigma: 0.1 } },
-  { candidate: { shift: 0.05, sigma: 0.1 } },
-  { candidate: { shift: 0.1, sigma: 0.1 } },
-  { candidate: { shift: -0.1, sigma: 0.1 } },
-  { candidate: { shift: 0.05, sigma: 0.03 } },
-  { courses: 25, draws_per_course: 4 },
-  { courses: 400, draws_per_course: 6, views_mean: 5, candidate: { shift: 0.1, sigma: 0 } },
-];
+const [plain] = overlaps as [SimulatedLog];
 const LOGS = 75;
 
 let next = 0;
@@ -28,21 +17,14 @@ function estimates(evaluation: OffPolicyEvaluation): NonNullable<OffPolicyEvalua
 
 describe("off-policy evaluation", () => {
   test("95 % intervals cover what all courses would bring, whatever the overlap", () => {
-    const covered = { snips: 0, doubly_robust: 0 };
-    let judged = 0;
-    for (const [k, scenario] of scenarios.entries()) {
-      const log = { ...plain, ...scenario };
-      const truth = trueValue(log.candidate);
-      for (let i = 0; i < LOGS; i++) {
-        const evaluation = evaluateOffPolicy(simulateLog(`coverage-${k}-${i}`, log));
-        if (evaluation.refusal !== undefined) continue;
-        judged++;
-        for (const name of ["snips", "doubly_robust"] as const) {
-          const [low, high] = estimates(evaluation)[name].ci95;
-          if (low <= truth && truth <= high) covered[name]++;
-        }
-      }
+    const covered = { judged: 0, snips: 0, doubly_robust: 0 };
+    for (const [k, log] of overlaps.entries()) {
+      const { judged, snips, doubly_robust } = intervalCoverage(log, `coverage-${k}`, LOGS);
+      covered.judged += judged;
+      covered.snips += snips;
+      covered.doubly_robust += doubly_robust;
     }
+    const { judged } = covered;
     expect(judged).toBeGreaterThanOrEqual(400);
     expect(covered.snips / judged).toBeGreaterThanOrEqual(0.93);
     expect(covered.doubly_robust / judged).toBeGreaterThanOrEqual(0.93);

@@ -1,6 +1,7 @@
 import { sigmoid } from "../../lib/linear-algebra.ts";
 import { Prng } from "../../lib/prng.ts";
 import { normalCdf } from "../normal.ts";
+import { evaluateOffPolicy } from "./evaluate.ts";
 import type { LoggedDraw } from "./logged-draw.ts";
 
 /** A law of whole prices: base·exp(shift + sigma·N(0, 1)), rounded; sigma 0 is one price. */
@@ -18,6 +19,44 @@ export interface SimulatedLog {
   /** How far the model's demand lies from the truth, in log-odds of the level and as a share of the slope. */
   readonly level_error: number;
   readonly slope_error: number;
+}
+
+const plain: SimulatedLog = { courses: 60, draws_per_course: 8, views_mean: 30, logged: { shift: 0, sigma: 0.1 }, candidate: { shift: 0.05, sigma: 0.1 }, level_error: 0.2, slope_error: -0.3 };
+
+/** From full overlap to hardly any, with a model that is wrong in level and slope; the first is the plain one. */
+export const overlaps: readonly SimulatedLog[] = [
+  plain,
+  { ...plain, candidate: { shift: 0, sigma: 0.1 } },
+  { ...plain, candidate: { shift: 0.1, sigma: 0.1 } },
+  { ...plain, candidate: { shift: -0.1, sigma: 0.1 } },
+  { ...plain, candidate: { shift: 0.05, sigma: 0.03 } },
+  { ...plain, courses: 25, draws_per_course: 4 },
+  { ...plain, courses: 400, draws_per_course: 6, views_mean: 5, candidate: { shift: 0.1, sigma: 0 } },
+];
+
+export interface IntervalCoverage {
+  /** Logs that no verdict was refused on, and those that one was. */
+  readonly judged: number;
+  readonly refused: number;
+  /** Of the judged, those whose 95 % interval holds the truth. */
+  readonly snips: number;
+  readonly doubly_robust: number;
+}
+
+/** How often intervals hold what all courses there could be would bring, over simulated logs of one kind. */
+export function intervalCoverage(log: SimulatedLog, seed: string, logs: number): IntervalCoverage {
+  const truth = trueValue(log.candidate);
+  const found = { judged: 0, refused: 0, snips: 0, doubly_robust: 0 };
+  for (let i = 0; i < logs; i++) {
+    const { refusal, estimates } = evaluateOffPolicy(simulateLog(`${seed}-${i}`, log));
+    if (refusal !== undefined || estimates === undefined) {
+      found.refused++;
+      continue;
+    }
+    found.judged++;
+    for (const name of ["snips", "doubly_robust"] as const) if (estimates[name].ci95[0] <= truth && truth <= estimates[name].ci95[1]) found[name]++;
+  }
+  return found;
 }
 
 interface Course {

@@ -36,9 +36,8 @@ function waterfallOf(inputs: PersonalInputs, { price, wished_price, fair_price }
   return steps;
 }
 
-/** The body of POST /personalized_pricing; without terms it promises nothing. A pure function: a record gives its answer again, byte for byte. */
-export function personalAnswer(inputs: PersonalInputs, who: Pick<QuoteTerms, "learner_id" | "course_id">, context: PersonalContext, promise: { readonly terms: QuoteTerms; readonly signature: string } | null): PersonalizedAnswer {
-  const found = personalPrice(inputs);
+/** The body of POST /personalized_pricing; without terms it promises nothing. A pure function: a record gives its answer again, byte for byte. `found`: the inputs' price, where it is known. */
+export function personalAnswer(inputs: PersonalInputs, who: Pick<QuoteTerms, "learner_id" | "course_id">, context: PersonalContext, promise: { readonly terms: QuoteTerms; readonly signature: string } | null, found = personalPrice(inputs)): PersonalizedAnswer {
   const { price } = found;
   const { list_price, anchor_price, balance_tokens, propensity, segment, mode } = inputs;
   return {

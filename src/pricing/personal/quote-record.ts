@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { type PersonalInputs, type PersonalizedAnswer, type PersonalRecord, personalRecordSchema, type QuoteTerms } from "../../contracts/quote.ts";
 import { PERSONAL_QUOTE_PREFIX } from "../../contracts/subjects.ts";
 import { type PersonalContext, personalAnswer } from "./personal-answer.ts";
-import { personalPrice } from "./personal-price.ts";
+import { type PersonalPrice, personalPrice } from "./personal-price.ts";
 import { type QuoteKeys, signQuote } from "./quote-signature.ts";
 
 /** Everything about a decision that is no part of its promise. */
@@ -26,15 +26,23 @@ export interface IssuedQuote {
   readonly record_json: string;
 }
 
+export interface IssueOptions {
+  /** The price of the decision's inputs, where it is known. */
+  readonly found?: PersonalPrice;
+  /** The quote whose price this one goes on with. */
+  readonly renews?: string;
+}
+
 /** Makes the promise of a decision, signs it and writes down both. */
-export function issueQuote(decision: PersonalDecision, who: Pick<QuoteTerms, "learner_id" | "course_id">, times: PromiseTimes, keys: QuoteKeys, nonce: string, renews: string | null = null): IssuedQuote {
-  const { price, discount_milli } = personalPrice(decision.inputs);
-  const terms: QuoteTerms = { quote_id: quoteIdOf(who, times.issued_ms, nonce), learner_id: who.learner_id, course_id: who.course_id, price, ...times };
+export function issueQuote(decision: PersonalDecision, who: Pick<QuoteTerms, "learner_id" | "course_id">, times: PromiseTimes, keys: QuoteKeys, nonce: string, { found = personalPrice(decision.inputs), renews }: IssueOptions = {}): IssuedQuote {
+  const terms: QuoteTerms = { quote_id: quoteIdOf(who, times.issued_ms, nonce), learner_id: who.learner_id, course_id: who.course_id, price: found.price, ...times };
   const signature = signQuote(terms, keys);
-  const answer = personalAnswer(decision.inputs, who, decision, { terms, signature });
+  const answer = personalAnswer(decision.inputs, who, decision, { terms, signature }, found);
+  const answer_json = JSON.stringify(answer);
   // A renewal promises again what was paid for once.
-  const record: PersonalRecord = { kind: "personal", terms, signature, renews, charged_milli: renews === null ? discount_milli : 0, ...decision, answer };
-  return { record, answer_json: JSON.stringify(answer), record_json: JSON.stringify(record) };
+  const record: Omit<PersonalRecord, "answer"> = { kind: "personal", terms, signature, renews: renews ?? null, charged_milli: renews === undefined ? found.discount_milli : 0, ...decision };
+  // The answer's text goes in as it is given.
+  return { record: { ...record, answer }, answer_json, record_json: `${JSON.stringify(record).slice(0, -1)},"answer":${answer_json}}` };
 }
 
 /** Decides a recorded quote again from its inputs alone. `identical`: the answer comes out byte for byte as it was given. Throws ZodError when it is no record. */

@@ -102,7 +102,7 @@ export class BundleService {
         correlations[i * n + j] = correlations[j * n + i] = tasteCorrelation(counts);
       }
     }
-    const { objective, revenue_floor_share, weights, rounding, version } = policies.platform;
+    const { objective, revenue_floor_share, weights, personalisation, rounding, version } = policies.platform;
     return {
       parts,
       correlations: encodeDoubles(correlations),
@@ -111,6 +111,7 @@ export class BundleService {
       objective,
       revenue_floor_share,
       weight: weights.bundle,
+      max_discount: personalisation.max_discount,
       rounding,
       policy_version: version,
       model: models.current?.model.version ?? "none",

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type BundleAnswer, bundleAnswerSchema, bundleRecordSchema } from "../../contracts/bundle.ts";
+import { policySchema } from "../../contracts/policy.ts";
 import { hash32, Prng } from "../../lib/prng.ts";
 import { complete } from "../../lib/steps.ts";
 import { HOUR_MS } from "../../lib/time.ts";
 import { replayBundle } from "../../pricing/bundles/bundle-decision.ts";
+import { FixedPolicy } from "../policy-source.ts";
 import { testArtifact, TestEngine } from "../testing.ts";
 import { surveyCoEnrollment } from "./co-enrollment.ts";
 
@@ -31,14 +33,14 @@ async function refused(body: unknown): Promise<[number, string | undefined]> {
 describe("POST /bundle_price", () => {
   test("prices between the dearest part and the sum, says why, and what it is expected to bring", async () => {
     const answer = await bundle("c1", "c2", "c3");
-    expect(answer).toMatchObject({ course_ids: ["c1", "c2", "c3"], left_out: [], sum_of_parts: 240, price_range: { min: 100, max: 240 }, policy: "default-1" });
-    expect(answer.price).toBeGreaterThanOrEqual(100);
+    expect(answer).toMatchObject({ course_ids: ["c1", "c2", "c3"], left_out: [], sum_of_parts: 240, price_range: { min: 168, max: 240 }, policy: "default-1" });
+    expect(answer.price).toBeGreaterThanOrEqual(168);
     expect(answer.price).toBeLessThanOrEqual(240);
     const { revenue, increase, revenue_without_bundle } = answer.expected;
     expect(revenue.value).toBeCloseTo(revenue_without_bundle + increase.value, 1);
     expect(increase.value).toBeGreaterThanOrEqual(0);
     expect(revenue.interval.low <= revenue.value && revenue.value <= revenue.interval.high).toBe(true);
-    expect(answer.waterfall.map(({ name }) => name)).toEqual(["sum_of_parts", "bundle_demand", "bundle", "whole_tokens"]);
+    expect(answer.waterfall.map(({ name }) => name).filter((name) => name !== "largest_discount")).toEqual(["sum_of_parts", "bundle_demand", "bundle", "whole_tokens"]);
     expect(answer.reasoning).toMatch(new RegExp(`^${answer.price} tokens`));
     expect(answer.parts.map(({ price }) => price)).toEqual([100, 80, 60]);
   });
@@ -57,6 +59,18 @@ describe("POST /bundle_price", () => {
     expect(replayBundle({ ...record, inputs: { ...record.inputs, weight: 0.5 } }).identical).toBe(false);
     engine.enroll("c2", 80);
     expect((await bundle("c1", "c2")).quote_id).not.toBe(one.quote_id);
+  });
+
+  test.each<[string, object, (answer: BundleAnswer) => unknown, unknown]>([
+    ["discount", { personalisation: { max_discount: 0.05 } }, ({ price, waterfall }) => [price, waterfall.find(({ step }) => step === "guardrail")?.name], [133, "largest_discount"]],
+    ["floors", { floor_tokens: 78 }, ({ price, waterfall }) => [price, waterfall.filter(({ step }) => step === "guardrail").map(({ name, price: to }) => [name, to])], [138, [["largest_discount", 98], ["floor", 138]]]],
+    ["weight", { weights: { bundle: 0 } }, ({ price }) => price, 140],
+    ["rounding", { rounding: { kind: "charm", endings: [9] }, personalisation: { max_discount: 0.3 } }, ({ price }) => price % 10, 9],
+  ])("keeps to the policy's %s", async (_, document, read, expected) => {
+    const bound = new TestEngine({ policies: new FixedPolicy(Object.freeze({ ...policySchema.parse(document), version: "test-1" })) });
+    bound.foldCatalogue();
+    const response = await bound.post("/bundle_price", { course_ids: ["c2", "c3"] });
+    expect(read(bundleAnswerSchema.parse(await response.json()))).toEqual(expected);
   });
 
   test("leaves out what the learner has", async () => {

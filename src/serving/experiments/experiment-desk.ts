@@ -5,7 +5,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
 import { courseResults } from "../../pricing/experiments/course-results.ts";
 import { type ExperimentState, experimentState, phaseOf } from "../../pricing/experiments/experiment-state.ts";
-import { learnerResults } from "../../pricing/experiments/learner-results.ts";
+import { learnerResultsInSteps } from "../../pricing/experiments/learner-results.ts";
 import { conflicting, shadowing } from "../../pricing/experiments/overlap.ts";
 import type { ControlDesk } from "../control-desk.ts";
 import { type FeatureSource, mustFeatures, type OpenFeatures } from "../feature-source.ts";
@@ -142,7 +142,7 @@ export class ExperimentDesk {
   *#read(open: OpenFeatures, state: ExperimentState, now_ms: number): Generator<void, ExperimentResults> {
     if (state.experiment.unit.kind === "learner") {
       const { units, share_read } = yield* learnerUnits(open, state, this.#deps.scores, now_ms);
-      return { ...learnerResults(state, units, now_ms), share_read };
+      return { ...(yield* learnerResultsInSteps(state, units, now_ms)), share_read };
     }
     const cells = yield* courseCells(open.store, state, now_ms);
     return courseResults(state, cells, now_ms);

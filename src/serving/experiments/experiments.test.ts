@@ -78,6 +78,19 @@ describe("endpoints of experiments", () => {
     expect(message!.message).toMatchObject({ type: "experiment.stopped", author: "local", reason: "enough", results: { verdict: { decision: "too_early" } } });
   });
 
+  test("are listed page by page, in order of their ids", async () => {
+    const { engine, define } = setUp();
+    for (const id of ["b", "a", "c-1", "C", "c"]) await define(id);
+    const pages: string[][] = [];
+    for (let next: string | null = ""; next !== null; ) {
+      const page = experimentsAnswerSchema.parse(await (await get(engine, `/experiments?limit=2${next === "" ? "" : `&after=${next}`}`)).json());
+      pages.push(page.experiments.map(({ experiment_id }) => experiment_id));
+      ({ next } = page);
+    }
+    expect(pages).toEqual([["C", "a"], ["b", "c"], ["c-1"]]);
+    for (const query of ["limit=0", "limit=1e9", "limit=201", "after=a/b", "phase=lost"]) expect((await get(engine, `/experiments?${query}`)).status).toBe(422);
+  });
+
   test("two that would set the same price do not run together, and who is in the way is named", async () => {
     const { define, start, begin, engine } = setUp();
     await begin("e1", { traffic: { to: 0.5 } });

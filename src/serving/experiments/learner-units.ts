@@ -12,7 +12,7 @@ import type { OpenFeatures } from "../feature-source.ts";
 import type { LearnerScores } from "../learners/learner-scores.ts";
 
 /** About 100 bytes each. Of more than so many an even sample is read. */
-export const UNITS_MAX = 200_000;
+export const UNITS_MAX = 100_000;
 const IDS_PER_STEP = 128;
 /** Some tenths of a millisecond. */
 const READ_PER_STEP = 8;

@@ -59,8 +59,8 @@ export class KeyRing {
    * and no answer.
    */
   find(presented: string): HeldKey | undefined {
-    const held = presented.length === KEY_CHARACTERS ? this.#keys.get(idPart(presented)) : undefined;
-    const proved = (held?.proof ?? nobody).proves(presented);
-    return proved && held !== undefined && held.record.revoked === undefined ? held : undefined;
+    const named = presented.length === KEY_CHARACTERS ? this.#keys.get(idPart(presented)) : undefined;
+    const held = named?.record.revoked === undefined ? named : undefined;
+    return (held?.proof ?? nobody).proves(presented) ? held : undefined;
   }
 }

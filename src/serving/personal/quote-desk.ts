@@ -9,7 +9,7 @@ import type { Logger } from "../../lib/log.ts";
 import { HOUR_MS, MINUTE_MS } from "../../lib/time.ts";
 import { FairnessCredit, type FairnessShare } from "../../pricing/personal/fairness-credit.ts";
 import { personalAnswer } from "../../pricing/personal/personal-answer.ts";
-import { personalPrice } from "../../pricing/personal/personal-price.ts";
+import { type PersonalPrice, personalPrice } from "../../pricing/personal/personal-price.ts";
 import { type IssuedQuote, issueQuote, type PersonalDecision } from "../../pricing/personal/quote-record.ts";
 import type { FoundCourse } from "../course-lookup.ts";
 import { type FeatureSource, mustFeatures, type OpenFeatures } from "../feature-source.ts";
@@ -49,6 +49,7 @@ interface Call extends PersonalizedBody {
 interface Decided {
   readonly decision: PersonalDecision;
   readonly times: { readonly issued_ms: number; readonly expires_ms: number; readonly locked_ms: number };
+  readonly found: PersonalPrice;
   readonly fairness: FairnessShare | undefined;
   giveBack(): void;
 }
@@ -64,6 +65,9 @@ export class QuoteDesk {
   readonly #fairness = new FairnessCredit();
   /** Calls for the same learner and course wait for the same quote. */
   readonly #issuing = new Map<string, Promise<string>>();
+  /** Tells this process's quotes from all others'. */
+  readonly #name = randomBytes(12).toString("base64url");
+  #made = 0;
   readonly counts = { locked: 0, issued: 0, renewed: 0, lost: 0, degraded: 0, uncertain: 0 };
 
   constructor(deps: QuoteDeskDeps) {
@@ -129,7 +133,7 @@ export class QuoteDesk {
 
   async #decideAndPublish(call: Call, lock: HeldQuote | undefined): Promise<string | undefined> {
     const decided = await this.#decide(call);
-    const quote = issueQuote(decided.decision, call, decided.times, this.#deps.keyring.keys!, nonce());
+    const quote = issueQuote(decided.decision, call, decided.times, this.#deps.keyring.keys!, this.#nonce(), { found: decided.found });
     let settled: "made" | "lost" | "unknown" = "unknown";
     try {
       const answer = await this.#publish(call, quote, lock);
@@ -180,7 +184,7 @@ export class QuoteDesk {
     const lasts_ms = record.terms.expires_ms - record.terms.issued_ms;
     const times = { issued_ms: call.now_ms, expires_ms: Math.min(locked_ms, call.now_ms + lasts_ms), locked_ms };
     const { kind: _kind, terms: _terms, signature: _signature, renews: _renews, charged_milli: _charged, answer: _answer, answer_json: _json, ...decision } = record;
-    return issueQuote(decision, call, times, keyring.keys!, nonce(), quote_id);
+    return issueQuote(decision, call, times, keyring.keys!, this.#nonce(), { renews: quote_id });
   }
 
   async #decide(call: Call): Promise<Decided> {
@@ -209,8 +213,9 @@ export class QuoteDesk {
     const taken = await budget.take(learner_id, priced.discount_milli, policy.personalisation.budget, now_ms);
     const granted = taken.answer === "granted" || taken.answer === "not_needed";
     if (fairness !== undefined && !granted) this.#fairness.settle(fairness, "lost");
+    const inputs: PersonalInputs = { ...wished, budget: taken.answer };
     const decision: PersonalDecision = {
-      inputs: { ...wished, budget: taken.answer },
+      inputs,
       groups: granted ? groups : [],
       experiments: [...experiments],
       probability: 1,
@@ -222,7 +227,11 @@ export class QuoteDesk {
       learner_sequence: scored.sequence,
       degraded: this.#degraded([]),
     };
-    return { decision, times: timesOf(policy, now_ms), fairness: granted ? fairness : undefined, giveBack: taken.giveBack };
+    return { decision, times: timesOf(policy, now_ms), found: granted ? priced : personalPrice(inputs), fairness: granted ? fairness : undefined, giveBack: taken.giveBack };
+  }
+
+  #nonce(): string {
+    return `${this.#name}${this.#made++}`;
   }
 
   /** The list price, or the one that is locked, without a promise: nobody could record one. */
@@ -262,8 +271,6 @@ function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => (made ??= { value: make() }).value;
 }
-
-const nonce = (): string => randomBytes(12).toString("base64url");
 
 function readRecord(data: Uint8Array): (PersonalRecord & { readonly answer_json: string }) | undefined {
   try {

@@ -180,6 +180,31 @@ describe("the policies in force", () => {
     expect(engine.policies.revision).toBe(revision + 2);
   });
 
+  test("are swapped under calls: every answer names one of them and keeps to it", async () => {
+    const engine = await setUp();
+    const ceilings: Record<string, number> = { "default-1": 100_000 };
+    const load = { on: true };
+    const asked = Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const answers: OptimizeAnswer[] = [];
+        while (load.on) {
+          answers.push(await price(engine));
+          await engine.clock.sleep();
+        }
+        return answers;
+      }),
+    );
+    for (let revision = 1; revision <= 12; revision++) {
+      ceilings[`swap-${revision}`] = 95 - revision;
+      await draft(engine, "swap", { ceiling_tokens: 95 - revision, scope: { categories: ["programming"] } });
+      expect((await activate(engine, "swap", revision)).status).toBe(200);
+    }
+    load.on = false;
+    const answers = (await asked).flat();
+    expect(new Set(answers.map(({ policy }) => policy)).size).toBeGreaterThan(6);
+    for (const { policy, optimal_price } of answers) expect(optimal_price, policy).toBeLessThanOrEqual(ceilings[policy]!);
+  });
+
   test("are one object a version, whatever else CONTROL says", async () => {
     const engine = await setUp();
     await draft(engine, "sale", { scope: { courses: ["c1"] } });

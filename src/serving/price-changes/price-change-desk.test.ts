@@ -116,6 +116,21 @@ describe("what people decide about a list price", () => {
     expect((await act(engine, { action: "propose", price: 107, expected_sequence: 0 })).status).toBe(409);
   });
 
+  test("the random part of a quoted price goes along, from the very decision that stands and no other", async () => {
+    const engine = await setUp({ exploration: { kind: "jitter", sigma: 0.08 }, step_log_max: 0.2, hold_probability: 1, respect_teacher_band: false });
+    engine.fold({ id: "wide", type: "teacher.upserted", time: formatTime(START_MS), teacher_id: "t1", min_price: 1, max_price: 1_000 });
+    const { quote_id, optimal_price: price, exploration } = engine.prices.recommendation("c1");
+    expect(exploration).toMatchObject({ kind: "jitter", sigma: 0.08 });
+    const kept = (): unknown => engine.store.control("price", "c1")?.message;
+    await act(engine, { action: "propose", price, quote_id: "another" });
+    expect(kept()).not.toHaveProperty("jitter");
+    const jitter = { base: exploration!.pre_price, sigma: 0.08, probability: exploration!.probability };
+    await act(engine, { action: "propose", price, quote_id });
+    expect(kept()).toMatchObject({ type: "price.proposed", jitter });
+    await act(engine, { action: "approve", price });
+    expect(kept()).toMatchObject({ type: "price.accepted", quote_id, jitter });
+  });
+
   test("hostile input decides nothing", async () => {
     const engine = await setUp();
     const good = { action: "accept", price: 105 };

@@ -74,9 +74,11 @@ export function registerExperiments(route: Route, desk: ExperimentDesk): void {
   route(
     { method: "GET", path: "/experiments", role: "operate", summary: "experiments: what they compare, on whom, since when", query: experimentsQuerySchema, answer: experimentsAnswerSchema, example: { query: { phase: "running" } } },
     (context) => {
-      const { phase } = readQuery(context, experimentsQuerySchema);
-      const experiments = desk.list().map((state) => summaryOf(desk, state));
-      return json({ experiments: phase === undefined ? experiments : experiments.filter((one) => one.phase === phase) });
+      const { phase, after, limit } = readQuery(context, experimentsQuerySchema);
+      const now_ms = desk.now_ms();
+      const following = desk.list().filter((state) => (after === undefined || state.experiment_id > after) && (phase === undefined || phaseOf(state, now_ms) === phase));
+      const page = following.slice(0, limit).map((state) => summaryOf(desk, state));
+      return json({ experiments: page, next: following.length > limit ? page.at(-1)!.experiment_id : null });
     },
   );
   route(

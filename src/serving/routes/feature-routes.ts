@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { entityFeaturesAnswerSchema, featuresAnswerSchema } from "../../contracts/api.ts";
 import { entityNames } from "../../features/store.ts";
+import { validatedJson } from "../etag.ts";
 import { featureDefinitionsText } from "../feature-service.ts";
 import type { FeatureService } from "../feature-service.ts";
 import { jsonInit } from "../headers.ts";
@@ -10,8 +11,8 @@ const entityParams = z.object({ entity: z.enum(entityNames), id: z.string() });
 
 export function registerFeatures(route: Route, features: FeatureService): void {
   route(
-    { method: "GET", path: "/features", role: "price", summary: "every feature: unit, meaning, events, window", answer: featuresAnswerSchema },
-    () => new Response(featureDefinitionsText, jsonInit),
+    { method: "GET", path: "/features", role: "price", summary: "every feature: unit, meaning, events, window", answer: featuresAnswerSchema, cacheable: true },
+    (context) => validatedJson(context, featureDefinitionsText, featureDefinitionsText),
   );
   route(
     {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { modelInfoAnswerSchema, modelInfoQuerySchema } from "../../contracts/api.ts";
 import { propensityInfoAnswerSchema } from "../../contracts/propensity-info.ts";
 import { readQuery } from "../body.ts";
-import { jsonInit } from "../headers.ts";
+import { validatedJson } from "../etag.ts";
 import { ProblemError } from "../problem.ts";
 import type { Route } from "../route.ts";
 
@@ -19,6 +19,7 @@ export function registerModels(route: Route, models: Described, propensity: Desc
       summary: "the model in service and the candidates it beat; ?family=propensity: those that score learners",
       query: modelInfoQuerySchema,
       refuses: [404],
+      cacheable: true,
       answer: z.union([modelInfoAnswerSchema, propensityInfoAnswerSchema]),
       example: { query: { family: "elasticity" } },
     },
@@ -26,7 +27,7 @@ export function registerModels(route: Route, models: Described, propensity: Desc
       const { family } = readQuery(context, modelInfoQuerySchema);
       const served = (family === "propensity" ? propensity : models).current;
       if (served === undefined) throw new ProblemError("not_found", `No model has been promoted yet: ${family === "propensity" ? "learners get hand-weighted scores" : "prices come from priors"}.`);
-      return new Response(served.info, jsonInit);
+      return validatedJson(context, served.info, served.info);
     },
   );
 }

@@ -32,7 +32,8 @@ export function registerStream(route: Route, hub: StreamHub): void {
       const after = context.req.header("last-event-id") ?? query.after;
       const positions = after === undefined || after === "" ? undefined : parsePositions(after);
       if (after !== undefined && after !== "" && positions === undefined) throw new ProblemError("invalid_field", "after: must be the id of an event of this stream", { field: "after" });
-      return new Response(await hub.open(query, positions), { headers });
+      // HEAD is answered by the same handler, and nobody would read the body.
+      return new Response(context.req.method === "HEAD" ? null : await hub.open(query, positions), { headers });
     },
   );
 }

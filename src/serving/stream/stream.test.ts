@@ -164,7 +164,9 @@ describe("limits", () => {
     await Promise.all([flooded.cancel(), other.cancel()]);
   });
 
-  test("one that went away leaves nothing behind", async () => {
+  test("one that went away, or asked for the headers alone, leaves nothing behind", async () => {
+    expect((await engine.app.request("/stream", { method: "HEAD" })).headers.get("content-type")).toBe("text/event-stream");
+    expect(engine.stream.clients).toBe(0);
     const listener = await listen("?topics=models,segments");
     expect(engine.stream.clients).toBe(1);
     await listener.cancel();
