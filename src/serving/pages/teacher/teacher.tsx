@@ -76,7 +76,7 @@ function Band({ teacher_id, features }: { readonly teacher_id: string; readonly 
   const low = feature(features, "min_price_tokens");
   const high = feature(features, "max_price_tokens");
   return (
-    <section class="card band" aria-labelledby="band">
+    <section class="card price-band" aria-labelledby="band">
       <div>
         <h2 id="band">Your price band</h2>
         <p>
