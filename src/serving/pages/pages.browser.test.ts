@@ -234,7 +234,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
   test("a balance follows its event without a reload; what was opened and where the focus is stay", async () => {
     visit = await browser.visit();
     await visit.open("/learner/l1");
-    await visit.page.waitForFunction("document.querySelector('.pending') === null");
+    await expect.poll(() => visit.page.locator(".pending").count(), { timeout: 20_000 }).toBe(0);
     const balance = visit.page.locator(".tile strong").first();
     const before = Number(await balance.innerText());
     const summary = visit.page.locator(".features summary");
