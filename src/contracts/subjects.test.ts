@@ -8,8 +8,8 @@ function takes(filter: string, subject: string): boolean {
 }
 
 const makers = Object.entries(subjects).flatMap(([name, value]): [string, string][] => {
-  if (/_SUBJECT$/.test(name)) return [[name, String(value)]];
-  if (typeof value !== "function" || !/Subject$/.test(name) || name === "eventSubject") return [];
+  if (name.endsWith("_SUBJECT")) return [[name, String(value)]];
+  if (typeof value !== "function" || !name.endsWith("Subject") || name === "eventSubject") return [];
   return [[name, String((value as (...parts: readonly string[]) => string)("learner", "B"))]];
 });
 
