@@ -11,6 +11,7 @@ const expected = {
   ingest: ["raw_consume_per_s", "fold_per_s", "ratio", "publish_per_s", "rss_mb"],
   freshness: ["p50_ms", "p99_ms", "rate_per_s"],
   scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb"],
+  hostile: ["requests", "over_sockets", "malformed", "errors", "answered_200"],
   failover: ["acknowledged", "lost", "duplicated", "recovery_ms"],
   elasticity: ["mae_255", "category_mean_mae_255", "mae_ratio_255", "mae_ratio_59", "mae_ratio_25", "category_mae_255", "coverage_course", "coverage_category", "coverage_global", "seeds"],
   pricing: ["static_share", "seed_rules_share", "engine_share", "engine_last_quarter_share", "uplift_over_seed_ci95", "default_platform_share", "default_platform_static_share", "ope_coverage", "price_us", "quotes_fuzzed", "replayed"],

@@ -35,6 +35,7 @@ import { registerPersonalisation } from "./routes/personalisation-routes.ts";
 import { registerPolicies } from "./routes/policy-routes.ts";
 import { registerPriceChanges } from "./routes/price-change-routes.ts";
 import { registerPrices } from "./routes/price-routes.ts";
+import { registerTeachers } from "./routes/teacher-routes.ts";
 import { registerStream } from "./routes/stream-routes.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
 import type { Tracing } from "./tracing.ts";
@@ -96,6 +97,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerCatalogue(route, deps.catalogue);
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
+  registerTeachers(route, deps.events, deps.control.clock);
   registerPersonalisation(route, deps.control);
   registerQuotes(route, deps.quotes);
   registerPolicies(route, deps.control.policies, deps.control.simulation);

@@ -13,6 +13,7 @@ import type { priceBatchAnswerSchema, priceBatchBodySchema } from "../contracts/
 import type { priceActionAnswerSchema, priceActionBodySchema, priceChangesAnswerSchema } from "../contracts/price-change.ts";
 import type { PropensityInfoAnswer } from "../contracts/propensity-info.ts";
 import type { personalizedAnswerSchema, personalizedBodySchema, quoteAnswerSchema, redemptionsAnswerSchema, replayAnswerSchema } from "../contracts/quote.ts";
+import type { TeacherBandAnswer, teacherBandBodySchema } from "../contracts/teacher-band.ts";
 import { type ClientEvent, clientEvents } from "./client-events.ts";
 import { type ClientOptions, ClientTransport, type Query } from "./client-transport.ts";
 
@@ -150,6 +151,10 @@ export class TidemarkClient {
 
   setPersonalisation(learner_id: string, body: In<typeof personalisationBodySchema>): Promise<PersonalisationAnswer> {
     return this.#transport.json("PUT", at("learners", learner_id, "personalisation"), { body });
+  }
+
+  setTeacherBand(teacher_id: string, body: In<typeof teacherBandBodySchema>): Promise<TeacherBandAnswer> {
+    return this.#transport.json("PUT", at("teachers", teacher_id, "band"), { body });
   }
 
   policies(): Promise<Out<typeof policyListAnswerSchema>> {

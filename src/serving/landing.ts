@@ -65,7 +65,7 @@ a { color: inherit; }
 ${cards}
 </ul>
 <h2>Try it</h2>
-<pre>curl -s ${origin}/optimize_price \\
+<pre tabindex="0">curl -s ${origin}/optimize_price \\
   -H 'content-type: application/json' \\
   -d '{"course_id":"C00001"}'</pre>
 <h2>Endpoints</h2>

@@ -21,6 +21,8 @@ export function wrongWith(request: HostileRequest, answer: { readonly status: nu
   if (request.method === "HEAD") return text === "" ? undefined : "a body for HEAD";
   // A hostile id can end the path early, where a page for people stands.
   if (type.startsWith("text/html") && text.startsWith("<!doctype html>") && request.method === "GET") return undefined;
+  // A changed path may lead to a page, whose refusals are pages.
+  if (type.startsWith("text/html") && !reaches(request)) return undefined;
   if (!type.startsWith("application/problem+json")) return `status ${status} as ${type}`;
   const problem = problemSchema.safeParse(JSON.parse(text));
   if (!problem.success || problem.data.status !== status) return `no problem of ${status}: ${text.slice(0, 300)}`;

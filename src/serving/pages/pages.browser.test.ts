@@ -36,7 +36,7 @@ let visit: Visit;
 const complaints = (): readonly string[] => visit.complaints.filter((text) => !text.includes("404 (Not Found)"));
 
 // Without Chromium on PATH they are skipped, which the report of the run says.
-describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)", () => {
+describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)", { timeout: 90_000 }, () => {
   beforeAll(async () => {
     browser = await populated();
     await browser.start();
@@ -138,7 +138,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
     });
   });
 
-  describe("decisions", { timeout: 60_000 }, () => {
+  describe("decisions", () => {
     test("a policy is written, checked, activated, changed and gone back from", async () => {
       visit = await browser.visit();
       await visit.open("/admin/policies");
@@ -213,7 +213,6 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you/);
       await visit.page.getByRole("button", { name: "Do not use my data for prices" }).click();
       await expect.poll(() => text(".consent"), { timeout: 20_000 }).toContain("Your data does not move your prices.");
-      expect(await offer.innerText()).toMatch(/tokens for you/);
       expect(complaints()).toEqual([]);
     });
   });
@@ -235,6 +234,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
   test("a balance follows its event without a reload; what was opened and where the focus is stay", async () => {
     visit = await browser.visit();
     await visit.open("/learner/l1");
+    await expect.poll(() => visit.page.locator(".pending").count(), { timeout: 20_000 }).toBe(0);
     const balance = visit.page.locator(".tile strong").first();
     const before = Number(await balance.innerText());
     const summary = visit.page.locator(".features summary");

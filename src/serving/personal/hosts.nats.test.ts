@@ -33,7 +33,7 @@ const LEARNERS = 8;
 const COURSES = ["c1", "c2", "c3"];
 const GLOBAL_TOKENS = 4;
 const LEARNER_TOKENS = 1;
-const CALLS = 24;
+const CALLS = 32;
 const ANSWER_MS = 5_000;
 
 /** A machine: its own fold, and four processes that answer. */
@@ -201,7 +201,7 @@ test("eight processes of two hosts, killed at random: one price a learner and co
   const [one, two] = hosts as [Host, Host];
   const answered: { readonly key: string; readonly answer: PersonalizedAnswer; readonly text: string }[] = [];
   let died = 0;
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 8; round++) {
     const calls = Array.from({ length: CALLS }, async () => {
       const [learner_id, course_id] = [`L${random.integer(LEARNERS)}`, COURSES[random.integer(1 + (round % COURSES.length))]!];
       await sleep(random.integer(20));
@@ -213,8 +213,8 @@ test("eight processes of two hosts, killed at random: one price a learner and co
       await sleep(random.integer(15));
       await hosts[random.integer(2)]!.killWorker(random);
     }
-    if (round === 6) await one.killIngest(embedded.url);
-    if (round === 10) await two.killIngest(embedded.url);
+    if (round === 2) await one.killIngest(embedded.url);
+    if (round === 6) await two.killIngest(embedded.url);
     await Promise.all(calls);
   }
 

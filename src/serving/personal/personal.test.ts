@@ -122,7 +122,7 @@ describe("the lock", () => {
     folded.quote_broker.connected = false;
     expect((await ask(folded)).text).toBe(first.text);
     const late = engineOf({}, { value: -1, se: 0.1 });
-    for (const [stream, messages] of Object.entries(engine.quote_broker.messages)) late.quote_broker.messages[stream]!.push(...messages);
+    late.quote_broker.copyFrom(engine.quote_broker);
     expect((await ask(late)).text).toBe(first.text);
   });
 

@@ -11,6 +11,7 @@ import type { QuoteDeps } from "../routes/quote-routes.ts";
 import { CitationList } from "./citation-list.ts";
 import { CourseDemands } from "./course-demand.ts";
 import { DiscountBudget } from "./discount-budget.ts";
+import { PersonalPricer } from "./personal-pricer.ts";
 import { QuoteDesk } from "./quote-desk.ts";
 import type { QuoteKeyring } from "./quote-keyring.ts";
 import { QuoteLookup } from "./quote-lookup.ts";
@@ -38,7 +39,9 @@ export interface Personal extends QuoteDeps {
 export function createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies }: PersonalDeps): Personal {
   const pricing = { models, degradation, policies };
   const budget = new DiscountBudget(broker, logger);
-  const desk = new QuoteDesk({ ...pricing, features, scores, demands: new CourseDemands({ ...pricing, decisions, clock }), budget, keyring, broker, clock, logger });
+  const demands = new CourseDemands({ ...pricing, decisions, clock });
+  const pricer = new PersonalPricer({ ...pricing, demands, budget });
+  const desk = new QuoteDesk({ features, scores, demands, pricer, keyring, broker, clock, logger });
   const lookup = new QuoteLookup({ features, broker, known: desk.known, keyring, policies, modelOf, clock });
   return { desk, lookup, citations: new CitationList(features, turns), budget };
 }

@@ -1,57 +1,32 @@
 import { randomBytes } from "node:crypto";
-import type { Policy } from "../../contracts/policy.ts";
-import { type BudgetAnswer, type PersonalDegradedReason, type PersonalInputs, type PersonalizedBody, type PersonalRecord, personalRecordSchema } from "../../contracts/quote.ts";
+import { type PersonalizedBody, type PersonalRecord, personalRecordSchema } from "../../contracts/quote.ts";
 import { personalQuoteSubject, STREAM_OFFERS } from "../../contracts/subjects.ts";
 import type { Broker } from "../../ingest/nats.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
-import { HOUR_MS, MINUTE_MS } from "../../lib/time.ts";
-import { FairnessCredit, type FairnessShare } from "../../pricing/personal/fairness-credit.ts";
-import { personalAnswer } from "../../pricing/personal/personal-answer.ts";
-import { type PersonalPrice, personalPrice } from "../../pricing/personal/personal-price.ts";
-import { type IssuedQuote, issueQuote, type PersonalDecision } from "../../pricing/personal/quote-record.ts";
-import type { FoundCourse } from "../course-lookup.ts";
-import { type FeatureSource, mustFeatures, type OpenFeatures } from "../feature-source.ts";
-import type { LearnerScores, ScoredLearner } from "../learners/learner-scores.ts";
-import { type PricingContext, scopeOf } from "../pricing-inputs.ts";
+import { type IssuedQuote, issueQuote } from "../../pricing/personal/quote-record.ts";
+import { type FeatureSource, mustFeatures } from "../feature-source.ts";
+import type { LearnerScores } from "../learners/learner-scores.ts";
 import { ProblemError } from "../problem.ts";
 import type { CourseDemands } from "./course-demand.ts";
-import type { DiscountBudget } from "./discount-budget.ts";
-import { groupsOf, impersonalMode, learnerPart } from "./learner-side.ts";
 import { type HeldQuote, heldBy, KnownQuotes } from "./known-quotes.ts";
+import type { PersonalCall, PersonalPricer } from "./personal-pricer.ts";
 import type { QuoteKeyring } from "./quote-keyring.ts";
 
 const PUBLISH_DEADLINE_MS = 1_000;
 /** Quotes of one learner and course that win against this one, before the list price is answered. */
 const ATTEMPTS_MAX = 8;
 
-export interface QuoteDeskDeps extends PricingContext {
+export interface QuoteDeskDeps {
   readonly features: FeatureSource;
   readonly scores: LearnerScores;
   readonly demands: CourseDemands;
-  readonly budget: DiscountBudget;
+  readonly pricer: PersonalPricer;
   readonly keyring: QuoteKeyring;
   readonly broker: Pick<Broker, "publish" | "getMessage" | "connected">;
   readonly clock: Clock;
   readonly logger: Logger;
-}
-
-/** Everything about one call. */
-interface Call extends PersonalizedBody {
-  readonly open: OpenFeatures;
-  readonly now_ms: number;
-  readonly scored: ScoredLearner;
-  readonly list_price: number;
-  readonly opted_out: boolean;
-}
-
-interface Decided {
-  readonly decision: PersonalDecision;
-  readonly times: { readonly issued_ms: number; readonly expires_ms: number; readonly locked_ms: number };
-  readonly found: PersonalPrice;
-  readonly fairness: FairnessShare | undefined;
-  giveBack(): void;
 }
 
 /**
@@ -62,7 +37,6 @@ interface Decided {
 export class QuoteDesk {
   readonly #deps: QuoteDeskDeps;
   readonly known: KnownQuotes;
-  readonly #fairness = new FairnessCredit();
   /** Calls for the same learner and course wait for the same quote. */
   readonly #issuing = new Map<string, Promise<string>>();
   /** Tells this process's quotes from all others'. */
@@ -89,7 +63,7 @@ export class QuoteDesk {
     const list_price = this.#deps.demands.listPrice(open, body.course_id);
     if (list_price === undefined) throw new ProblemError("unknown_course", `No event of course ${body.course_id} has arrived.`, { field: "course_id" });
     const opted_out = open.store.control("learner", body.learner_id)?.message.allowed === false;
-    const call: Call = { ...body, open, now_ms, scored, list_price, opted_out };
+    const call: PersonalCall = { ...body, open, now_ms, scored, list_price, opted_out };
     const lock = this.known.of(open, body.learner_id, body.course_id);
     if (lock !== undefined && heldBy(lock, call) && now_ms < lock.expires_ms) {
       this.counts.locked++;
@@ -98,7 +72,7 @@ export class QuoteDesk {
     return this.#issueOnce(call, lock);
   }
 
-  #issueOnce(call: Call, lock: HeldQuote | undefined): Promise<string> {
+  #issueOnce(call: PersonalCall, lock: HeldQuote | undefined): Promise<string> {
     const key = `${call.learner_id}/${call.course_id}`;
     const under_way = this.#issuing.get(key);
     if (under_way !== undefined) return under_way;
@@ -107,7 +81,7 @@ export class QuoteDesk {
     return issuing;
   }
 
-  async #issue(call: Call, known: HeldQuote | undefined): Promise<string> {
+  async #issue(call: PersonalCall, known: HeldQuote | undefined): Promise<string> {
     let lock = known;
     try {
       for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -131,8 +105,8 @@ export class QuoteDesk {
     return this.#unpromised(call, lock);
   }
 
-  async #decideAndPublish(call: Call, lock: HeldQuote | undefined): Promise<string | undefined> {
-    const decided = await this.#decide(call);
+  async #decideAndPublish(call: PersonalCall, lock: HeldQuote | undefined): Promise<string | undefined> {
+    const decided = await this.#deps.pricer.decide(call);
     const quote = issueQuote(decided.decision, call, decided.times, this.#deps.keyring.keys!, this.#nonce(), { found: decided.found });
     let settled: "made" | "lost" | "unknown" = "unknown";
     try {
@@ -140,14 +114,12 @@ export class QuoteDesk {
       settled = answer === undefined ? "lost" : "made";
       return answer;
     } finally {
-      if (decided.fairness !== undefined) this.#fairness.settle(decided.fairness, settled);
-      // Of a quote that may be in force the discount counts as given.
-      if (settled === "lost") decided.giveBack();
+      decided.settle(settled);
     }
   }
 
   /** The answer once the broker has the quote; undefined when another one was faster. Throws TidemarkError: then nothing is known of it. */
-  async #publish({ learner_id, course_id }: Call, quote: IssuedQuote, lock: HeldQuote | undefined): Promise<string | undefined> {
+  async #publish({ learner_id, course_id }: PersonalCall, quote: IssuedQuote, lock: HeldQuote | undefined): Promise<string | undefined> {
     const { record, record_json, answer_json } = quote;
     const subject = personalQuoteSubject(learner_id, course_id);
     try {
@@ -165,7 +137,7 @@ export class QuoteDesk {
   }
 
   /** The quote that the broker has for the learner and the course, whoever made it. */
-  async #inForce({ learner_id, course_id }: Call): Promise<HeldQuote | undefined> {
+  async #inForce({ learner_id, course_id }: PersonalCall): Promise<HeldQuote | undefined> {
     const message = await this.#deps.broker.getMessage(STREAM_OFFERS, { last_by_subject: personalQuoteSubject(learner_id, course_id) });
     if (message === undefined) return undefined;
     const record = readRecord(message.data);
@@ -176,7 +148,7 @@ export class QuoteDesk {
   }
 
   /** The same price promised anew, where a quote is over and its price still locked; undefined when what it was decided from is gone. */
-  async #renewal(call: Call, { sequence, quote_id, locked_ms }: HeldQuote): Promise<IssuedQuote | undefined> {
+  async #renewal(call: PersonalCall, { sequence, quote_id, locked_ms }: HeldQuote): Promise<IssuedQuote | undefined> {
     const { broker, keyring } = this.#deps;
     const message = await broker.getMessage(STREAM_OFFERS, { sequence });
     const record = message === undefined ? undefined : readRecord(message.data);
@@ -187,89 +159,15 @@ export class QuoteDesk {
     return issueQuote(decision, call, times, keyring.keys!, this.#nonce(), { renews: quote_id });
   }
 
-  async #decide(call: Call): Promise<Decided> {
-    const { policies, budget } = this.#deps;
-    const { open, course_id, learner_id, now_ms, scored } = call;
-    const found = once(() => this.#deps.demands.find(open, course_id, now_ms));
-    const mustFound = (): FoundCourse => {
-      const course = found();
-      if (course === undefined) throw new ProblemError("unknown_course", `No event of course ${course_id} has arrived.`, { field: "course_id" });
-      return course;
-    };
-    const scope = scopeOf(mustFound());
-    const { policy: own, experiments } = policies.personalPolicyFor(learner_id, scope, now_ms);
-    const policy = own ?? policies.policyFor(scope, now_ms);
-    const demand = this.#deps.demands.of(open, course_id, mustFound, policy, now_ms);
-    const mode = impersonalMode(call.opted_out, own, scored) ?? "personal";
-    // Whoever is held out for comparison pays what everybody pays.
-    const course = mode === "hold_out" ? { ...demand.part, anchor_price: demand.part.list_price } : demand.part;
-    const groups = mode === "personal" ? groupsOf(scored, policy) : [];
-    const { delta_log, period_hours } = policy.fairness;
-    const period = Math.floor(now_ms / (period_hours * HOUR_MS));
-    const fairness_log = groups.length === 0 ? null : this.#fairness.allowance(period, groups, delta_log);
-    const wished: PersonalInputs = { ...course, ...learnerPart(scored, mode, demand), fairness_log, budget: "not_needed" };
-    const priced = personalPrice(wished);
-    const fairness = groups.length === 0 ? undefined : this.#fairness.reserve(period, groups, delta_log, Math.log(course.anchor_price / priced.price));
-    const taken = await budget.take(learner_id, priced.discount_milli, policy.personalisation.budget, now_ms);
-    const granted = taken.answer === "granted" || taken.answer === "not_needed";
-    if (fairness !== undefined && !granted) this.#fairness.settle(fairness, "lost");
-    const inputs: PersonalInputs = { ...wished, budget: taken.answer };
-    const decision: PersonalDecision = {
-      inputs,
-      groups: granted ? groups : [],
-      experiments: [...experiments],
-      probability: 1,
-      policy_version: policy.version,
-      model: demand.model,
-      propensity_model: scored.scorer.version,
-      decision_id: demand.decision_id,
-      course_sequence: demand.course_sequence,
-      learner_sequence: scored.sequence,
-      degraded: this.#degraded([]),
-    };
-    return { decision, times: timesOf(policy, now_ms), found: granted ? priced : personalPrice(inputs), fairness: granted ? fairness : undefined, giveBack: taken.giveBack };
+  #unpromised(call: PersonalCall, lock: HeldQuote | undefined): string {
+    this.counts.degraded++;
+    const missing = this.#deps.keyring.keys === undefined ? "no_quote_keys" : "broker_unreachable";
+    return this.#deps.pricer.unpromised(call, lock !== undefined && heldBy(lock, call) ? lock.price : undefined, missing);
   }
 
   #nonce(): string {
     return `${this.#name}${this.#made++}`;
   }
-
-  /** The list price, or the one that is locked, without a promise: nobody could record one. */
-  #unpromised(call: Call, lock: HeldQuote | undefined): string {
-    this.counts.degraded++;
-    const { keyring, policies } = this.#deps;
-    const missing: readonly PersonalDegradedReason[] = keyring.keys === undefined ? ["no_quote_keys"] : ["broker_unreachable"];
-    const found = this.#deps.demands.find(call.open, call.course_id, call.now_ms);
-    if (found === undefined) throw new ProblemError("unknown_course", `No event of course ${call.course_id} has arrived.`, { field: "course_id" });
-    const policy = policies.policyFor(scopeOf(found), call.now_ms);
-    const demand = this.#deps.demands.of(call.open, call.course_id, () => found, policy, call.now_ms);
-    const { list_price } = demand.part;
-    const held = lock !== undefined && heldBy(lock, call) ? Math.min(lock.price, list_price) : list_price;
-    const mode = call.opted_out ? "opted_out" : "unrecorded";
-    const budget: BudgetAnswer = "not_needed";
-    const inputs: PersonalInputs = { ...demand.part, anchor_price: held, lowest_price: held, ...learnerPart(call.scored, mode, demand), fairness_log: null, budget };
-    const context = { experiments: [], policy_version: policy.version, model: demand.model, propensity_model: call.scored.scorer.version, degraded: this.#degraded(missing) };
-    return JSON.stringify(personalAnswer(inputs, call, context, null));
-  }
-
-  #degraded(more: readonly PersonalDegradedReason[]): PersonalDegradedReason[] {
-    const { degradation, models } = this.#deps;
-    const reasons = new Set<PersonalDegradedReason>(more);
-    for (const reason of degradation.reasons) if (reason === "features_stale" || reason === "broker_unreachable") reasons.add(reason);
-    if (models.current === undefined) reasons.add("no_model");
-    return [...reasons];
-  }
-}
-
-function timesOf({ personalisation: { lock_hours, expiry_minutes } }: Policy, issued_ms: number): Decided["times"] {
-  const locked_ms = issued_ms + Math.round(lock_hours * HOUR_MS);
-  const expires_ms = issued_ms + Math.round(expiry_minutes * MINUTE_MS);
-  return { issued_ms, expires_ms, locked_ms };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }
 
 function readRecord(data: Uint8Array): (PersonalRecord & { readonly answer_json: string }) | undefined {

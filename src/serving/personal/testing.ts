@@ -21,6 +21,7 @@ export class TestQuoteBroker implements QuoteBroker {
   /** Draws how long messages take; without it all take a turn. */
   readonly #random: Prng | undefined;
   readonly #ids = new Map<string, number>();
+  readonly #last = new Map<string, BrokerMessage>();
 
   constructor(clock: Clock, seed?: string) {
     this.#clock = clock;
@@ -38,10 +39,12 @@ export class TestQuoteBroker implements QuoteBroker {
     const { message_id, expected_last_subject_sequence: expected } = options;
     const known = message_id === undefined ? undefined : this.#ids.get(message_id);
     if (known !== undefined) return { sequence: known, duplicate: true };
-    const last = stream.findLast((message) => message.subject === subject)?.sequence ?? 0;
+    const last = this.#last.get(subject)?.sequence ?? 0;
     if (expected !== undefined && expected !== last) throw new TidemarkError("wrong_last_sequence", `${subject}: ${last}`);
     const sequence = stream.length + 1;
-    stream.push({ subject, sequence, time_ms: this.#clock.now_ms(), data: new Uint8Array(data) });
+    const message = { subject, sequence, time_ms: this.#clock.now_ms(), data: new Uint8Array(data) };
+    stream.push(message);
+    this.#last.set(subject, message);
     if (message_id !== undefined) this.#ids.set(message_id, sequence);
     await this.#travel();
     if (this.unacknowledged-- > 0) throw new TidemarkError("broker_unreachable", "no acknowledgement");
@@ -54,7 +57,7 @@ export class TestQuoteBroker implements QuoteBroker {
     this.#mustBeConnected();
     const messages = this.messages[stream] ?? [];
     if ("sequence" in which) return messages[which.sequence - 1];
-    if ("last_by_subject" in which) return messages.findLast(({ subject }) => subject === which.last_by_subject);
+    if ("last_by_subject" in which) return this.#last.get(which.last_by_subject);
     return messages.find(({ sequence }) => sequence >= which.from_sequence);
   }
 
@@ -65,6 +68,14 @@ export class TestQuoteBroker implements QuoteBroker {
 
   consume(): Promise<Consumption> {
     return Promise.reject(new TidemarkError("broker_unreachable", "nothing is consumed from memory"));
+  }
+
+  /** Holds from now on what another one does. */
+  copyFrom(other: TestQuoteBroker): void {
+    for (const [stream, messages] of Object.entries(other.messages)) {
+      this.messages[stream]!.push(...messages);
+      for (const message of messages) this.#last.set(message.subject, message);
+    }
   }
 
   /** Folds what is stored since the last time into a host's store. */

@@ -215,6 +215,11 @@ function Actions({ policy }: { readonly policy: PolicyAnswer }) {
               Activate revision {policy.latest}
             </button>
           )}
+          {policy.latest !== null && (
+            <button type="submit" class="button quiet" formaction="/policies/simulate" formnovalidate data-stay data-body={JSON.stringify({ policy_id: id })}>
+              Simulate revision {policy.latest}
+            </button>
+          )}
           {policy.previous !== null && (
             <button type="submit" class="button quiet" formaction={`/policies/${id}/rollback`} data-body={JSON.stringify(expected)} data-done="The earlier revision is in force again.">
               Go back to revision {policy.previous}

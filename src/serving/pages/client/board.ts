@@ -86,7 +86,6 @@ function spacer(): HTMLTableRowElement {
   row.className = "space";
   row.setAttribute("aria-hidden", "true");
   const cell = document.createElement("td");
-  cell.colSpan = 10;
   row.append(cell);
   return row;
 }

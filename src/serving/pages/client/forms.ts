@@ -34,11 +34,13 @@ interface Told {
   readonly valid?: boolean;
   readonly conflicts?: readonly { readonly message: string }[];
   readonly overlap?: { readonly message: string } | null;
+  /** Of a simulation. */
+  readonly reasoning?: string;
 }
 
 /** What an answer says in words; undefined: only that it is done. */
-function wordsOf({ detail, valid, conflicts = [], overlap }: Told): string | undefined {
-  if (valid === undefined) return detail;
+function wordsOf({ detail, reasoning, valid, conflicts = [], overlap }: Told): string | undefined {
+  if (valid === undefined) return detail ?? reasoning;
   return valid ? "Its rules can all hold." : [...conflicts.map(({ message }) => message), ...(overlap === null || overlap === undefined ? [] : [overlap.message])].join(" ");
 }
 

@@ -36,6 +36,7 @@ export function teacherPage(): Page {
               Your courses <span class="muted id">{teacher.id}</span>
             </h1>
             <Figures features={teacher.features} courses={courses} />
+            <Band teacher_id={teacher.id} features={teacher.features} />
             {details.length === 0 && <Empty title="No course yet">A course appears here once the platform has published it with a price.</Empty>}
             {details.map(({ detail, changes }, i) => (
               <Course detail={detail} changes={changes} item={courses[i]!} now_ms={now_ms} />
@@ -60,21 +61,44 @@ const feature = (features: Readonly<Record<string, number>>, name: string): numb
 function Figures({ features, courses }: { readonly features: Readonly<Record<string, number>>; readonly courses: readonly CourseItem[] }) {
   const revenue = feature(features, "revenue_30d_tokens");
   const gain = courses.reduce((total, { revenue_30d_tokens, recommendation }) => total + (revenue_30d_tokens * (recommendation?.increase_pct ?? 0)) / 100, 0);
-  const low = feature(features, "min_price_tokens");
-  const high = feature(features, "max_price_tokens");
   return (
     <dl class="tiles">
       <Tile label="Revenue, 30 days" value={formatWhole(revenue)} unit="tokens" note={`${formatWhole(feature(features, "revenue_90d_tokens"))} in 90 days`} />
       <Tile label="Enrollments, 30 days" value={formatWhole(feature(features, "enrollments_30d"))} note={`${formatWhole(feature(features, "enrollments"))} in all`} />
       <Tile label="Expected from the recommendations" value={`+${formatCount(Math.max(0, gain))}`} unit="tokens" note="in 30 days like the last ones" />
       <Tile label="Rating" value={feature(features, "ratings") === 0 ? "–" : formatNumber(feature(features, "rating_mean"))} unit="of 5" note={`${formatWhole(feature(features, "ratings"))} ratings`} />
-      <Tile
-        label="Your price band"
-        value={low === 0 && high === 0 ? "none" : `${low === 0 ? "any" : formatWhole(low)} – ${high === 0 ? "any" : formatWhole(high)}`}
-        unit={low === 0 && high === 0 ? "" : "tokens"}
-        note="no recommendation leaves it; the platform sets it for you with teacher.upserted"
-      />
     </dl>
+  );
+}
+
+/** The least and the most that the teacher's courses may cost; no recommendation leaves it. */
+function Band({ teacher_id, features }: { readonly teacher_id: string; readonly features: Readonly<Record<string, number>> }) {
+  const low = feature(features, "min_price_tokens");
+  const high = feature(features, "max_price_tokens");
+  return (
+    <section class="card price-band" aria-labelledby="band">
+      <div>
+        <h2 id="band">Your price band</h2>
+        <p>
+          <strong data-value>{low === 0 && high === 0 ? "none" : `${low === 0 ? "any" : formatWhole(low)} – ${high === 0 ? "any" : formatWhole(high)} tokens`}</strong>
+        </p>
+        <p class="muted small">No recommendation leaves it. 0 is no limit.</p>
+      </div>
+      <form class="inline" data-form="PUT" action={`/teachers/${teacher_id}/band`} data-done="Said: prices keep to it as soon as it is folded.">
+        <label>
+          <span>At least, tokens</span>
+          <input type="number" name="min_price" min="0" step="1" required value={low} />
+        </label>
+        <label>
+          <span>At most, tokens</span>
+          <input type="number" name="max_price" min="0" step="1" required value={high} />
+        </label>
+        <button type="submit" class="button">
+          Set
+        </button>
+        <p class="told-form" role="status" data-told></p>
+      </form>
+    </section>
   );
 }
 

@@ -105,7 +105,7 @@ export class BrowserEngine {
 
   async visit({ theme = "light", width = 1280, height = 800 }: VisitOptions = {}): Promise<Visit> {
     const context = await this.#browser!.newContext({ viewport: { width, height }, colorScheme: theme });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(30_000);
     this.#contexts.push(context);
     return new Visit(await context.newPage(), this.#origin);
   }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { learnerBudgetSubject, personalQuoteSubject, quotesErasedSubject, STREAM_BUDGETS, STREAM_OFFERS } from "../contracts/subjects.ts";
 import { MemoryStore } from "../features/memory-store.ts";
+import { QuoteWriter } from "../features/quote-writer.ts";
 import type { DumpEntry } from "../features/store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -73,4 +74,15 @@ test("an erasure leaves nothing of a learner's quotes in the stream and in any f
   const fresh = new MemoryStore();
   await fold(fresh, () => expect(fresh.lock("L2", "C1")).toBeDefined());
   expect(offered(fresh)).toEqual(offered(live));
+});
+
+test.each([
+  ["stream_recreated", async () => ({ stream_created: "2020-01-01T00:00:00Z", sequence: 1, message_hash: "" })],
+  ["cursor_ahead", async () => ({ stream_created: (await broker.streamInfo(STREAM_OFFERS))!.created, sequence: 1_000_000, message_hash: "" })],
+  ["cursor_mismatch", async () => ({ stream_created: (await broker.streamInfo(STREAM_OFFERS))!.created, sequence: (await broker.streamInfo(STREAM_OFFERS))!.last_sequence, message_hash: "another" })],
+])("a store that stands elsewhere in OFFERS than the stream says is refused: %s", { timeout: 30_000 }, async (code, cursor) => {
+  await quote("L9", "C9", 9);
+  const store = new MemoryStore();
+  new QuoteWriter(store).commit(await cursor());
+  await expect(runIngest({ broker, store, logger: silentLogger, clock: systemClock, signal: new AbortController().signal })).rejects.toMatchObject({ code });
 });
