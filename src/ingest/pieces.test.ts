@@ -136,11 +136,12 @@ describe("parseServerList", () => {
     ["localhost", { servers: ["localhost:4222"] }],
     ["nats://u:p%40@a:1,nats://b:2", { servers: ["a:1", "b:2"], user: "u", pass: "p@" }],
     ["tls://secret@a:1", { servers: ["a:1"], token: "secret", tls: {} }],
+    ["nats://a:1,nats://b:2?creds=%2Fc&replicas=3", { servers: ["a:1", "b:2"], creds_file: "/c", replicas: 3 }],
   ])("%s", (text, expected) => {
     expect(parseServerList(text)).toEqual(expected);
   });
 
-  it.each([["http://a"], ["nats://"], [""], ["nats://a:b:c"]])("refuses %j without repeating it", (text) => {
+  it.each([["http://a"], ["nats://"], [""], ["nats://a:b:c"], ["nats://a?replicas=0"], ["nats://a?replicas=six"]])("refuses %j without repeating it", (text) => {
     expect(() => parseServerList(text)).toThrow(expect.objectContaining({ code: "bad_broker_url" }));
   });
 });
