@@ -89,10 +89,13 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     if (Math.abs(reduction / of - rho * rho) > 0.01) failures.push(`CUPED with ρ = ${rho} takes ${reduction / of} of the variance off`);
   }
   metrics["cuped"] = reductions;
+  const calm = await runs("aa switchback", { kind: "clusters", drawn: { clusters: 80, periods: 10, effect: 0 } }, Math.min(count, 400));
+  metrics["aa_rejected_switchback"] = share(calm.rejected, calm.runs);
+  if (calm.rejected / calm.runs > REJECTED_MAX + 1.645 * Math.sqrt((REJECTED_MAX * (1 - REJECTED_MAX)) / calm.runs)) failures.push(`A/A tests of switchbacks reject ${calm.rejected / calm.runs}`);
   const courses = await runs("switchback", { kind: "clusters", drawn: { clusters: 80, periods: 10, effect: 5 } }, Math.min(count, 400));
   metrics["switchback"] = { covered_at_95: courses.covered_once / courses.runs, covered_always_valid: courses.covered_always / courses.runs, error: share(courses.covered_once, courses.runs).error };
   if (courses.covered_once / courses.runs < COVERAGE_MIN - 2 * share(courses.covered_once, courses.runs).error) failures.push(`switchback intervals cover ${courses.covered_once / courses.runs}`);
-  check.push(JSON.stringify([found, courses, reductions]));
+  check.push(JSON.stringify([found, calm, courses, reductions]));
   return {
     metrics,
     check: check.join("\n"),

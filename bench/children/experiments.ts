@@ -55,6 +55,9 @@ function clusters({ drawn, from, to }: Extract<ExperimentJob, { kind: "clusters"
   for (let run = from; run < to; run++) {
     const cells = drawnCells(state, { ...drawn, seed: `${job.name} ${run}` });
     const { business, comparisons } = courseResults(state, cells, end_ms);
+    // Whoever looks after each period, with what has come by then.
+    const looks = [...new Set(cells.map(({ period }) => period))].toSorted((a, b) => a - b).map((last) => courseResults(state, cells.filter(({ period }) => period <= last), end_ms));
+    if (looks.some((look) => look.comparisons.some(({ p_value }) => p_value <= state.experiment.alpha))) runs.rejected++;
     const once = business.arms[0]?.figures["revenue_per_course_day_tokens"]?.difference;
     const always = comparisons[0]?.interval;
     runs.runs++;

@@ -9,7 +9,7 @@ import { drawPricingScenario, pricingScenario } from "../../src/simulator/pricin
 import { answer } from "../child.ts";
 import type { PricingAnswer, PricingJob } from "../pricing.ts";
 import { coverageOf, learnPlatform, pricePlatform } from "../pricing-platform.ts";
-import { runEngine, runRule } from "../pricing-run.ts";
+import { runEngine, runRule, scenarioPolicy } from "../pricing-run.ts";
 import { timeOptimise } from "../pricing-time.ts";
 import { seedElasticityRule, seedRules, trueMeanElasticity } from "../seed-rules.ts";
 
@@ -18,10 +18,11 @@ const platform = { learners: 2_000, courses: 400, teachers: 100, enrollments: 10
 /** Courses that sell 400 in 40 weeks, so that the slope is their own data's. */
 const dense = { learners: 4_000, courses: 60, teachers: 30, enrollments: 24_000, weeks: 40 };
 
-function scenario(seed: number): PricingAnswer {
+function scenario(seed: number, greedy: boolean): PricingAnswer {
   const one = { ...pricingScenario, seed };
   const elasticity = trueMeanElasticity(drawPricingScenario(one));
   const { share, last_quarter, prices, changes } = runEngine(one);
+  const without = greedy ? runEngine(one, { ...scenarioPolicy, exploration: { kind: "none" } }) : null;
   return {
     kind: "scenario",
     seed,
@@ -30,6 +31,7 @@ function scenario(seed: number): PricingAnswer {
     seed_elasticity_rule_share: runRule(one, seedElasticityRule(elasticity)).share,
     engine_share: share,
     engine_last_quarter_share: last_quarter,
+    greedy: without === null ? null : { share: without.share, last_quarter: without.last_quarter },
     changes_a_course: changes / one.courses,
     prices: prices.reduce((hash, price) => Math.imul(hash ^ price, 0x01000193) >>> 0, 0x811c9dc5),
   };
@@ -58,7 +60,7 @@ function replay(from: number, quotes: number): PricingAnswer {
 function run(job: PricingJob): PricingAnswer {
   switch (job.kind) {
     case "scenario":
-      return scenario(job.seed);
+      return scenario(job.seed, job.greedy);
     case "platform": {
       const learnt = learnPlatform({ ...defaultPlatform, ...platform, ...(job.small ? { learners: 600, courses: 120, teachers: 30, enrollments: 3_000 } : {}), seed: job.seed });
       const coverage = coverageOf(learnt);

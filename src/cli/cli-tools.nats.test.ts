@@ -110,7 +110,7 @@ describe("price", () => {
     optimal_price: 54,
     price_range: { min: 50, max: 60, recommended: 54 },
     discount_pct: 8.5,
-    expected: { horizon_days: 30, current_revenue: 1_000, optimized_revenue: 1_100, increase_pct: 10, current_enrollments: 10, optimized_enrollments: 12, volume: "course", interval: { low: 900, high: 1_300 } },
+    expected: { horizon_days: 30, current_revenue: 1_000, optimized_revenue: 1_100, increase_pct: 10, current_enrollments: 10, optimized_enrollments: 12, volume: "course", interval: { low: 900, high: 1_300 }, current_interval: { low: 800, high: 1_200 }, enrollments_interval: { low: 9, high: 15 } },
     elasticity: { value: -1.4, type: "elastic", ci95: [-1.8, -1], source: "course" },
     recommendation: { action: "decrease", confidence: 0.9, risk: "low" },
     strategies: [],

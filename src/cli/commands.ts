@@ -544,6 +544,7 @@ export const commands: readonly (CommandDefinition | CommandGroup)[] = [
       ["--objective <objective>", "revenue, enrollments or margin (default: the policy's)"],
       ["--test-share <share>", "share of courses in the treatment group (default: 0.5)"],
       ["--test-seed <text>", "groups are drawn by it and the course's id (default: optimize)"],
+      json,
     ],
     arguments: [["[courses...]", "the courses, instead of --all"]],
     examples: ["tidemark optimize --all --out prices.csv", "tidemark optimize C00001 C00002 --out prices.csv --objective enrollments"],

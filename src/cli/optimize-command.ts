@@ -30,11 +30,24 @@ async function coursesOf({ options, arguments: named }: CommandContext, engine: 
   return named;
 }
 
-function summary(rows: readonly BatchRow[]): string {
-  const raised = rows.filter(({ current_price, optimal_price }) => optimal_price > current_price).length;
-  const lowered = rows.filter(({ current_price, optimal_price }) => optimal_price < current_price).length;
-  const increase = rows.length === 0 ? 0 : rows.reduce((sum, { increase_pct }) => sum + increase_pct, 0) / rows.length;
-  return `${formatCount(rows.length)} courses: ${formatCount(raised)} dearer, ${formatCount(lowered)} cheaper, the others as they are; expected revenue ${increase.toFixed(1)} % higher, on average over courses`;
+interface Totals {
+  readonly courses: number;
+  readonly dearer: number;
+  readonly cheaper: number;
+  readonly increase_pct_mean: number;
+}
+
+function totalsOf(rows: readonly BatchRow[]): Totals {
+  return {
+    courses: rows.length,
+    dearer: rows.filter(({ current_price, optimal_price }) => optimal_price > current_price).length,
+    cheaper: rows.filter(({ current_price, optimal_price }) => optimal_price < current_price).length,
+    increase_pct_mean: rows.length === 0 ? 0 : rows.reduce((sum, { increase_pct }) => sum + increase_pct, 0) / rows.length,
+  };
+}
+
+function summary({ courses, dearer, cheaper, increase_pct_mean }: Totals): string {
+  return `${formatCount(courses)} courses: ${formatCount(dearer)} dearer, ${formatCount(cheaper)} cheaper, the others as they are; expected revenue ${increase_pct_mean.toFixed(1)} % higher, on average over courses`;
 }
 
 /** `tidemark optimize`: the prices of all courses, or of those named, as a CSV file. Nothing is changed: who applies the prices is the platform. */
@@ -51,7 +64,9 @@ export async function runOptimizeCommand(context: CommandContext): Promise<numbe
   try {
     const { rows, unknown_courses } = await optimizeCourses(engine, courses, objective, (done) => phase.update("courses", done, courses.length));
     await writeOutput(out, new TextEncoder().encode(pricesCsv(rows, groups)));
-    phase.done(`${out}: ${summary(rows)}`);
+    const totals = totalsOf(rows);
+    phase.done(`${out}: ${summary(totals)}`);
+    if (options["json"] === true) console.log(JSON.stringify({ out, ...totals, unknown_courses }, null, 2));
     if (unknown_courses.length > 0) console.error(`not known: ${unknown_courses.join(", ")}`);
     return EXIT_OK;
   } catch (error) {

@@ -163,7 +163,7 @@ export const quoteQuerySchema = z.object({
 
 export const quoteAnswerSchema = z.object({
   quote_id: z.string(),
-  kind: z.enum(["personal", "course"]),
+  kind: z.enum(["personal", "course", "bundle"]),
   status: z.enum(quoteStatuses),
   learner_id: z.string().nullable(),
   course_id: z.string().nullable(),
@@ -180,7 +180,7 @@ export type QuoteAnswer = z.infer<typeof quoteAnswerSchema>;
 
 export const replayAnswerSchema = z.object({
   quote_id: z.string(),
-  kind: z.enum(["personal", "course"]),
+  kind: z.enum(["personal", "course", "bundle"]),
   /** Whether the answer came out byte for byte as it was given. */
   identical: z.boolean(),
   answer: z.record(z.string(), z.unknown()),

@@ -17,10 +17,13 @@ export const BUCKET_SNAPSHOTS = "SNAPSHOTS";
 /** What learners' segments were when they were last told of. */
 export const BUCKET_TOLD = "TOLD";
 
+/** Batches name decisions of many courses: they have a subject of their own. */
+export const BATCH_DECISION_SUBJECT = "quotes.batch";
+
 export const streamSubjects = {
   [STREAM_EVENTS]: ["events.>", "backfill.>"],
   [STREAM_CONTROL]: ["control.>"],
-  [STREAM_QUOTES]: ["quotes.course.>"],
+  [STREAM_QUOTES]: ["quotes.course.>", "quotes.bundle.>", BATCH_DECISION_SUBJECT],
   [STREAM_OFFERS]: ["quotes.learner.>"],
   [STREAM_BUDGETS]: ["budgets.>"],
   [STREAM_DLQ]: ["dlq.>"],
@@ -78,10 +81,10 @@ export const globalBudgetSubject = (period: string): string => `budgets.global.$
 export const learnerBudgetSubject = (learner_id: string, period: string): string => `budgets.learner.${learner_id}.${period}`;
 export const learnerBudgetsSubject = (learner_id: string): string => `budgets.learner.${learner_id}.>`;
 export const courseDecisionSubject = (courseId: string): string => `quotes.course.${courseId}`;
-/** Batches name decisions of many courses: they have a subject of their own. */
-export const BATCH_DECISION_SUBJECT = "quotes.batch";
-/** So do bundles. */
-export const BUNDLE_DECISION_SUBJECT = "quotes.bundle";
+/** A bundle's decision is found by its id alone. */
+export const bundleDecisionSubject = (quote_id: string): string => `quotes.bundle.${quote_id}`;
+/** What the ids of bundles' quotes begin with. */
+export const BUNDLE_QUOTE_PREFIX = "b_";
 /** One token more than a course's decisions, so that no learner's id makes one of the other, and one filter gives all of them. */
 export const personalQuoteSubject = (learner_id: string, course_id: string): string => `quotes.learner.${learner_id}.${course_id}`;
 /** What the ids of personal quotes begin with: a fold of EVENTS knows from it which citations redeem one. */

@@ -1,15 +1,19 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nkeys } from "nats";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { testCertificates } from "../lib/testing/certificates.ts";
 import { freePort, natsServerPath } from "./broker-config.ts";
 import { Broker } from "./nats.ts";
 
-const certificates = join(import.meta.dirname, "../lib/testing-certificates");
+const certificates = testCertificates();
+
+afterAll(() => rmSync(certificates, { recursive: true, force: true }));
 const CA = join(certificates, "localhost.pem");
 
 let directory: string;

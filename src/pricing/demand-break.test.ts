@@ -55,7 +55,7 @@ describe("a break in demand", () => {
     expect(optimizeAnswer(priceCourse(inputs, model, defaultPolicy), "q").reasoning).toMatch(/^Demand has changed \(45 enrollments in 7 days where about \d+ were expected\)/);
   });
 
-  test("steady demand is called broken less than once in a thousand courses", () => {
+  test("steady demand is called broken less than once in a thousand courses", { timeout: 60_000 }, () => {
     const random = new Prng("steady");
     let alarms = 0;
     const runs = 4_000;

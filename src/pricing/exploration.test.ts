@@ -39,7 +39,7 @@ describe("drawn prices", () => {
     ["Thompson that a hold rule cuts", exploring(thompson, { hold_probability: 0.02 }), {}],
   ];
 
-  test.each(cases)("%s: each integer comes out as often as its probability says, and together they are all there is", (_name, policy, changes) => {
+  test.each(cases)("%s: each integer comes out as often as its probability says, and together they are all there is", { timeout: 120_000 }, (_name, policy, changes) => {
     const found = draws(policy, changes);
     expect(found.size).toBeGreaterThan(2);
     let total = 0;

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { defaultPolicy } from "../contracts/policy.ts";
 import { sigmoid } from "../lib/linear-algebra.ts";
 import { Prng } from "../lib/prng.ts";
 import { isJittered, jitteredPosterior } from "./jitter-posterior.ts";
+import { priceCourse } from "./price-course.ts";
 import { demandPosterior } from "./posterior.ts";
 import { demandPrior, type DemandPrior } from "./prior.ts";
 import { testInputs, testModel } from "./testing.ts";
@@ -83,6 +85,16 @@ describe("a course whose prices have a random part", () => {
     expect(isJittered([0, 100, 8], [])).toBe(false);
     expect(isJittered([0, 100, 8], [0.02, 100, 8])).toBe(false);
     expect(isJittered([0, 100, 8], [-0.02, 4, 1, 0.02, 4, 0])).toBe(false);
-    expect(isJittered([0, 100, 8], [-0.02, 40, 1, 0.02, 40, 0])).toBe(true);
+    expect(isJittered([0, 100, 8], [-0.02, 40, 4, 0.02, 40, 3])).toBe(true);
+    // Half of the views, but hardly any of what was paid.
+    expect(isJittered([0, 100, 8, 0.4, 0, 200], [-0.02, 40, 4, 0.02, 40, 3])).toBe(false);
+  });
+
+  test("200 enrollments at 1.5 times the list price raise it, whatever is known of its random parts", () => {
+    const jitter_cells = [-0.1, 100, 9, 0, 100, 8, 0.1, 100, 7];
+    const model = testModel();
+    const price = (cells: readonly number[]): number => priceCourse(testInputs({ cells, jitter_cells }), model, defaultPolicy).optimal_price;
+    expect(price([-0.1, 100, 9, 0, 100, 8, 0.1, 100, 7])).toBeLessThan(100);
+    for (const exposures of [0, 200]) expect(price([-0.1, 100, 9, 0, 100, 8, 0.1, 100, 7, Math.log(1.5), exposures, 200])).toBe(110);
   });
 });

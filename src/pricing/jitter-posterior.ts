@@ -4,20 +4,24 @@ import type { DemandPrior } from "./prior.ts";
 
 /** How far the slope that prices in all show may lie from the one that a price has: whoever follows demand with weight ρ makes it seem to rise with the price by 1/ρ. Sd on the logit scale. */
 const CONFOUNDING_SD = 2;
-/** Share of a course's exposures at prices with a random part from which on the rest of its prices is not trusted with the slope. */
-const JITTERED_SHARE_MIN = 0.1;
+/**
+ * Share of a course's views and of its enrollments at list prices with a random part from which on prices in all are not trusted with the slope. Below, most is known from
+ * prices that no setter of list prices chose.
+ */
+const JITTERED_SHARE_MIN = 0.5;
 /** Of the level that the comparison between random parts has for itself: nearly nothing is known of it. */
 const OWN_LEVEL_SD = 5;
 
-function exposuresOf(cells: ArrayLike<number>): number {
+/** Sum over cells: of their exposures (1) or enrollments (2). */
+function total(cells: ArrayLike<number>, of: 1 | 2): number {
   let sum = 0;
-  for (let i = 0; i < cells.length; i += CELL_WIDTH) sum += Math.max(cells[i + 1]!, cells[i + 2]!);
+  for (let i = of; i < cells.length; i += CELL_WIDTH) sum += cells[i]!;
   return sum;
 }
 
-/** Whether enough of what is known of a course was seen at prices that differ by chance. */
+/** Whether most of what is known of a course was seen and paid at prices that differ by chance. */
 export function isJittered(cells: ArrayLike<number>, jitter_cells: ArrayLike<number>): boolean {
-  return jitter_cells.length > CELL_WIDTH && exposuresOf(jitter_cells) >= JITTERED_SHARE_MIN * exposuresOf(cells);
+  return jitter_cells.length > CELL_WIDTH && total(jitter_cells, 1) >= JITTERED_SHARE_MIN * total(cells, 1) && total(jitter_cells, 2) >= JITTERED_SHARE_MIN * total(cells, 2);
 }
 
 /** The slope as the random parts of prices say: of the same sales, with a level of their own that drops out. */

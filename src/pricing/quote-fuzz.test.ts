@@ -4,7 +4,7 @@ import { decide, decisionRecordJson, replayDecision } from "./decision.ts";
 import { priceCourse } from "./price-course.ts";
 import { randomQuotes, violations } from "./quote-fuzz.ts";
 
-test("random quotes under random policies: whole, finite, inside every guardrail", () => {
+test("random quotes under random policies: whole, finite, inside every guardrail", { timeout: 180_000 }, () => {
   const broken = new Map<string, number>();
   const kinds = new Map<string, number>();
   const met = (what: string): void => void kinds.set(what, (kinds.get(what) ?? 0) + 1);
@@ -25,7 +25,7 @@ test("random quotes under random policies: whole, finite, inside every guardrail
   for (const what of ["supported_range", "step", "floor", "ceiling", "cool_down", "hold", "jitter", "thompson", "demand_break", "promotion", "moved"]) expect(kinds.get(what) ?? 0, what).toBeGreaterThan(50);
 });
 
-test("a check that finds nothing finds what is there", () => {
+test("a check that finds nothing finds what is there", { timeout: 60_000 }, () => {
   const seen = new Set<string>();
   for (const quote of randomQuotes("blind", 2_000)) {
     const { allowed } = priceCourse(quote.inputs, quote.model, quote.policy);
@@ -34,7 +34,7 @@ test("a check that finds nothing finds what is there", () => {
   expect([...seen].toSorted()).toEqual(["ceiling", "cool_down", "floor", "integer", "rounding", "step"]);
 });
 
-test("random decisions come out identical after a trip through JSON", () => {
+test("random decisions come out identical after a trip through JSON", { timeout: 120_000 }, () => {
   let decisions = 0;
   let identical = 0;
   for (const { inputs, model, policy } of randomQuotes("replay", 1_500)) {

@@ -1,12 +1,17 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { Hono } from "hono";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { systemClock } from "../lib/clock.ts";
+import { testCertificates } from "../lib/testing/certificates.ts";
 import { readCertificates } from "./certificates.ts";
 import { HttpServer } from "./http-server.ts";
 
-const path = (name: string): string => join(import.meta.dirname, "../lib/testing-certificates", name);
+const certificates = testCertificates();
+const path = (name: string): string => join(certificates, name);
+
+afterAll(() => rmSync(certificates, { recursive: true, force: true }));
 const localhost = { cert: path("localhost.pem"), key: path("localhost.key") };
 const other = { cert: path("other.pem"), key: path("other.key") };
 

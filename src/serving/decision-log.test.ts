@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import type { Decision } from "../pricing/decision.ts";
-import { DecisionLog } from "./decision-log.ts";
+import { DecisionLog, type Recordable } from "./decision-log.ts";
 import { START_MS, TestBroker, TestClock, TestEngine } from "./testing.ts";
 
 let template: Decision;
@@ -25,9 +25,11 @@ function logOver(broker: TestBroker, decisions_max?: number): DecisionLog {
   return new DecisionLog({ broker, clock: new TestClock(), logger: silentLogger, ...(decisions_max === undefined ? {} : { decisions_max }) });
 }
 
-async function settle(log: DecisionLog): Promise<void> {
-  while (log.pending > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
+
+const settle = (log: DecisionLog, waiting = 0): Promise<void> => until(() => log.pending <= waiting);
 
 const idsOf = (broker: TestBroker): (string | undefined)[] => broker.published.map(({ message_id }) => message_id).sort();
 
@@ -63,6 +65,35 @@ describe("DecisionLog", () => {
     broker.connected = true;
     await settle(log);
     expect(idsOf(broker)).toEqual(["q3", "q4", "q5", "q6", "q7"]);
+  });
+
+  test("gives up what the broker never takes, and nothing else", async () => {
+    const broker = new TestBroker();
+    broker.refused_subject = "nowhere";
+    const log = logOver(broker);
+    const poison = (id: string): Recordable => ({ id, subject: "nowhere", json: () => "{}" });
+    log.add(poison("a"));
+    for (let i = 0; i < 600; i++) log.record(decision(i), moment);
+    log.add(poison("b"));
+    await until(() => log.recorded === 600);
+    for (let i = 600; log.pending > 0; i++) {
+      log.record(decision(i), moment);
+      await settle(log, 2);
+    }
+    expect(log.dropped).toBe(2);
+    expect(idsOf(broker)).toEqual(Array.from({ length: log.recorded }, (_, i) => `q${i}`).sort());
+  });
+
+  test("keeps what the broker refuses for as long as it takes nothing at all", async () => {
+    const broker = new TestBroker();
+    broker.refused_subject = "quotes.course.c1";
+    const log = logOver(broker);
+    for (let i = 0; i < 3; i++) log.record(decision(i), moment);
+    await until(() => log.retries > 20);
+    expect(log).toMatchObject({ pending: 3, dropped: 0 });
+    broker.refused_subject = undefined;
+    await settle(log);
+    expect(idsOf(broker)).toEqual(["q0", "q1", "q2"]);
   });
 
   test("queues a decision that waits already only once", async () => {

@@ -1,7 +1,7 @@
 import { courseDecisionSubject } from "../contracts/subjects.ts";
 import type { BulkPublisher } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
-import { errorMessage } from "../lib/errors.ts";
+import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { decisionRecordJson } from "../pricing/decision.ts";
 import type { Decision, DecisionMoment } from "../pricing/decision.ts";
@@ -15,6 +15,8 @@ const BURST_MAX = 16;
 /** Decisions gather this long, so that a group shares its network writes. What a kill loses is at most this and one group. */
 const GATHER_MS = 10;
 const RETRY_MS = 250;
+const REFUSED_MAX = 1_024;
+const SMALL_GROUPS = 256;
 
 /** Where the decisions of courses without an id go. A course may carry this id: the record says which is which. */
 const COLD_SUBJECT = "quotes.course._cold";
@@ -68,6 +70,11 @@ export class DecisionLog {
   /** Insertion order is age. Keyed by id: a decision that is waiting already is not queued twice. */
   readonly #queue = new Map<string, Recordable>();
   #group: readonly Recordable[] = [];
+  #group_max = GROUP_MAX;
+  /** Groups that stay as small as they are, so that what was refused comes round by itself. */
+  #groups_small = 0;
+  /** Records that the broker refused by themselves, with what had been recorded by then. */
+  readonly #refused_alone = new Map<string, number>();
   #publisher: BulkPublisher | undefined;
   #running = false;
   #closed = false;
@@ -140,8 +147,10 @@ export class DecisionLog {
         await this.#publishGroup();
         this.#recorded += this.#group.length;
         this.#group = [];
+        if (--this.#groups_small <= 0) this.#group_max = Math.min(GROUP_MAX, this.#group_max * 2);
       } catch (error) {
         this.#retries++;
+        if (error instanceof TidemarkError && error.code === "broker_refused") this.#narrow(error);
         logger.debug({ reason: errorMessage(error), pending: this.pending }, "decisions wait for the broker");
         this.#returnGroup();
         await clock.sleep(RETRY_MS);
@@ -150,11 +159,31 @@ export class DecisionLog {
     this.#running = false;
   }
 
+  /** One record may be what the broker refuses: smaller groups find it. It is given up once it was refused alone, twice, and others were stored in between. */
+  #narrow(error: TidemarkError): void {
+    const [only, ...others] = this.#group;
+    if (only === undefined || others.length > 0) {
+      this.#group_max = Math.ceil(this.#group.length / 2);
+      this.#groups_small = SMALL_GROUPS;
+      return;
+    }
+    const before = this.#refused_alone.get(only.id);
+    if (before === undefined || before === this.#recorded) {
+      if (this.#refused_alone.size >= REFUSED_MAX) this.#refused_alone.clear();
+      this.#refused_alone.set(only.id, before ?? this.#recorded);
+      return;
+    }
+    this.#refused_alone.delete(only.id);
+    this.#group = [];
+    this.#dropped++;
+    this.#deps.logger.error({ id: only.id, subject: only.subject, reason: error.message }, "the broker does not take this record");
+  }
+
   #take(): void {
     const group: Recordable[] = [];
     for (const [id, waiting] of this.#queue) {
       this.#queue.delete(id);
-      if (group.push(waiting) === GROUP_MAX) break;
+      if (group.push(waiting) === this.#group_max) break;
     }
     this.#group = group;
   }

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { request as requestTls } from "node:https";
@@ -20,11 +21,14 @@ import { runIngest } from "../ingest/ingest.ts";
 import { Broker } from "../ingest/nats.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
+import { testCertificates } from "../lib/testing/certificates.ts";
 import { formatTime } from "../lib/time.ts";
 import { startServeProcess } from "./serve-process-testing.ts";
 
 const main = join(import.meta.dirname, "../../dist/src/main.js");
-const certificates = join(import.meta.dirname, "../lib/testing-certificates");
+const certificates = testCertificates();
+
+afterAll(() => rmSync(certificates, { recursive: true, force: true }));
 const tls = { cert: join(certificates, "localhost.pem"), key: join(certificates, "localhost.key") };
 
 let directory: string;

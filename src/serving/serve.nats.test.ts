@@ -198,8 +198,10 @@ describe("the serve role on real parts", () => {
       expect(alone.model).toBe("v2");
       embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), port, logger: silentLogger });
       await until(() => served.quote("c1"), (answer) => answer.degraded === undefined);
+      const batch = await post(`${served.url}/price_batch`, { course_ids: ["c1", "c2"] });
+      const { batch_id } = JSON.parse(batch.body) as { batch_id: string };
       // Decisions that were made without a broker arrive, too.
-      await waitRecorded(new Set([first.quote_id, moved.quote_id, alone.quote_id]));
+      await waitRecorded(new Set([first.quote_id, moved.quote_id, alone.quote_id, batch_id]));
       expect(figure(await served.metrics(), "tidemark_decisions_dropped_total")).toBe(0);
     } finally {
       expect(await served.stop()).toBe(0);

@@ -110,7 +110,8 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);
   const scores = new LearnerScores({ features, propensity, fallback: handScorer, rules, clock });
   const experiments = new ExperimentDesk({ features, control: desk, holder: policies, policies: documents, scores, turns, clock });
-  const checker = new ExperimentChecker({ desk: experiments, lease: new Lease({ broker, clock, name: "experiments", holder: randomUUID() }), logger });
+  const experiment_lease = new Lease({ broker, clock, name: "experiments", holder: randomUUID() });
+  const checker = new ExperimentChecker({ desk: experiments, lease: experiment_lease, logger });
   const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
   const modelOf = servedModels({ models, family: elasticityFamily, broker, cache_dir: join(config.data_dir, "models") });
   const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
@@ -182,7 +183,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
 
   const release = async (): Promise<void> => {
     // A check may wait for a broker that does not answer: the flush's time is its time, too.
-    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
+    await Promise.race([Promise.all([decisions.close(FLUSH_MS), ...repeats.map((repeat) => repeat.stop())]).then(() => Promise.all([movement.stop(), lease.release(), experiment_lease.release(), work.stop()])), clock.sleep(2 * FLUSH_MS)]);
     await Promise.race([tracing?.stop().catch(() => undefined), clock.sleep(FLUSH_MS / 2)]);
     await broker.close();
     await features.close();

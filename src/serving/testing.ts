@@ -88,6 +88,8 @@ export class TestBroker implements BrokerPort, EventPublisher {
   connected = true;
   /** Groups of publications that fail before one is taken again. */
   failures = 0;
+  /** What no stream takes. */
+  refused_subject: string | undefined;
   stream: StreamState | undefined;
   readonly published: Published[] = [];
   readonly objects = new Map<string, Uint8Array>();
@@ -119,6 +121,7 @@ export class TestBroker implements BrokerPort, EventPublisher {
       flush: async () => {
         await new Promise((resolve) => setImmediate(resolve));
         if (!this.connected) throw new Error("not connected");
+        if (sent.some(({ subject }) => subject === this.refused_subject)) throw new TidemarkError("broker_refused", "no stream takes this subject");
         if (this.failures > 0) {
           this.failures--;
           // As with a lost connection: some of them are stored all the same.

@@ -18,11 +18,24 @@ const jsonHeaderList = Object.entries(jsonHeaders).flat();
  * goes nowhere.
  */
 export function wholeListener(app: Hono, admission: Admission, otherwise: RequestListener): RequestListener {
+  const answers = new TurnAnswers();
+  const answer = (request: WholeRequest, outgoing: ServerResponse): void => {
+    const answered = app.fetch(request as unknown as Request);
+    if (!(answered instanceof Promise)) {
+      answers.add(outgoing, answered);
+      return;
+    }
+    admission.follow(outgoing);
+    answered.then(
+      (response) => answers.add(outgoing, response),
+      () => answers.add(outgoing, problemResponse(internalProblem())),
+    );
+  };
   return (incoming, outgoing) => {
     const { method, url = "" } = incoming;
     const admitted = admission.admits() || (method === "GET" && ALWAYS_ANSWERED.has(url));
     if (!admitted) admission.refuse(outgoing);
-    else if (canBeWhole(incoming)) collect(incoming, (body) => answer(app, admission, incoming, outgoing, body));
+    else if (canBeWhole(incoming)) collect(incoming, (body) => answer(new WholeRequest(incoming, body), outgoing));
     else {
       admission.follow(outgoing);
       otherwise(incoming, outgoing);
@@ -40,14 +53,22 @@ function collect(incoming: IncomingMessage, done: (body: Buffer | undefined) => 
   incoming.on("error", () => done(undefined));
 }
 
-function answer(app: Hono, admission: Admission, incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer | undefined): void {
-  const answered = app.fetch(new WholeRequest(incoming, body) as unknown as Request);
-  if (!(answered instanceof Promise)) {
-    write(outgoing, answered);
-    return;
+/**
+ * Answers that are ready in one turn of the event loop, written together at its end. A write wakes whoever waits for it: one after the other, each answer would
+ * wake its reader anew while the next one is worked out, which costs both sides about as much as the answer.
+ */
+class TurnAnswers {
+  #ready: { readonly outgoing: ServerResponse; readonly answered: Response }[] = [];
+
+  add(outgoing: ServerResponse, answered: Response): void {
+    if (this.#ready.push({ outgoing, answered }) === 1) setImmediate(() => this.#write());
   }
-  admission.follow(outgoing);
-  answered.then((response) => write(outgoing, response)).catch(() => write(outgoing, problemResponse(internalProblem())));
+
+  #write(): void {
+    const ready = this.#ready;
+    this.#ready = [];
+    for (const { outgoing, answered } of ready) write(outgoing, answered);
+  }
 }
 
 function write(outgoing: ServerResponse, answered: Response): void {

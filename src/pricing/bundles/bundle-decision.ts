@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import type { Interval } from "../../contracts/api.ts";
 import { type BundleAnswer, type BundleInputs, bundleRecordSchema } from "../../contracts/bundle.ts";
+import { BUNDLE_QUOTE_PREFIX } from "../../contracts/subjects.ts";
 import { complete } from "../../lib/steps.ts";
 import { formatTime } from "../../lib/time.ts";
 import { roundRate, roundTokens, twoDecimals } from "../money.ts";
@@ -38,10 +39,10 @@ function reasoningOf({ outcome, demand, mean_correlation }: PricedBundle, increa
   return `${price} tokens instead of ${sum_of_parts} (${off} % less) bring ${twoDecimals(increase_pct)} % more per learner who sees it, ${alike} who wants one of the courses ${mean_correlation > 0.6 ? "mostly wants the others anyhow" : "does not always want the others at their full price"}.`;
 }
 
-/** Prices a bundle and fixes the decision. `id` is the first 128 bits, hex, of SHA-256 over the inputs' JSON: identical inputs share one. In steps. */
+/** Prices a bundle and fixes the decision. `id` is `b_` and the first 128 bits, hex, of SHA-256 over the inputs' JSON: identical inputs share one. In steps. */
 export function* decideBundle(inputs: BundleInputs): Generator<void, BundleDecision> {
   const inputs_json = JSON.stringify(inputs);
-  const id = sha256(inputs_json).slice(0, ID_DIGITS);
+  const id = `${BUNDLE_QUOTE_PREFIX}${sha256(inputs_json).slice(0, ID_DIGITS)}`;
   const priced = yield* priceBundle(inputs);
   const { outcome, demand, range } = priced;
   const { value, gain } = demand.byCurve(outcome.price);

@@ -157,6 +157,19 @@ describe("results of switchbacks", () => {
     expect(verdict).toMatchObject({ decision: "better", arm: "engine" });
   });
 
+  test("a guardrail is breached by an arm that certainly earns less, and by no other; a stopped arm's later periods count for nothing", () => {
+    const guarded = courseExperiment({ minimum_effect: 3, guardrails: [{ metric: "revenue", worse_by_max: 2 }, { metric: "conversion", worse_by_max: 0.02 }] });
+    const breached = (effect: number): boolean[] => {
+      const state = startedExperiment("e", guarded);
+      return courseResults(state, drawnCells(state, { seed: "guard", clusters: 200, periods: 8, effect }), end_ms).guardrails.map((own) => own.breached);
+    };
+    expect([breached(-12), breached(0), breached(12)]).toEqual([[true, false], [false, false], [false, false]]);
+    const stop_ms = EXPERIMENT_START_MS + 30 * DAY_MS;
+    const stopped = experimentState(experimentHistory("e", guarded, { type: "experiment.started" }, { type: "experiment.arm_stopped", arm: "engine", at_ms: stop_ms }))!;
+    const cells = drawnCells(stopped, { seed: "guard", clusters: 200, periods: 8, effect: 0 }).filter(({ arm, period }) => arm !== "engine" || (period + 1) * 7 * DAY_MS <= stop_ms);
+    expect(courseResults(stopped, cells, end_ms).sample_ratio!.ok).toBe(true);
+  });
+
   test("too few clusters say nothing, nor do cells without views or sales", () => {
     const state = startedExperiment("e", definition);
     expect(courseResults(state, drawnCells(state, { seed: "few", clusters: 15, periods: 8, effect: 50 }), end_ms).comparisons[0]).toMatchObject({ effect: null, p_value: 1 });

@@ -1,6 +1,6 @@
 import { degradedReasons } from "../../contracts/api.ts";
 import type { BundleBody, BundleInputs } from "../../contracts/bundle.ts";
-import { BUNDLE_DECISION_SUBJECT } from "../../contracts/subjects.ts";
+import { bundleDecisionSubject } from "../../contracts/subjects.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { encodeDoubles } from "../../lib/doubles.ts";
 import { type BundleDecision, bundleRecordJson, decideBundle } from "../../pricing/bundles/bundle-decision.ts";
@@ -74,7 +74,7 @@ export class BundleService {
     const decision = yield* decideBundle(inputs);
     this.#priced++;
     this.#kept.set(key, decision);
-    this.#deps.decisions.add({ id: decision.id, subject: BUNDLE_DECISION_SUBJECT, json: () => bundleRecordJson(decision, now_ms) });
+    this.#deps.decisions.add({ id: decision.id, subject: bundleDecisionSubject(decision.id), json: () => bundleRecordJson(decision, now_ms) });
     return decision;
   }
 

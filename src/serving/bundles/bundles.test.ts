@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type BundleAnswer, bundleAnswerSchema, bundleRecordSchema } from "../../contracts/bundle.ts";
+import { STREAM_QUOTES } from "../../contracts/subjects.ts";
 import { policySchema } from "../../contracts/policy.ts";
 import { hash32, Prng } from "../../lib/prng.ts";
 import { complete } from "../../lib/steps.ts";
@@ -49,7 +50,7 @@ describe("POST /bundle_price", () => {
     const [one, other] = [await bundle("c1", "c2"), await bundle("c2", "c1")];
     expect(other).toEqual(one);
     await engine.flushed();
-    const records = engine.broker.published.filter(({ subject }) => subject === "quotes.bundle");
+    const records = engine.broker.published.filter(({ subject }) => subject === `quotes.bundle.${one.quote_id}`);
     expect(records).toHaveLength(1);
     expect(records[0]!.message_id).toBe(one.quote_id);
     const record = bundleRecordSchema.parse(JSON.parse(records[0]!.text));
@@ -59,6 +60,17 @@ describe("POST /bundle_price", () => {
     expect(replayBundle({ ...record, inputs: { ...record.inputs, weight: 0.5 } }).identical).toBe(false);
     engine.enroll("c2", 80);
     expect((await bundle("c1", "c2")).quote_id).not.toBe(one.quote_id);
+  });
+
+  test("is found and replayed by its id alone", async () => {
+    const { quote_id, price, left_out: _, ...rest } = await bundle("c1", "c2");
+    await engine.flushed();
+    const { subject, text } = engine.broker.published.find(({ message_id }) => message_id === quote_id)!;
+    expect((await engine.app.request(`/quotes/${quote_id}`)).status).toBe(404);
+    engine.quote_broker.messages[STREAM_QUOTES] = [{ subject, data: new TextEncoder().encode(text), sequence: 1, time_ms: engine.clock.time_ms }];
+    expect(await (await engine.app.request(`/quotes/${quote_id}`)).json()).toMatchObject({ quote_id, kind: "bundle", status: "valid", price, course_id: null, learner_id: null });
+    expect(await (await engine.post(`/quotes/${quote_id}/replay`, {})).json()).toEqual({ quote_id, kind: "bundle", identical: true, answer: { quote_id, price, ...rest } });
+    expect((await engine.app.request("/quotes/b_0123")).status).toBe(404);
   });
 
   test.each<[string, object, (answer: BundleAnswer) => unknown, unknown]>([

@@ -3,7 +3,9 @@ import { experimentAnswerSchema, type ExperimentAnswer, experimentsAnswerSchema,
 import { defaultPolicy, type Policy } from "../../contracts/policy.ts";
 import { personalQuoteSubject } from "../../contracts/subjects.ts";
 import { QuoteWriter } from "../../features/quote-writer.ts";
+import type { BrokerMessage, PublishOptions } from "../../ingest/broker-message.ts";
 import { Lease } from "../../ingest/lease.ts";
+import { TidemarkError } from "../../lib/errors.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
 import { handScorer } from "../../models/propensity/hand-scorer.ts";
@@ -296,18 +298,20 @@ describe("results over the folds", () => {
 
   test("a guardrail stops the arm, once, by whoever holds the lease; the last arm ends the experiment, and so does its schedule", async () => {
     const { engine, begin, read } = setUp();
-    const checker = new ExperimentChecker({ desk: engine.experiments, lease: leaseOf(engine), logger: silentLogger });
+    const leaseFor = leasesOf(engine);
+    const [checker, other] = ["me", "another"].map((holder) => new ExperimentChecker({ desk: engine.experiments, lease: leaseFor(holder), logger: silentLogger })) as [ExperimentChecker, ExperimentChecker];
     await begin("e1", { minimum_days: 1, guardrails: [{ metric: "conversion", worse_by_max: 0.05 }], control_arm: "engine" });
     quoteAll(engine, new QuoteWriter(engine.store), Array.from({ length: 800 }, (_, i) => `n${i}`), 0, (arm, i) => i % 10 < (arm === "bold" ? 1 : 5));
     await checker.check();
     expect((await read("e1")).stopped_arms).toEqual({});
     engine.clock.time_ms += 10 * DAY_MS;
     await checker.check();
+    await other.check();
     await checker.check();
+    expect([checker.stopped_arms, other.stopped_arms, checker.failures + other.failures]).toEqual([1, 0, 0]);
     const stopped = await read("e1");
     expect(stopped.phase).toBe("running");
     expect(stopped.stopped_arms).toEqual({ bold: formatTime(engine.clock.time_ms) });
-    expect(checker.stopped_arms).toBe(1);
     expect(new Set(learners.flatMap((id) => engine.policies.personalPolicyFor(id, scope, engine.clock.time_ms).experiments.map(({ arm }) => arm)))).toEqual(new Set(["list", "engine"]));
     await engine.post("/experiments/e1/stop", {});
     await begin("e2", { ...two_arms, salt: "s2", ends_at: formatTime(engine.clock.time_ms + 9 * DAY_MS) });
@@ -335,10 +339,14 @@ describe("results over the folds", () => {
   });
 });
 
-/** A lease over a subject in memory. */
-function leaseOf(engine: TestEngine): Lease {
-  let sequence = 0;
-  const publish = (): Promise<{ sequence: number; duplicate: boolean }> => Promise.resolve({ sequence: ++sequence, duplicate: false });
-  const getMessage = (): Promise<undefined> => Promise.resolve(undefined);
-  return new Lease({ broker: { publish, getMessage }, clock: engine.clock, name: "experiments", holder: "me" });
+/** Leases of several holders over one subject in memory. */
+function leasesOf(engine: TestEngine): (holder: string) => Lease {
+  let last: BrokerMessage | undefined;
+  const publish = (subject: string, data: Uint8Array, options?: PublishOptions): Promise<{ sequence: number; duplicate: boolean }> => {
+    const before = last?.sequence ?? 0;
+    if (options?.expected_last_subject_sequence !== before) return Promise.reject(new TidemarkError("wrong_last_sequence", "taken"));
+    last = { subject, data, sequence: before + 1, time_ms: engine.clock.time_ms };
+    return Promise.resolve({ sequence: before + 1, duplicate: false });
+  };
+  return (holder) => new Lease({ broker: { publish, getMessage: () => Promise.resolve(last) }, clock: engine.clock, name: "experiments", holder });
 }

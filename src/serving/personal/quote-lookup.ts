@@ -1,6 +1,7 @@
 import type { QuoteAnswer } from "../../contracts/quote.ts";
 import { isPersonalQuote } from "../../contracts/quote.ts";
-import { courseDecisionSubject, STREAM_OFFERS, STREAM_QUOTES } from "../../contracts/subjects.ts";
+import { bundleRecordSchema } from "../../contracts/bundle.ts";
+import { BUNDLE_QUOTE_PREFIX, bundleDecisionSubject, courseDecisionSubject, STREAM_OFFERS, STREAM_QUOTES } from "../../contracts/subjects.ts";
 import { decisionRecordSchema } from "../../contracts/decision.ts";
 import type { KeptQuote } from "../../features/store.ts";
 import type { Broker } from "../../ingest/nats.ts";
@@ -8,6 +9,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import { formatTime } from "../../lib/time.ts";
 import type { CompiledModel } from "../../models/compiled.ts";
+import { replayBundle } from "../../pricing/bundles/bundle-decision.ts";
 import { replayDecision } from "../../pricing/decision.ts";
 import { replayQuote } from "../../pricing/personal/quote-record.ts";
 import { verifyQuote } from "../../pricing/personal/quote-signature.ts";
@@ -37,13 +39,16 @@ export interface QuoteLookupDeps {
 
 export interface Replayed {
   readonly quote_id: string;
-  readonly kind: "personal" | "course";
+  readonly kind: "personal" | "course" | "bundle";
   readonly identical: boolean;
   /** JSON, as it comes out now. */
   readonly answer_json: string;
 }
 
 const gone = (quote_id: string): ProblemError => new ProblemError("not_found", `There is no quote ${quote_id}, or it was over so long ago that it is forgotten.`, { field: "quote_id" });
+
+/** What a price that anybody may have does not have. */
+const nobodys = { learner_id: null, expires_at: null, locked_until: null, signature_valid: null, redemption: null };
 
 /** What became of quotes, and what they were made from. */
 export class QuoteLookup {
@@ -55,11 +60,13 @@ export class QuoteLookup {
 
   /** The body of GET /quotes/{id}. Throws ProblemError. */
   async find(quote_id: string, course_id: string | undefined): Promise<QuoteAnswer> {
+    if (quote_id.startsWith(BUNDLE_QUOTE_PREFIX)) return this.#bundle(quote_id);
     return isPersonalQuote(quote_id) ? this.#personal(quote_id) : this.#course(quote_id, course_id);
   }
 
   /** The body of POST /quotes/{id}/replay. Throws ProblemError. */
   async replay(quote_id: string, course_id: string | undefined): Promise<Replayed> {
+    if (quote_id.startsWith(BUNDLE_QUOTE_PREFIX)) return this.#replayBundle(quote_id);
     if (!isPersonalQuote(quote_id)) return this.#replayCourse(quote_id, course_id);
     const text = await this.#recordOf(await this.#quote(quote_id));
     if (text === undefined) throw new ProblemError("not_found", `What quote ${quote_id} was decided from is no longer in OFFERS.`, { field: "quote_id" });
@@ -116,8 +123,23 @@ export class QuoteLookup {
 
   async #course(quote_id: string, course_id: string | undefined): Promise<QuoteAnswer> {
     const { inputs, optimal_price, decided_at } = decisionRecordSchema.parse(await this.#decision(quote_id, course_id));
-    const none = { learner_id: null, expires_at: null, locked_until: null, signature_valid: null, redemption: null };
-    return { quote_id, kind: "course", status: "valid", ...none, course_id: inputs.course_id, price: optimal_price, issued_at: decided_at };
+    return { quote_id, kind: "course", status: "valid", ...nobodys, course_id: inputs.course_id, price: optimal_price, issued_at: decided_at };
+  }
+
+  async #bundle(quote_id: string): Promise<QuoteAnswer> {
+    const { price, decided_at } = bundleRecordSchema.parse(await this.#bundleRecord(quote_id));
+    return { quote_id, kind: "bundle", status: "valid", ...nobodys, course_id: null, price, issued_at: decided_at };
+  }
+
+  async #replayBundle(quote_id: string): Promise<Replayed> {
+    const { identical, answer } = replayBundle(await this.#bundleRecord(quote_id));
+    return { quote_id, kind: "bundle", identical, answer_json: JSON.stringify(answer) };
+  }
+
+  async #bundleRecord(quote_id: string): Promise<unknown> {
+    const message = await this.#asked(() => this.#deps.broker.getMessage(STREAM_QUOTES, { last_by_subject: bundleDecisionSubject(quote_id) }));
+    if (message === undefined) throw gone(quote_id);
+    return JSON.parse(Buffer.from(message.data).toString());
   }
 
   async #replayCourse(quote_id: string, course_id: string | undefined): Promise<Replayed> {

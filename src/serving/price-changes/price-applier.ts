@@ -1,6 +1,5 @@
-import { type PriceMessage, priceMessageSchema } from "../../contracts/control.ts";
+import type { PriceMessage } from "../../contracts/control.ts";
 import { controlSubject, eventSubject, STREAM_CONTROL, STREAM_EVENTS } from "../../contracts/subjects.ts";
-import type { Consumption, DeliveredMessage } from "../../ingest/broker-message.ts";
 import type { Lease } from "../../ingest/lease.ts";
 import type { Broker } from "../../ingest/nats.ts";
 import type { Clock } from "../../lib/clock.ts";
@@ -9,10 +8,9 @@ import type { Logger } from "../../lib/log.ts";
 import { parseTime } from "../../lib/time.ts";
 import type { ScheduledPrice } from "../../pricing/price-changes/price-ledger.ts";
 import { repricedEvent, repricingId } from "../../pricing/price-changes/repricing.ts";
-import { type AppliedMark, loadMark, storeMark } from "./applied-mark.ts";
+import { loadMark, storeMark } from "./applied-mark.ts";
+import { type Decided, FollowedPrices } from "./followed-prices.ts";
 
-/** Messages that wait to be looked at; the broker is asked for no more meanwhile. */
-const QUEUE_MAX = 1_000;
 /** 100 bytes each. With so many waiting for their time, whatever was decided later waits until some of them are done. */
 const SCHEDULED_MAX = 100_000;
 const DEADLINE_MS = 5_000;
@@ -30,11 +28,6 @@ export interface PriceApplierDeps {
   readonly logger: Logger;
 }
 
-interface Decided {
-  readonly sequence: number;
-  readonly message: PriceMessage;
-}
-
 /**
  * Brings decided prices into force: from every acceptance on CONTROL, and from every schedule once its time has come, follows exactly one `course.repriced`, whose id
  * and time come from that message. One process of all does it, by a lease, in the order of CONTROL. Should two believe it for a moment, or one die at any point: the
@@ -43,7 +36,7 @@ interface Decided {
  */
 export class PriceApplier {
   readonly #deps: PriceApplierDeps;
-  #following: Following | undefined;
+  #following: FollowedPrices | undefined;
   #applied = 0;
 
   constructor(deps: PriceApplierDeps) {
@@ -94,12 +87,12 @@ export class PriceApplier {
     await following?.consumption.stop();
   }
 
-  async #begin(term: number): Promise<Following> {
+  async #begin(term: number): Promise<FollowedPrices> {
     const { broker, logger } = this.#deps;
     const state = await broker.streamInfo(STREAM_CONTROL);
     if (state === undefined) throw new TidemarkError("stream_missing", `the broker has no stream ${STREAM_CONTROL}`);
     const { mark, sequence } = await loadMark(broker, state.created);
-    const following = new Following(term, mark, sequence);
+    const following = new FollowedPrices(term, mark, sequence);
     // A mark beyond the end is of a stream that lost messages: what comes anew counts from the end.
     const start_sequence = Math.min(mark.from, state.last_sequence + 1);
     following.consumption = await broker.consume(STREAM_CONTROL, { start_sequence, stream_created: state.created, subject: controlSubject("price", ">") }, (message) => following.receive(message));
@@ -111,7 +104,7 @@ export class PriceApplier {
     return following;
   }
 
-  async #advance(following: Following): Promise<void> {
+  async #advance(following: FollowedPrices): Promise<void> {
     while (following.queue.length > 0 && following.scheduled.length < SCHEDULED_MAX) {
       await this.#take(following, following.queue[0]!);
       following.queue.shift();
@@ -131,7 +124,7 @@ export class PriceApplier {
     following.stored(stored.mark, stored.sequence);
   }
 
-  async #take(following: Following, { sequence, message }: Decided): Promise<void> {
+  async #take(following: FollowedPrices, { sequence, message }: Decided): Promise<void> {
     const known = sequence <= following.mark.applied;
     switch (message.type) {
       case "price.accepted":
@@ -172,97 +165,6 @@ export class PriceApplier {
         if (!(error instanceof TidemarkError && error.code === "wrong_last_sequence") || attempt === ATTEMPTS_MAX) throw error;
       }
     }
-  }
-}
-
-/** One term of leading: what has been read of CONTROL, and what of it is not done yet. */
-class Following {
-  readonly term: number;
-  readonly queue: Decided[] = [];
-  /** By time. */
-  readonly scheduled: ScheduledPrice[] = [];
-  consumption: Pick<Consumption, "pause" | "resume" | "stop" | "closed"> = { pause: () => undefined, resume: () => undefined, stop: () => Promise.resolve(), closed: Promise.resolve() };
-  ended = false;
-  /** Of the last message that was looked at. */
-  seen: number;
-  #mark: AppliedMark;
-  #mark_sequence: number;
-  #paused = false;
-  /** A scheduled price was, since the mark was stored. */
-  #settled = false;
-
-  constructor(term: number, mark: AppliedMark, mark_sequence: number) {
-    this.term = term;
-    this.#mark = mark;
-    this.#mark_sequence = mark_sequence;
-    this.seen = mark.applied;
-  }
-
-  get mark(): AppliedMark {
-    return this.#mark;
-  }
-
-  get mark_sequence(): number {
-    return this.#mark_sequence;
-  }
-
-  /** What is no price message, or names another course than its subject, asks for nothing. */
-  receive({ subject, sequence, data }: DeliveredMessage): void {
-    const message = priceMessageOf(data);
-    if (message === undefined || controlSubject("price", message.course_id) !== subject) return;
-    this.queue.push({ sequence, message });
-    if (this.queue.length < QUEUE_MAX) return;
-    this.#paused = true;
-    this.consumption.pause();
-  }
-
-  resume(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.consumption.resume();
-  }
-
-  schedule(price: ScheduledPrice): void {
-    let at = this.scheduled.length;
-    while (at > 0 && this.scheduled[at - 1]!.at_ms > price.at_ms) at--;
-    this.scheduled.splice(at, 0, price);
-  }
-
-  withdraw(course_id: string, price: number): void {
-    const kept = this.scheduled.filter((each) => each.course_id !== course_id || each.price !== price);
-    if (kept.length < this.scheduled.length) this.scheduled.splice(0, this.scheduled.length, ...kept);
-  }
-
-  due(now_ms: number): ScheduledPrice[] {
-    const later = this.scheduled.findIndex(({ at_ms }) => at_ms > now_ms);
-    return this.scheduled.slice(0, later < 0 ? this.scheduled.length : later);
-  }
-
-  done(price: ScheduledPrice): void {
-    const at = this.scheduled.indexOf(price);
-    if (at >= 0) this.scheduled.splice(at, 1);
-    this.#settled = true;
-  }
-
-  /** The mark that holds now, all that was due by `until_ms` being done; undefined: the stored one says as much. */
-  markAt(until_ms: number | undefined): AppliedMark | undefined {
-    if (this.seen === this.#mark.applied && !this.#settled) return undefined;
-    const from = this.scheduled.reduce((first, { sequence }) => Math.min(first, sequence), this.seen + 1);
-    return { ...this.#mark, applied: this.seen, from, until_ms: Math.max(this.#mark.until_ms, until_ms ?? this.#mark.until_ms) };
-  }
-
-  stored(mark: AppliedMark, sequence: number): void {
-    this.#settled = false;
-    this.#mark = mark;
-    this.#mark_sequence = sequence;
-  }
-}
-
-function priceMessageOf(data: Uint8Array): PriceMessage | undefined {
-  try {
-    return priceMessageSchema.safeParse(JSON.parse(new TextDecoder().decode(data))).data;
-  } catch {
-    return undefined;
   }
 }
 
