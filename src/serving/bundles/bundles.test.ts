@@ -67,7 +67,7 @@ describe("POST /bundle_price", () => {
     await engine.flushed();
     const { subject, text } = engine.broker.published.find(({ message_id }) => message_id === quote_id)!;
     expect((await engine.app.request(`/quotes/${quote_id}`)).status).toBe(404);
-    engine.quote_broker.messages[STREAM_QUOTES] = [{ subject, data: new TextEncoder().encode(text), sequence: 1, time_ms: engine.clock.time_ms }];
+    engine.quote_broker.put(STREAM_QUOTES, { subject, data: new TextEncoder().encode(text), sequence: 1, time_ms: engine.clock.time_ms });
     expect(await (await engine.app.request(`/quotes/${quote_id}`)).json()).toMatchObject({ quote_id, kind: "bundle", status: "valid", price, course_id: null, learner_id: null });
     expect(await (await engine.post(`/quotes/${quote_id}/replay`, {})).json()).toEqual({ quote_id, kind: "bundle", identical: true, answer: { quote_id, price, ...rest } });
     expect((await engine.app.request("/quotes/b_0123")).status).toBe(404);

@@ -32,6 +32,12 @@ export class TestQuoteBroker implements QuoteBroker {
     return this.messages[STREAM_OFFERS]!;
   }
 
+  /** Puts a message into a stream as somebody else's publication. */
+  put(stream: string, message: BrokerMessage): void {
+    (this.messages[stream] ??= []).push(message);
+    this.#last.set(message.subject, message);
+  }
+
   async publish(subject: string, data: Uint8Array, options: PublishOptions = {}): Promise<PublishAck> {
     await this.#travel();
     this.#mustBeConnected();
