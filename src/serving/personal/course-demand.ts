@@ -11,8 +11,9 @@ import { AnswerCache } from "../answer-cache.ts";
 import { CourseLookup, type FoundCourse } from "../course-lookup.ts";
 import type { DecisionLog } from "../decision-log.ts";
 import { type OpenFeatures, PerStore } from "../feature-source.ts";
-import { FixedPolicy } from "../policy-source.ts";
-import { minuteOf, type PricingContext, pricingOf } from "../pricing-inputs.ts";
+import { type CourseScope, FixedPolicy } from "../policy-source.ts";
+import { minuteOf, type PricingContext, pricingOf, scopeOf } from "../pricing-inputs.ts";
+import { ProblemError } from "../problem.ts";
 
 /** About 2 KB each. */
 const KEPT_MAX = 4_096;
@@ -39,6 +40,15 @@ interface Kept {
   readonly fingerprint: number | undefined;
 }
 
+/** A course as a call meets it: what decides its policy at once, everything else when somebody asks for it. */
+export interface CourseSide {
+  readonly course_id: string;
+  /** Of the record, its views left out. */
+  readonly fingerprint: number | undefined;
+  readonly scope: CourseScope;
+  readonly found: () => FoundCourse;
+}
+
 export interface CourseDemandDeps extends PricingContext {
   readonly decisions: DecisionLog;
   readonly clock: Clock;
@@ -50,7 +60,7 @@ export interface CourseDemandDeps extends PricingContext {
  */
 export class CourseDemands {
   readonly #deps: CourseDemandDeps;
-  readonly #stores = new PerStore(({ reader }) => ({ lookup: new CourseLookup(reader), kept: new AnswerCache<Kept>(KEPT_MAX), prices: new AnswerCache<{ readonly sequence: number; readonly price: number }>(PRICES_MAX) }));
+  readonly #stores = new PerStore(({ reader }) => ({ lookup: new CourseLookup(reader), kept: new AnswerCache<Kept>(KEPT_MAX), scopes: new AnswerCache<Pick<CourseSide, "fingerprint" | "scope">>(KEPT_MAX), prices: new AnswerCache<{ readonly sequence: number; readonly price: number }>(PRICES_MAX) }));
 
   constructor(deps: CourseDemandDeps) {
     this.#deps = deps;
@@ -69,17 +79,28 @@ export class CourseDemands {
     return price;
   }
 
-  /** The course as it is now; undefined when nobody knows it. */
-  find(open: OpenFeatures, course_id: string, now_ms: number): FoundCourse | undefined {
-    return this.#stores.of(open).lookup.known(course_id, now_ms, minuteOf(course_id, now_ms));
+  /** Throws ProblemError. */
+  side(open: OpenFeatures, course_id: string, now_ms: number): CourseSide {
+    const { lookup, scopes } = this.#stores.of(open);
+    const found = once(() => {
+      const course = lookup.known(course_id, now_ms, minuteOf(course_id, now_ms));
+      if (course === undefined) throw new ProblemError("unknown_course", `No event of course ${course_id} has arrived.`, { field: "course_id" });
+      return course;
+    });
+    const fingerprint = open.reader.courseFingerprint(course_id);
+    const before = scopes.get(course_id);
+    // Category and teacher are part of the fingerprint.
+    if (before !== undefined && before.fingerprint === fingerprint) return { course_id, fingerprint, scope: before.scope, found };
+    const scope = scopeOf(found());
+    scopes.set(course_id, { fingerprint, scope });
+    return { course_id, fingerprint, scope, found };
   }
 
-  of(open: OpenFeatures, course_id: string, found: () => FoundCourse, policy: Policy, now_ms: number): CourseDemand {
+  of(open: OpenFeatures, { course_id, fingerprint, found }: CourseSide, policy: Policy, now_ms: number): CourseDemand {
     const { models, degradation } = this.#deps;
     const { kept } = this.#stores.of(open);
     const key = `${course_id} ${policy.version}`;
     const before = kept.get(key);
-    const fingerprint = open.reader.courseFingerprint(course_id);
     if (before !== undefined && now_ms < before.until_ms && before.policy === policy && before.model === models.current && before.reasons === degradation.reasons && before.fingerprint === fingerprint) return before.demand;
     const course = found();
     const demand = this.#make(open, course, policy, now_ms);
@@ -116,4 +137,9 @@ export class CourseDemands {
       model: model?.version ?? "none",
     };
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }

@@ -5,11 +5,9 @@ import { FairnessCredit, type FairnessShare } from "../../pricing/personal/fairn
 import { personalAnswer } from "../../pricing/personal/personal-answer.ts";
 import { type PersonalPrice, personalPrice } from "../../pricing/personal/personal-price.ts";
 import type { PersonalDecision } from "../../pricing/personal/quote-record.ts";
-import type { FoundCourse } from "../course-lookup.ts";
 import type { OpenFeatures } from "../feature-source.ts";
 import type { ScoredLearner } from "../learners/learner-scores.ts";
-import { type PricingContext, scopeOf } from "../pricing-inputs.ts";
-import { ProblemError } from "../problem.ts";
+import type { PricingContext } from "../pricing-inputs.ts";
 import type { CourseDemands } from "./course-demand.ts";
 import type { DiscountBudget } from "./discount-budget.ts";
 import { groupsOf, impersonalMode, learnerPart } from "./learner-side.ts";
@@ -50,16 +48,11 @@ export class PersonalPricer {
   async decide(call: PersonalCall): Promise<DecidedPrice> {
     const { policies, budget } = this.#deps;
     const { open, course_id, learner_id, now_ms, scored } = call;
-    const found = once(() => this.#deps.demands.find(open, course_id, now_ms));
-    const mustFound = (): FoundCourse => {
-      const course = found();
-      if (course === undefined) throw new ProblemError("unknown_course", `No event of course ${course_id} has arrived.`, { field: "course_id" });
-      return course;
-    };
-    const scope = scopeOf(mustFound());
+    const side = this.#deps.demands.side(open, course_id, now_ms);
+    const { scope } = side;
     const { policy: own, experiments } = policies.personalPolicyFor(learner_id, scope, now_ms);
     const policy = own ?? policies.policyFor(scope, now_ms);
-    const demand = this.#deps.demands.of(open, course_id, mustFound, policy, now_ms);
+    const demand = this.#deps.demands.of(open, side, policy, now_ms);
     const mode = impersonalMode(call.opted_out, own, scored) ?? "personal";
     // Whoever is held out for comparison pays what everybody pays.
     const course = mode === "hold_out" ? { ...demand.part, anchor_price: demand.part.list_price } : demand.part;
@@ -98,10 +91,9 @@ export class PersonalPricer {
   /** The list price, or the one that is locked, without a promise: nobody could record one. */
   unpromised(call: PersonalCall, locked_price: number | undefined, missing: PersonalDegradedReason): string {
     const { policies } = this.#deps;
-    const found = this.#deps.demands.find(call.open, call.course_id, call.now_ms);
-    if (found === undefined) throw new ProblemError("unknown_course", `No event of course ${call.course_id} has arrived.`, { field: "course_id" });
-    const policy = policies.policyFor(scopeOf(found), call.now_ms);
-    const demand = this.#deps.demands.of(call.open, call.course_id, () => found, policy, call.now_ms);
+    const side = this.#deps.demands.side(call.open, call.course_id, call.now_ms);
+    const policy = policies.policyFor(side.scope, call.now_ms);
+    const demand = this.#deps.demands.of(call.open, side, policy, call.now_ms);
     const { list_price } = demand.part;
     const held = Math.min(locked_price ?? list_price, list_price);
     const mode = call.opted_out ? "opted_out" : "unrecorded";
@@ -124,9 +116,4 @@ function timesOf({ personalisation: { lock_hours, expiry_minutes } }: Policy, is
   const locked_ms = issued_ms + Math.round(lock_hours * HOUR_MS);
   const expires_ms = issued_ms + Math.round(expiry_minutes * MINUTE_MS);
   return { issued_ms, expires_ms, locked_ms };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }

@@ -58,18 +58,20 @@ export class QuoteDesk {
     const { features, scores, clock } = this.#deps;
     const open = mustFeatures(features);
     const now_ms = clock.now_ms();
-    const scored = scores.find(body.learner_id);
-    if (scored === undefined) throw new ProblemError("unknown_learner", `No event of learner ${body.learner_id} has arrived, or the learner was erased.`, { field: "learner_id" });
+    const unknown = (): ProblemError => new ProblemError("unknown_learner", `No event of learner ${body.learner_id} has arrived, or the learner was erased.`, { field: "learner_id" });
+    if (open.store.sequence("learner", body.learner_id) === undefined) throw unknown();
     const list_price = this.#deps.demands.listPrice(open, body.course_id);
     if (list_price === undefined) throw new ProblemError("unknown_course", `No event of course ${body.course_id} has arrived.`, { field: "course_id" });
     const opted_out = open.store.control("learner", body.learner_id)?.message.allowed === false;
-    const call: PersonalCall = { ...body, open, now_ms, scored, list_price, opted_out };
     const lock = this.known.of(open, body.learner_id, body.course_id);
-    if (lock !== undefined && heldBy(lock, call) && now_ms < lock.expires_ms) {
+    if (lock !== undefined && now_ms < lock.expires_ms && heldBy(lock, { now_ms, list_price, opted_out })) {
       this.counts.locked++;
       return lock.answer;
     }
-    return this.#issueOnce(call, lock);
+    // A quote in force holds whatever the learner does: scores, which every event of theirs changes, are for new ones.
+    const scored = scores.find(body.learner_id);
+    if (scored === undefined) throw unknown();
+    return this.#issueOnce({ ...body, open, now_ms, scored, list_price, opted_out }, lock);
   }
 
   #issueOnce(call: PersonalCall, lock: HeldQuote | undefined): Promise<string> {
