@@ -17,9 +17,17 @@ const CELLS_PER_UNIT = 1 / DEMAND_CELL_WIDTH;
 const SLOTS_PER_CELL = 3;
 const RATE = decayRate(DEMAND_HALF_LIFE_MS);
 
+/** The last event's: one adds to several sums. */
+let weighed_ms = Number.NaN;
+let weight = Number.NaN;
+
 /** Weight of an event in the cells, and what turns sums of weights into those at `now_ms`: 1 for an event of now. */
 export function demandCellWeight(time_ms: number): number {
-  return decayWeight(RATE, time_ms);
+  if (time_ms !== weighed_ms) {
+    weighed_ms = time_ms;
+    weight = decayWeight(RATE, time_ms);
+  }
+  return weight;
 }
 
 export function demandCellScale(now_ms: number): number {

@@ -10,8 +10,17 @@ const DOUBLE = 2;
 /** The most bytes that one slot can take: a 3-byte control and a 53-bit varint or a double. */
 export const SLOT_BYTES_MAX = 11;
 
-const double = new Float64Array(1);
-const doubleBytes = new Uint8Array(double.buffer);
+/** Of the buffer that was used last: one is used for very many records. Byte by byte a double takes five times as long. */
+let viewed: ArrayBufferLike = new ArrayBuffer(0);
+let view: DataView = new DataView(viewed);
+
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes.buffer !== viewed) {
+    viewed = bytes.buffer;
+    view = new DataView(viewed);
+  }
+  return view;
+}
 
 /** Writes a whole number of at most 53 bits; the position after it. */
 export function writeVarint(bytes: Uint8Array, at: number, value: number): number {
@@ -45,6 +54,8 @@ export function readVarint(bytes: Uint8Array, at: number): number {
 
 /** Encodes all slots from `at` on; the position after them. */
 export function encodeSlots(slots: Float64Array, bytes: Uint8Array, at: number): number {
+  const doubles = viewOf(bytes);
+  const start = bytes.byteOffset;
   let gap = 0;
   for (let i = 0; i < slots.length; i++) {
     const value = slots[i]!;
@@ -63,8 +74,8 @@ export function encodeSlots(slots: Float64Array, bytes: Uint8Array, at: number):
       at = writeVarint(bytes, at, Math.abs(value));
     } else {
       at = writeVarint(bytes, at, (gap << 2) | DOUBLE);
-      double[0] = value;
-      for (let k = 0; k < 8; k++) bytes[at++] = doubleBytes[k]!;
+      doubles.setFloat64(start + at, value, true);
+      at += 8;
     }
     gap = 0;
   }
@@ -74,6 +85,8 @@ export function encodeSlots(slots: Float64Array, bytes: Uint8Array, at: number):
 /** Overwrites `slots` with what bytes [at, end) hold. */
 export function decodeSlots(bytes: Uint8Array, at: number, end: number, slots: Float64Array): void {
   slots.fill(0);
+  const doubles = viewOf(bytes);
+  const start = bytes.byteOffset;
   let slot = 0;
   while (at < end) {
     let control = bytes[at++]!;
@@ -84,8 +97,8 @@ export function decodeSlots(bytes: Uint8Array, at: number, end: number, slots: F
     slot += control >>> 2;
     const kind = control & 3;
     if (kind === DOUBLE) {
-      for (let k = 0; k < 8; k++) doubleBytes[k] = bytes[at++]!;
-      slots[slot++] = double[0]!;
+      slots[slot++] = doubles.getFloat64(start + at, true);
+      at += 8;
       continue;
     }
     let value = bytes[at++]!;
