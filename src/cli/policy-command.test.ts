@@ -1,59 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { TestEngine } from "../serving/testing.ts";
-import { readConfig } from "./config.ts";
-import type { CommandContext } from "./command.ts";
+import { describe, expect, test } from "vitest";
+import { engineCommands } from "./engine-commands-testing.ts";
 import { runPolicyChange, runPolicyDiff, runPolicyDraft, runPolicyList, runPolicyShow, runPolicySimulate, runPolicyValidate } from "./policy-command.ts";
 
-const directory = mkdtempSync(join(tmpdir(), "tidemark-policy-"));
-const engine = new TestEngine();
-let server: Server;
-let printed: string[];
-
-beforeAll(async () => {
-  engine.foldCatalogue();
-  server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const { method = "GET", url = "/" } = request;
-      const headers = { "content-type": request.headers["content-type"] ?? "", "content-length": String(Buffer.concat(chunks).length) };
-      void Promise.resolve(engine.app.request(url, { method, headers, ...(method === "GET" ? {} : { body: Buffer.concat(chunks) }) })).then(async (answer) => {
-        response.writeHead(answer.status);
-        response.end(await answer.text());
-      });
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-});
-
-afterAll(() => {
-  server.close();
-  rmSync(directory, { recursive: true });
-});
-
-beforeEach(() => {
-  printed = [];
-  vi.spyOn(console, "log").mockImplementation((text: string) => void printed.push(text));
-});
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-function context(args: readonly string[], options: Record<string, unknown> = {}, url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`): CommandContext {
-  return { read: readConfig({ TIDEMARK_ENGINE_URL: url, TIDEMARK_DATA_DIR: directory }, {}), options, arguments: args, signal: new AbortController().signal };
-}
-
-function file(name: string, content: unknown): string {
-  const path = join(directory, name);
-  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
-  return path;
-}
+const commands = engineCommands();
+const { context, file, directory } = commands;
 
 const why = { reason: "summer" };
 
@@ -61,40 +12,40 @@ describe("tidemark policy", () => {
   test("takes a policy from its draft into force, back, and out again", async () => {
     const sale = file("sale.json", { description: "summer sale", ceiling_tokens: 50, scope: { categories: ["programming"] } });
     expect(await runPolicyDraft(context(["sale", sale], why))).toBe(0);
-    expect(printed.at(-1)).toBe("revision 1 of sale is drafted; no revision of sale is in force (CONTROL 1)");
+    expect(commands.printed.at(-1)).toBe("revision 1 of sale is drafted; no revision of sale is in force (CONTROL 1)");
     await runPolicyDraft(context(["sale", file("sale2.json", { ceiling_tokens: 60, scope: { categories: ["programming"] } })], why));
     for (const revision of ["1", "2"]) await runPolicyChange(context(["sale", revision], why), "activate");
-    expect(printed.at(-1)).toBe("revision 2 of sale is in force (CONTROL 4)");
+    expect(commands.printed.at(-1)).toBe("revision 2 of sale is in force (CONTROL 4)");
     await runPolicyDiff(context(["sale"], { from: "1", to: "2" }));
-    expect(printed.at(-1)).toMatch(/ceiling_tokens +50 +60/);
+    expect(commands.printed.at(-1)).toMatch(/ceiling_tokens +50 +60/);
     await runPolicyDiff(context(["sale"], { from: "2" }));
-    expect(printed.at(-1)).toBe("Revisions 2 and 2 of sale say the same.");
+    expect(commands.printed.at(-1)).toBe("Revisions 2 and 2 of sale say the same.");
     await runPolicyChange(context(["sale"], why), "rollback");
     await runPolicyList(context([]));
-    expect(printed.at(-1)).toMatch(/sale +1 +2 +programming +- +- +summer sale/);
-    expect(printed.at(-1)).toContain("The platform as a whole goes by default-1.");
+    expect(commands.printed.at(-1)).toMatch(/sale +1 +2 +programming +- +- +summer sale/);
+    expect(commands.printed.at(-1)).toContain("The platform as a whole goes by default-1.");
     await runPolicyShow(context(["sale"], { revision: "2" }));
-    expect(printed.at(-1)).toMatch(/^sale: revision 1 is in force, the newest is 2/);
-    expect(printed.at(-1)).toMatch(/activated +1 +local +summer/);
-    expect(printed.at(-1)).toContain('"ceiling_tokens": 60');
+    expect(commands.printed.at(-1)).toMatch(/^sale: revision 1 is in force, the newest is 2/);
+    expect(commands.printed.at(-1)).toMatch(/activated +1 +local +summer/);
+    expect(commands.printed.at(-1)).toContain('"ceiling_tokens": 60');
     await runPolicyChange(context(["sale"], { ...why, json: true }), "retire");
-    expect(JSON.parse(printed.at(-1)!)).toMatchObject({ policy_id: "sale", active: null });
+    expect(JSON.parse(commands.printed.at(-1)!)).toMatchObject({ policy_id: "sale", active: null });
   });
 
   test("says which rules contradict each other, and ends with 2", async () => {
     const bad = file("bad.json", { floor_tokens: 9, ceiling_tokens: 8 });
     expect(await runPolicyValidate(context([bad]))).toBe(2);
-    expect(printed.at(-1)).toMatch(/^floor_tokens and ceiling_tokens: /);
+    expect(commands.printed.at(-1)).toMatch(/^floor_tokens and ceiling_tokens: /);
     expect(await runPolicyValidate(context([file("good.json", { scope: { courses: ["c1"] } })], { policy: "one" }))).toBe(0);
     await expect(runPolicyDraft(context(["bad", bad], why))).rejects.toMatchObject({ code: "invalid_policy", message: expect.stringContaining("floor_tokens and ceiling_tokens") as string });
   });
 
   test("simulates a document or a stored policy, and says when there is nothing to go by", async () => {
     expect(await runPolicySimulate(context([], { file: file("good.json", {}) }))).toBe(0);
-    expect(printed.at(-1)).toMatch(/^candidate on 0 decisions/);
-    expect(printed.at(-1)).toContain("no verdict, no_draws");
+    expect(commands.printed.at(-1)).toMatch(/^candidate on 0 decisions/);
+    expect(commands.printed.at(-1)).toContain("no verdict, no_draws");
     await runPolicySimulate(context(["default"], { json: true, decisions: "10" }));
-    expect(JSON.parse(printed.at(-1)!)).toMatchObject({ version: "default-1", verdict: "refused" });
+    expect(JSON.parse(commands.printed.at(-1)!)).toMatchObject({ version: "default-1", verdict: "refused" });
     await expect(runPolicySimulate(context([]))).rejects.toMatchObject({ code: "bad_usage" });
     await expect(runPolicySimulate(context(["default"], { file: "x" }))).rejects.toMatchObject({ code: "bad_usage" });
     await expect(runPolicySimulate(context(["default"], { revision: "two" }))).rejects.toMatchObject({ code: "bad_usage" });
