@@ -1,16 +1,8 @@
 import { htmlHeaders, jsonHeaders } from "./headers.ts";
+import { platformPages } from "./pages/platform-pages.ts";
 import type { Handler, RouteDefinition } from "./route.ts";
 
-const pages = [
-  { path: "/admin", label: "Portfolio", shows: "revenue, conversion, tokens, churn, categories, learners" },
-  { path: "/admin/prices", label: "Prices", shows: "every course, what it should cost, and why" },
-  { path: "/admin/models", label: "Models", shows: "champion and candidates, calibration, drift, health" },
-  { path: "/admin/experiments", label: "Experiments", shows: "what is compared, results as they come, guardrails" },
-  { path: "/admin/policies", label: "Policies", shows: "what prices may do: drafts, differences, activation, history" },
-  { path: "/admin/operations", label: "Operations", shows: "event lag, freshness, throughput, dead letters" },
-  { path: "/teacher", label: "Teachers", shows: "a teacher's courses: recommendations, forecasts, quality" },
-  { path: "/learner", label: "Learners", shows: "a learner's courses, tokens, and all that is known of them" },
-] as const;
+const pages = platformPages.map(({ path, label, shows }) => ({ path, label, shows }));
 
 const description = "Tidemark prices courses in tokens from a stream of enrollments: features are folded as events arrive, and the next price already reflects them.";
 

@@ -8,6 +8,7 @@ import { Ask, type Fetch } from "./ask.ts";
 import type { Assets } from "./assets.ts";
 import { ErrorPage } from "./error-page.tsx";
 import { Document, type NavigationItem, type Theme } from "./layout.tsx";
+import { platformPages } from "./platform-pages.ts";
 import type { Page, PageContent } from "./page.ts";
 
 /** A page that many look at is made once in so long. */
@@ -40,19 +41,8 @@ interface Kept {
   readonly made: Promise<{ readonly html: string; readonly tag: string; readonly status: number }>;
 }
 
-const platformNavigation: readonly NavigationItem[] = [
-  { place: "portfolio", path: "/admin", label: "Portfolio" },
-  { place: "prices", path: "/admin/prices", label: "Prices" },
-  { place: "models", path: "/admin/models", label: "Models" },
-  { place: "experiments", path: "/admin/experiments", label: "Experiments" },
-  { place: "policies", path: "/admin/policies", label: "Policies" },
-  { place: "operations", path: "/admin/operations", label: "Operations" },
-  { place: "teacher", path: "/teacher", label: "Teachers" },
-  { place: "learner", path: "/learner", label: "Learners" },
-];
-
 function navigationFor({ platform, teacher_id, learner_id }: Viewer): readonly NavigationItem[] {
-  if (platform) return platformNavigation;
+  if (platform) return platformPages;
   return [
     ...(teacher_id === undefined ? [] : [{ place: "teacher", path: `/teacher/${teacher_id}`, label: "My courses" } as const]),
     ...(learner_id === undefined ? [] : [{ place: "learner", path: `/learner/${learner_id}`, label: "My learning" } as const]),
