@@ -9,7 +9,7 @@ import { formatTime } from "../lib/time.ts";
 import type { CompiledModel } from "../models/compiled.ts";
 import { optimizeAnswer } from "./answer.ts";
 import type { PricingInputs } from "./inputs.ts";
-import { priceCourse } from "./price-course.ts";
+import { type PriceOutcome, priceCourse } from "./price-course.ts";
 
 type Answer = Omit<OptimizeAnswer, "freshness_ms">;
 
@@ -76,11 +76,16 @@ export interface Decision {
 
 /** Prices a course and fixes the decision. */
 export function decide(inputs: PricingInputs, model: CompiledModel | null, policy: Policy): Decision {
+  return decisionOf(priceCourse(inputs, model, policy));
+}
+
+/** Fixes what a course was priced at. */
+export function decisionOf(outcome: PriceOutcome): Decision {
+  const { inputs, exploration } = outcome;
   const inputs_json = JSON.stringify(canonicalInputs(inputs));
   const id = idOf(inputs_json);
-  const outcome = priceCourse(inputs, model, policy);
   const answer = optimizeAnswer(outcome, id);
-  return { id, course_id: inputs.course_id, answer, answer_json: JSON.stringify(answer), inputs_json, exploration: outcome.exploration };
+  return { id, course_id: inputs.course_id, answer, answer_json: JSON.stringify(answer), inputs_json, exploration };
 }
 
 /** When a decision was made: `cursor_sequence` is the EVENTS sequence that the feature store had reached. */

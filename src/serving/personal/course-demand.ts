@@ -4,7 +4,7 @@ import type { PersonalInputs } from "../../contracts/quote.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { encodeDoubles } from "../../lib/doubles.ts";
 import { MINUTE_MS } from "../../lib/time.ts";
-import { decide } from "../../pricing/decision.ts";
+import { decisionOf } from "../../pricing/decision.ts";
 import { feature, featureAt } from "../../pricing/inputs.ts";
 import { priceCourse } from "../../pricing/price-course.ts";
 import { AnswerCache } from "../answer-cache.ts";
@@ -111,9 +111,10 @@ export class CourseDemands {
   #make(open: OpenFeatures, found: FoundCourse, policy: Policy, now_ms: number): CourseDemand {
     const { models, degradation, decisions } = this.#deps;
     const { inputs, model } = pricingOf({ models, degradation, policies: new FixedPolicy(policy) }, found);
-    const decision = decide(inputs, model, policy);
+    const outcome = priceCourse(inputs, model, policy);
+    const decision = decisionOf(outcome);
     decisions.record(decision, { decided_at_ms: now_ms, cursor_sequence: open.store.cursor(STREAM_EVENTS)?.sequence ?? 0 });
-    const { posterior, supported } = priceCourse(inputs, model, policy);
+    const { posterior, supported } = outcome;
     const list_price = inputs.current_price;
     const most_off = Math.ceil(list_price * (1 - policy.personalisation.max_discount));
     const anchor_price = Math.min(list_price, Math.max(most_off, decision.answer.optimal_price));
