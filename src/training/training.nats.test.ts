@@ -24,7 +24,7 @@ import type { PipelineOptions } from "./pipeline/begin-run.ts";
 import { runPipeline } from "./pipeline/pipeline.ts";
 import { localRuns } from "./pipeline/run-directory.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
-import { pin, promoteByHand, rollBack } from "./registry-actions.ts";
+import { pin, promoteByHand, rollBack } from "../ingest/models/registry-actions.ts";
 import { fixRange } from "./stream-range.ts";
 import { ELASTICITY, publishTestHistory, START_MS } from "./testing.ts";
 import { runTrainRole } from "./train-role.ts";

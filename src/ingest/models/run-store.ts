@@ -1,6 +1,6 @@
 import { BUCKET_RUNS } from "../../contracts/subjects.ts";
 import { trainingReportSchema, trainingRunSchema, type TrainingReport, type TrainingRun } from "../../contracts/training-run.ts";
-import type { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../nats.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
 
 const RECORD = "run.json";

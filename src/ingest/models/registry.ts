@@ -1,10 +1,10 @@
-import { type ModelPromoted, modelPromotedSchema } from "../contracts/control.ts";
-import { BUCKET_MODELS, modelSubject, STREAM_CONTROL } from "../contracts/subjects.ts";
-import { promoteModel } from "../ingest/control.ts";
-import type { Broker, BrokerMessage } from "../ingest/nats.ts";
-import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { Logger } from "../lib/log.ts";
-import { artifactDigest } from "../models/compiled.ts";
+import { type ModelPromoted, modelPromotedSchema } from "../../contracts/control.ts";
+import { BUCKET_MODELS, modelSubject, STREAM_CONTROL } from "../../contracts/subjects.ts";
+import { promoteModel } from "../control.ts";
+import type { Broker, BrokerMessage } from "../nats.ts";
+import { errorMessage, TidemarkError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { artifactDigest } from "../../models/compiled.ts";
 
 /** Artifacts that are kept beside those that the last promotions name, and how many promotions that is. */
 const KEPT_MAX = 50;

@@ -1,6 +1,6 @@
-import type { TrainingRun } from "../contracts/training-run.ts";
-import { TidemarkError } from "../lib/errors.ts";
-import { formatTime } from "../lib/time.ts";
+import type { TrainingRun } from "../../contracts/training-run.ts";
+import { TidemarkError } from "../../lib/errors.ts";
+import { formatTime } from "../../lib/time.ts";
 import type { ModelRegistry, Promotion, PromotionNote, StoredModel } from "./registry.ts";
 
 /** What an operator says beside what is to be done. */
