@@ -17,6 +17,8 @@ export const modelPromotedSchema = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   version: z.string().min(1).max(100),
   reason: z.string().max(1000),
+  /** Who promoted it by hand; absent: a training run did. */
+  author: z.string().min(1).max(100).optional(),
   /** Replaced only by hand. */
   pinned: z.boolean().optional(),
   /** The run that made the artifact, when, and the seconds that each candidate took: not in the artifact, whose bytes depend on data, seed and code alone. */
