@@ -61,5 +61,21 @@ export const modelsAnswerSchema = z.object({
   ),
   /** The last 50, newest first. */
   promotions: z.array(promotion),
+  /** Runs of training that are kept and have ended, newest first. */
+  runs: z.array(
+    z.object({
+      run_id: z.string(),
+      started_at: z.string(),
+      trigger: z.string(),
+      status: z.enum(["running", "completed", "failed"]),
+      /** Of the artifact that it made; null: it made none. */
+      version: z.string().nullable(),
+      promoted: z.boolean(),
+      /** Why it was promoted or not, or why it failed. */
+      reason: z.string(),
+      /** Mean losses on the rows held out of the run, lower is better; null where it came to no comparison. `naive` is the best of the naive forecasts. */
+      losses: z.object({ metric: z.string(), challenger: z.number(), champion: z.number().nullable(), naive: z.number().nullable() }).nullable(),
+    }),
+  ),
 });
 export type ModelsAnswer = z.infer<typeof modelsAnswerSchema>;

@@ -190,7 +190,7 @@ export class TestBroker implements BrokerPort, EventPublisher {
   readonly messages: BrokerMessage[] = [];
 
   getMessage(_stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
-    return this.#answer("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject) : undefined);
+    return this.#answer("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject || (which.last_by_subject.endsWith(".*") && subject.startsWith(which.last_by_subject.slice(0, -1)))) : undefined);
   }
 
   streamInfo(): Promise<StreamState | undefined> {
@@ -269,10 +269,10 @@ const noLog: LogBroker = {
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
 
 /** Like a holder of the models that a test sets. */
-function servedFamily(propensity: { readonly current: { readonly model: PropensityScorer } | undefined }): Served {
+function servedFamily(propensity: { readonly current: { readonly model: PropensityScorer; readonly info?: string } | undefined }): Served {
   return {
     get current() {
-      return propensity.current === undefined ? undefined : { ...propensity.current, info: JSON.stringify({ family: "propensity" }) };
+      return propensity.current === undefined ? undefined : { info: JSON.stringify({ family: "propensity" }), ...propensity.current };
     },
     failures: 0,
     swaps: 0,
@@ -306,7 +306,7 @@ export class TestEngine {
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
-  readonly propensity: { current: { model: PropensityScorer } | undefined } = { current: undefined };
+  readonly propensity: { current: { model: PropensityScorer; info?: string } | undefined } = { current: undefined };
   readonly movement: { current: SegmentsAnswer["movement"] } = { current: null };
   /** The same as an application has it. */
   readonly served = servedFamily(this.propensity);

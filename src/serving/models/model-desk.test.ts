@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { type ModelChangedAnswer, modelChangedAnswerSchema, type ModelsAnswer, modelsAnswerSchema } from "../../contracts/model-api.ts";
 import type { Problem } from "../../contracts/problem.ts";
-import { RUN_FORMAT, type TrainingRun } from "../../contracts/training-run.ts";
-import { artifactDigest, encodeArtifact } from "../../models/compiled.ts";
 import { propensityArtifact } from "../../models/propensity/testing.ts";
 import { testArtifact, TestEngine } from "../testing.ts";
+import { store } from "./testing.ts";
 
 let engine: TestEngine;
 
@@ -22,22 +21,6 @@ async function refused(path: string, body: object): Promise<Problem & { readonly
   return (await response.json()) as Problem;
 }
 
-/** A model that training has stored, with what its run said of it. */
-function stored(version: string, promoted: boolean | undefined): void {
-  const bytes = encodeArtifact(testArtifact(version));
-  engine.broker.objects.set(`elasticity/${version}`, bytes);
-  if (promoted === undefined) return;
-  const run: TrainingRun = {
-    format: RUN_FORMAT, run_id: `r-${version}`, family: "elasticity", trigger: "schedule", seed: 1, code_version: "test",
-    range: { stream: "EVENTS", stream_created: "2026-01-01T00:00:00Z", first_sequence: 1, last_sequence: 9, from: "2025-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z" },
-    status: "completed", started_at: "2026-02-01T00:00:00Z", ended_at: "2026-02-01T00:01:00Z", attempts: 1, machine: { node: "20", platform: "linux", cpus: 2, backend: "cpu" }, stages: [], checks: [], candidates: [],
-    artifact: { name: `elasticity/${version}`, version, digest: artifactDigest(bytes), bytes: bytes.byteLength },
-    verdict: { challenger: "log_linear", promoted, reason: promoted ? "better" : "worse than the naive forecasts", comparisons: [] },
-    failure: null,
-  };
-  engine.broker.objects.set(`r-${version}/run.json`, new TextEncoder().encode(JSON.stringify(run)));
-}
-
 const serving = async (): Promise<string | undefined> => {
   await engine.models.check();
   return engine.models.current?.model.version;
@@ -52,9 +35,9 @@ beforeEach(async () => {
 
 describe("models by hand", () => {
   test("are listed with what serves, what has, and what their runs said", async () => {
-    stored("v3", true);
-    stored("v4", false);
-    stored("v5", undefined);
+    store(engine, "v3", true);
+    store(engine, "v4", false);
+    store(engine, "v5", undefined);
     const { models, ...answer } = await listed();
     expect(answer).toMatchObject({ champion: "v2", pinned: false, rollback_to: "v1", promotions: [{ version: "v2", author: null }, { version: "v1" }] });
     expect(models.map(({ version, champion, has_served, judged, run_id }) => [version, champion, has_served, judged, run_id]).toSorted()).toEqual([
@@ -64,6 +47,7 @@ describe("models by hand", () => {
       ["v4", false, false, "refused", "r-v4"],
       ["v5", false, false, "not_judged", null],
     ]);
+    expect((await listed()).runs.map(({ run_id, promoted, losses }) => [run_id, promoted, losses]).toSorted()).toEqual([["r-v3", true, { metric: "poisson_deviance", challenger: 0.9, champion: 0.95, naive: 1 }], ["r-v4", false, { metric: "poisson_deviance", challenger: 0.9, champion: 0.95, naive: 1 }]]);
     expect(await listed("propensity")).toMatchObject({ champion: null, sequence: 0, models: [], promotions: [] });
   });
 
@@ -74,7 +58,7 @@ describe("models by hand", () => {
     expect(await listed()).toMatchObject({ champion: "v1", pinned: true, rollback_to: null, sequence: back.sequence });
     expect(await refused("/models/elasticity/rollback", {})).toMatchObject({ status: 409, code: "model_refused", rule: "nothing_to_roll_back" });
     expect(await changed("/models/elasticity/pin", { pinned: false })).toMatchObject({ version: "v1", pinned: false });
-    stored("v3", true);
+    store(engine, "v3", true);
     expect(await changed("/models/elasticity/promote", { version: "v3" })).toMatchObject({ version: "v3", run_id: "r-v3" });
     expect(await serving()).toBe("v3");
     expect((await listed()).promotions.map(({ version }) => version)).toEqual(["v3", "v1", "v1", "v2", "v1"]);
@@ -84,8 +68,8 @@ describe("models by hand", () => {
   });
 
   test("that were refused or never judged need force", async () => {
-    stored("v4", false);
-    stored("v5", undefined);
+    store(engine, "v4", false);
+    store(engine, "v5", undefined);
     expect(await refused("/models/elasticity/promote", { version: "v4" })).toMatchObject({ code: "model_refused", rule: "not_judged", detail: expect.stringContaining("worse than the naive forecasts") });
     expect(await refused("/models/elasticity/promote", { version: "v5" })).toMatchObject({ code: "model_refused", rule: "not_judged" });
     expect(await serving()).toBe("v2");

@@ -43,7 +43,8 @@ export class ModelDesk {
   }
 
   async list(family: ServedFamily): Promise<ModelsAnswer> {
-    const { models, history, rollback_to } = await answered(async () => modelList(this.#registries[family], await this.#runs.list()));
+    const runs = (await answered(() => this.#runs.list())).filter((run) => run.family === family);
+    const { models, history, rollback_to } = await answered(() => modelList(this.#registries[family], runs));
     const current = history.at(-1);
     return {
       family,
@@ -53,6 +54,7 @@ export class ModelDesk {
       rollback_to: rollback_to ?? null,
       models: models.map(({ version, digest, bytes, stored_at, champion, promotions, judged, run_id }) => ({ version, digest, bytes, stored_at, champion, has_served: promotions.length > 0, judged, run_id: run_id ?? null })),
       promotions: history.toReversed().map(said),
+      runs: runs.map(outcomeOf),
     };
   }
 
@@ -83,6 +85,21 @@ export class ModelDesk {
 
 function said({ version, digest, sequence, time, author, reason, pinned, run_id }: Promotion): ModelsAnswer["promotions"][number] {
   return { version, digest, sequence, time, author: author ?? null, reason, pinned: pinned ?? false, run_id: run_id ?? null };
+}
+
+function outcomeOf({ run_id, started_at, trigger, status, artifact, verdict, failure }: TrainingRun): ModelsAnswer["runs"][number] {
+  const [first] = verdict?.comparisons ?? [];
+  const theirs = (kind: "naive" | "champion"): number | null => verdict?.comparisons.filter((comparison) => comparison.kind === kind).reduce<number | null>((least, { theirs: loss }) => (least === null || loss < least ? loss : least), null) ?? null;
+  return {
+    run_id,
+    started_at,
+    trigger,
+    status,
+    version: artifact?.version ?? null,
+    promoted: verdict?.promoted ?? false,
+    reason: failure?.message ?? verdict?.reason ?? "it was not judged",
+    losses: first === undefined ? null : { metric: first.metric, challenger: first.challenger, champion: theirs("champion"), naive: theirs("naive") },
+  };
 }
 
 /** Codes of what the registry refuses, and of artifacts that this version cannot serve. */
