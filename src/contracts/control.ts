@@ -56,7 +56,8 @@ export const experimentMessageSchema = z.discriminatedUnion("type", [
 ]);
 export type ExperimentMessage = z.infer<typeof experimentMessageSchema>;
 
-const priceChange = { ...change, course_id: idSchema, price, quote_id: idSchema.optional() };
+/** `recommended`: what the engine recommended when it was decided. */
+const priceChange = { ...change, course_id: idSchema, price, quote_id: idSchema.optional(), recommended: price.optional() };
 export const priceMessageSchema = z.discriminatedUnion("type", [
   /** Waits for somebody's approval. */
   z.object({ type: z.literal("price.proposed"), ...priceChange, jitter: jitterSchema.optional() }),

@@ -271,7 +271,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       await visit.page.getByLabel("Reason").fill("as recommended");
       await visit.page.getByRole("button", { name: "Propose" }).click();
       await visit.page.getByRole("button", { name: "Approve" }).click({ timeout: 20_000 });
-      await expect.poll(() => visit.page.getByRole("region", { name: "Decisions" }).innerText(), { timeout: 20_000 }).toMatch(new RegExp(`accepted.*${price}`, "s"));
+      await expect.poll(() => visit.page.getByRole("region", { name: "What happened around the price" }).innerText(), { timeout: 20_000 }).toMatch(new RegExp(`accepted.*${price}`, "s"));
       expect(complaints()).toEqual([]);
     });
 
