@@ -19,7 +19,7 @@ import type { StreamSource } from "./read-stream.ts";
 const BATCH_AGE_MAX_MS = 50;
 const BACKLOG_AGE_MAX_MS = 500;
 const BOOT_RETRY_MIN_MS = 100;
-const BOOT_RETRY_MAX_MS = 5_000;
+const BOOT_RETRY_MAX_MS = 1_000;
 
 export interface StreamFoldOptions {
   /** Where dead letters go. */
