@@ -36,11 +36,14 @@ export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, Deliver
 // The one file that knows the NATS client: another client is a change of this file alone.
 
 const REQUEST_MS = 5_000;
+/** While a cluster elects a leader requests are not answered at all: what asks again and again must not wait long for each. */
+const ELECTION_REQUEST_MS = 1_500;
 const CONNECT_MS = 5_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const PUBLISH_DEADLINE_MS = 30_000;
-const PING_MS = 10_000;
+/** A server that is silent behind an open connection is given up after three of these, and another one asked. */
+const PING_MS = 2_000;
 const NANOS_PER_MS = 1_000_000;
 /** The broker forgets a consumer that nobody has asked for messages this long. */
 const CONSUMER_IDLE_MS = 60_000;
@@ -69,15 +72,18 @@ async function readCredentials(path: string): Promise<Uint8Array> {
 export class Broker {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
+  /** The same, for requests that are answered at once or never, and are safe to repeat. */
+  readonly #impatient: JetStreamManager;
   readonly #wire: Wire;
   readonly #acked: AckedPublisher;
   readonly #status = new ConnectionStatus();
   readonly #replicas: number | undefined;
 
-  private constructor(connection: NatsConnection, manager: JetStreamManager, replicas: number | undefined) {
+  private constructor(connection: NatsConnection, manager: JetStreamManager, impatient: JetStreamManager, replicas: number | undefined) {
     this.#replicas = replicas;
     this.#connection = connection;
     this.#manager = manager;
+    this.#impatient = impatient;
     this.#wire = this.#createWire();
     this.#acked = new AckedPublisher(this.#wire);
     void this.#followStatus();
@@ -99,7 +105,8 @@ export class Broker {
           timeout: CONNECT_MS,
           noAsyncTraces: true,
         });
-        return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }), replicas);
+        const manager = (timeout: number): Promise<JetStreamManager> => connection.jetstreamManager({ timeout, checkAPI: false });
+        return new Broker(connection, await manager(REQUEST_MS), await manager(ELECTION_REQUEST_MS), replicas);
       } catch (error) {
         if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
         if (wait_ms === RETRY_MIN_MS) options.onWaiting?.();
@@ -331,11 +338,12 @@ export class Broker {
   }
 
   #info(stream: string): Promise<StreamInfo | undefined> {
-    return this.#ask(() => this.#manager.streams.info(stream));
+    return this.#ask(() => this.#impatient.streams.info(stream));
   }
 
   async #createConsumer(stream: string, start_sequence: number, subject: string | undefined): ReturnType<ConsumerApi["create"]> {
-    const consumers = this.#manager.consumers;
+    // With a filter the broker may have to look through the stream first.
+    const { consumers } = subject === undefined ? this.#impatient : this.#manager;
     const info = await this.#ask(() =>
       consumers.add(stream, {
         ack_policy: AckPolicy.None,
