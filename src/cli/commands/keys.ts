@@ -3,7 +3,7 @@ import { json, reason } from "./common-options.ts";
 
 export const keyCommands: CommandGroup = {
   name: "key",
-  summary: "Make, list and revoke the API keys that prices are asked for with.",
+  summary: "Make, list and revoke the API keys that prices are asked for with, and make the broker's users.",
   commands: [
     {
       name: "create",
@@ -38,6 +38,15 @@ export const keyCommands: CommandGroup = {
       options: [reason, json],
       examples: ["tidemark key revoke 0123456789abcdef --reason 'the shop moved'"],
       run: async (context) => (await import("../key-command.ts")).runKeyRevoke(context),
+    },
+    {
+      name: "broker",
+      summary: "Make the broker's users: a secret seed for each role, and the public keys for nats-server. Those that are there stay.",
+      settings: [],
+      arguments: [["<directory>", "where the files are written"]],
+      options: [json],
+      examples: ["tidemark key broker deploy/secrets"],
+      run: async (context) => (await import("../broker-users-command.ts")).runKeyBroker(context),
     },
   ],
 };
