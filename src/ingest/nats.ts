@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import {
   AckPolicy,
+  type Authenticator,
   connect,
   credsAuthenticator,
   DeliverPolicy,
@@ -12,6 +13,7 @@ import {
   type MsgHdrs,
   type NatsConnection,
   NatsError,
+  nkeyAuthenticator,
   nuid,
   type ObjectInfo,
   type ObjectResult,
@@ -23,6 +25,7 @@ import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import { AckedPublisher } from "./acked-publisher.ts";
 import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, PublishTerms, StreamState } from "./broker-message.ts";
+import { publicKeyOf } from "./broker-users.ts";
 import { WindowedPublisher } from "./bulk-publisher.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
@@ -60,9 +63,12 @@ export interface ConnectOptions {
   readonly onWaiting?: () => void;
 }
 
-async function readCredentials(path: string): Promise<Uint8Array> {
+/** What signs for a user: a file of a JWT and its seed, or of a seed alone. */
+async function authenticatorOf(path: string): Promise<Authenticator> {
   try {
-    return await readFile(path);
+    const text = await readFile(path, "utf8");
+    const bytes = (of: string): Uint8Array => new TextEncoder().encode(of);
+    return publicKeyOf(text) === undefined ? credsAuthenticator(bytes(text)) : nkeyAuthenticator(bytes(text.trim()));
   } catch (error) {
     throw new TidemarkError("bad_broker_credentials", `the broker's credentials cannot be read (TIDEMARK_NATS_CREDS): ${errorMessage(error)}`, { cause: error });
   }
@@ -91,7 +97,7 @@ export class Broker {
 
   static async connect(options: ConnectOptions): Promise<Broker> {
     const { creds_file, replicas, ...servers } = parseServerList(options.url);
-    const authenticator = creds_file === undefined ? {} : { authenticator: credsAuthenticator(await readCredentials(creds_file)) };
+    const authenticator = creds_file === undefined ? {} : { authenticator: await authenticatorOf(creds_file) };
     for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
       if (options.signal?.aborted === true) throw new TidemarkError("broker_unreachable", "gave up waiting for the broker");
       try {
@@ -401,6 +407,9 @@ function headersOf({ message_id, expected_last_subject_sequence }: PublishTerms)
 function toTidemarkError(error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
   if (!(error instanceof NatsError)) return new TidemarkError("broker_failed", errorMessage(error), { cause: error });
+  if (error.code === ErrorCode.PermissionsViolation) {
+    return new TidemarkError("broker_forbidden", `the broker does not let this user do that (${error.message}): connect as one who may (TIDEMARK_NATS_CREDS; deploy/nats/permissions.conf)`, { cause: error });
+  }
   const api = error.api_error;
   if (api !== undefined && api.err_code !== API_TEMPORARILY_UNAVAILABLE) {
     return new TidemarkError("broker_refused", `the broker refused a request: ${api.description}`, { cause: error });
