@@ -10,11 +10,11 @@ export interface PageRequest {
   readonly context: Context;
   readonly ask: Ask;
   readonly now_ms: number;
+  /** How long the page may wait for what takes a while: hardly at all when somebody waits for the first paint, longer when an open page is brought up to date. */
+  readonly wait_ms: number;
 }
 
 export interface PageContent {
-  /** The course that `topics` are of alone. */
-  readonly course_id?: string;
   readonly title: string;
   readonly body: Child;
 }
@@ -26,9 +26,11 @@ export interface Page {
   /** What it shows, in half a sentence. */
   readonly summary: string;
   readonly subject: (context: Context) => Subject;
-  /** Seconds between two looks at what changed; absent where nothing does. */
+  /** Open pages are brought up to date after so many seconds at most; absent where nothing changes. */
   readonly live_s?: number;
-  /** Of GET /stream, whose events ask for a look at once. Who speaks for one person has no stream, and looks every `live_s`. */
+  /** The entity whose record the page is about, by the path's `id`: a change of it brings open pages up to date at once. */
+  readonly record?: "course" | "teacher" | "learner";
+  /** Of GET /stream, which the page's script shows itself. */
   readonly topics?: readonly Topic[];
   content(request: PageRequest): Promise<PageContent> | PageContent;
 }

@@ -288,10 +288,18 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
     await visit.open("/admin/prices/c1");
     const state = visit.page.locator("[data-live-text]");
     expect(await state.innerText()).toBe("Live");
-    await visit.page.route("**/admin/prices/c1", (route) => route.abort());
+    // As when the store is moved.
+    const { current } = browser.engine.features;
+    browser.engine.features.current = undefined;
     await expect.poll(() => state.innerText(), { timeout: 9_000 }).toBe("Offline");
     expect(await text(".price-change")).toMatch(/^112/);
-    await visit.page.unroute("**/admin/prices/c1");
+    browser.engine.features.current = current;
     await expect.poll(() => state.innerText(), { timeout: 15_000 }).toBe("Live");
+    // Where the engine sends nothing, the page asks by itself.
+    await visit.page.route("**/live?*", (route) => route.abort());
+    await visit.page.reload();
+    const before = await text(".price-change .now");
+    browser.engine.fold(repriced("c1", Number(before) + 1, START_MS));
+    await expect.poll(() => text(".price-change .now"), { timeout: 15_000 }).toBe(String(Number(before) + 1));
   });
 });

@@ -23,7 +23,9 @@ import { Assets, assetsDirectory } from "./assets.ts";
 import { learnerPage } from "./learner/learner.tsx";
 import { OperationsHistory, type OperationsState } from "./operations-history.ts";
 import { loginPage } from "./login.tsx";
+import { OpenPages } from "./open-pages.ts";
 import type { Page } from "./page.ts";
+import type { PageWatch } from "./page-watch.ts";
 import { Pages } from "./pages.tsx";
 import { peoplePage } from "./people.tsx";
 import { PlatformTrends } from "./platform-trend.ts";
@@ -41,6 +43,7 @@ export interface PageSources {
   readonly clock: Clock;
   readonly metricsText: () => Promise<string>;
   readonly operations: () => OperationsState;
+  readonly watch: PageWatch;
   /** Where the build put script and style sheet. */
   readonly directory?: string;
 }
@@ -56,7 +59,7 @@ const reportHeaders = Object.freeze({
 
 /** Puts every page and what it loads into the application. Without a build they answer what is missing; everything else works. */
 export function registerPages(route: Route, fetch: Fetch, access: Access, sources: PageSources, logger: Logger): void {
-  const { features, pricing, broker, turns, clock, metricsText, operations, directory = assetsDirectory() } = sources;
+  const { features, pricing, broker, turns, clock, metricsText, operations, watch, directory = assetsDirectory() } = sources;
   const boards = new PriceBoards({ features, turns, clock }, pricing);
   const trends = new PlatformTrends({ features, turns, clock });
   const records = new TrainingRecords(broker);
@@ -91,6 +94,8 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
   }
   const pages = new Pages({ pages: list, assets, access, fetch, clock, revision: () => features.current?.store.cursor(STREAM_CONTROL)?.sequence ?? 0 });
   for (const each of list) page(each.path, each.summary, (context) => pages.answer(each, context));
+  const open = new OpenPages({ pages, watch, access, fetch, features });
+  page("/live", "brings an open page up to date", (context) => open.answer(context), "text/event-stream");
   page("/assets/:name", "what pages load", (context) => assets.answer(context), "text/javascript");
   const platform = (context: Context): void => mustSee(viewerOf(access, context), { kind: "platform" });
   page("/admin/prices.json", "rows of the table of prices", (context) => (platform(context), boardResponse(boards, context)), "application/json");

@@ -126,6 +126,38 @@ describe("what a key shows", () => {
     expect(await shown(other)).toEqual([]);
   });
 
+  test("a page that stays open shows no more than the page itself", async () => {
+    const teacher = await keyOf("price", { teacher_id: "t1" });
+    const live = async (page: string, cookie: string): Promise<string> => {
+      const response = await get(`/live?page=${page}`, cookie === "" ? {} : { cookie });
+      expect(response.status).toBe(200);
+      const reader = response.body!.getReader();
+      let text = "";
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        text += new TextDecoder().decode(read.value);
+        if (text.includes("data:")) break;
+      }
+      await reader.cancel();
+      return text;
+    };
+    const cookie = await session(teacher);
+    expect(await live("/teacher/t1", cookie)).toContain("event: page");
+    for (const page of ["/teacher/t2", "/learner/l1", "/admin", "/admin/prices/c1", "/admin/operations"]) {
+      const told = await live(page, cookie);
+      expect(told).toContain("event: ended");
+      expect(told).not.toContain("event: page");
+      expect(await live(page, "")).toContain("event: ended");
+    }
+    // Who shares a page with somebody whose key is revoked keeps it; the other loses it with the next update.
+    const other = await session(await keyOf("price", { teacher_id: "t1" }));
+    const response = await get("/live?page=/teacher/t1", { cookie });
+    await say({ type: "key.revoked", time: "2026-03-01T12:00:00Z", author: "test", reason: "", key_id: teacher.slice(4, 20) });
+    engine.clock.time_ms += 5_000;
+    engine.watch.check();
+    expect(await response.text()).toContain("event: ended");
+    expect(await live("/teacher/t1", other)).toContain("event: page");
+  });
+
   test("pages offer the ways that are open, and no others", async () => {
     const html = await (await get("/teacher/t1", { cookie: await session(await keyOf("price", { teacher_id: "t1" })) })).text();
     expect(html).not.toContain('href="/admin');

@@ -22,14 +22,13 @@ export function coursePage(): Page {
     summary: "a course's recommendation, demand, price history and waterfall",
     subject: platformSubject,
     live_s: 3,
-    topics: ["decisions", "prices"],
+    record: "course",
     content: async ({ context, ask, now_ms }) => {
       const id = readId(context);
       const [detail, definitions, changes] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PriceChangesAnswer>(`/courses/${id}/price_changes?limit=20`)]);
       const { title, category, teacher_id } = detail;
       return {
         title: title ?? id,
-        course_id: id,
         body: (
           <>
             <nav class="crumbs" aria-label="Where this is">

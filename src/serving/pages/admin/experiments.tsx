@@ -31,7 +31,6 @@ export const experimentsPage: Page = {
   summary: "experiments: what they compare, on whom, since when",
   subject: platformSubject,
   live_s: 15,
-  topics: ["experiments"],
   content: async ({ ask }) => {
     const { experiments } = await ask.get<ExperimentsAnswer>("/experiments");
     return {
@@ -120,7 +119,6 @@ export const experimentPage: Page = {
   summary: "an experiment's results: arms, comparisons, sample ratio, guardrails, verdict",
   subject: platformSubject,
   live_s: 15,
-  topics: ["experiments"],
   content: async ({ context, ask }) => {
     const id = readId(context);
     const answer = await ask.get<ExperimentAnswer>(`/experiments/${id}`);

@@ -19,7 +19,7 @@ export function modelsPage(records: TrainingRecords): Page {
     summary: "champion and candidates, calibration, drift, health",
     subject: platformSubject,
     live_s: 15,
-    topics: ["models", "training"],
+    topics: ["training"],
     content: async ({ ask }) => {
       const [model, propensity, health] = await Promise.all([ask.find<ModelInfoAnswer>("/model_info"), ask.find<PropensityInfoAnswer>("/model_info?family=propensity"), records.propensityHealth()]);
       const [report, learners] = await Promise.all([reportOf(records, model?.run_id), reportOf(records, propensity?.run_id)]);

@@ -14,7 +14,6 @@ export const policiesPage: Page = {
   summary: "every policy, and which revision of it is in force",
   subject: platformSubject,
   live_s: 10,
-  topics: ["policies"],
   content: async ({ ask }) => {
     const { policies, platform } = await ask.get<PolicyListAnswer>("/policies");
     return {
@@ -129,7 +128,6 @@ export const policyPage: Page = {
   summary: "a policy: document, difference, activation, history",
   subject: platformSubject,
   live_s: 10,
-  topics: ["policies"],
   content: async ({ context, ask }) => {
     const id = readId(context);
     const policy = await ask.get<PolicyAnswer>(`/policies/${id}`);

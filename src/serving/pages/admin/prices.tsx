@@ -8,7 +8,6 @@ import { type Page, platformSubject, within } from "../page.ts";
 import { Badge, Bar, Empty, Pending } from "../parts.tsx";
 import { BOARD_COURSES_MAX, type PriceBoard, type PriceBoards } from "../price-board.ts";
 
-const WAIT_MS = 120;
 /** As many as fill a tall screen until the script takes over. */
 const ROWS = 24;
 
@@ -72,8 +71,8 @@ export function pricesPage(boards: PriceBoards): Page {
     place: "prices",
     summary: "every course with its price and what it should cost",
     subject: platformSubject,
-    content: async ({ context }) => {
-      const board = await within(boards.board(), WAIT_MS);
+    content: async ({ context, wait_ms }) => {
+      const board = await within(boards.board(), wait_ms);
       const view = readView(new URL(context.req.url).search);
       const all = board === undefined ? [] : board.courses.map(boardRow);
       const rows = rowsOf(all, view);

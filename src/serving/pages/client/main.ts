@@ -4,15 +4,31 @@ import { startForms } from "./forms.ts";
 import { startLive } from "./live.ts";
 import { keepTimes } from "./times.ts";
 import { startTheme } from "./theme.ts";
+import { startTraining } from "./training.ts";
 import { startOffers } from "./offers.ts";
 import { startWhatIf } from "./what-if.ts";
 
-startTheme();
-startCharts();
-startBoard();
-startWhatIf();
-startForms();
-startOffers();
-keepTimes();
-startLive();
-performance.mark("tidemark-interactive");
+/** Frames of a tab that is not looked at never come. */
+const PAINT_MAX_MS = 200;
+
+function start(): void {
+  startTheme();
+  startForms();
+  startOffers();
+  startBoard();
+  startWhatIf();
+  startCharts();
+  keepTimes();
+  startLive();
+  startTraining();
+  performance.mark("tidemark-interactive");
+}
+
+/** Once what the page says has been painted: drawing charts before that would keep it from being read. */
+let started = false;
+function once(): void {
+  if (!started) start();
+  started = true;
+}
+requestAnimationFrame(() => setTimeout(once));
+setTimeout(once, PAINT_MAX_MS);

@@ -9,7 +9,6 @@ import { type Page, within } from "../page.ts";
 import { Ago, Badge, Bar, Empty, Pending, Section, Tile } from "../parts.tsx";
 import type { TokenEvent, TokenHistory } from "../token-history.ts";
 
-const WAIT_MS = 150;
 const RECOMMENDED = 6;
 const TRANSACTIONS = 12;
 
@@ -21,13 +20,14 @@ export function learnerPage(tokens: TokenHistory): Page {
     summary: "a learner's courses, tokens and data",
     subject: (context) => ({ kind: "learner", id: context.req.param("id") ?? "" }),
     live_s: 5,
-    content: async ({ context, ask }) => {
+    record: "learner",
+    content: async ({ context, ask, wait_ms }) => {
       const id = readId(context);
       const [learner, definitions, personalisation] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/learner/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PersonalisationAnswer>(`/learners/${id}/personalisation`)]);
       const [scores, recommendations, transactions] = await Promise.all([
-        within(ask.find<LearnerScoresAnswer>(`/learner/${id}/propensity`), WAIT_MS),
-        within(ask.find<RecommendationsAnswer>(`/learner/${id}/recommendations?limit=${RECOMMENDED}`), WAIT_MS),
-        within(tokens.of(id), WAIT_MS),
+        within(ask.find<LearnerScoresAnswer>(`/learner/${id}/propensity`), wait_ms),
+        within(ask.find<RecommendationsAnswer>(`/learner/${id}/recommendations?limit=${RECOMMENDED}`), wait_ms),
+        within(tokens.of(id), wait_ms),
       ]);
       return {
         title: `Learner ${id}`,

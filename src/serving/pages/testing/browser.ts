@@ -99,7 +99,10 @@ export class BrowserEngine {
 
   async start(): Promise<void> {
     this.#origin = `http://127.0.0.1:${await this.#server.listen("127.0.0.1", 0)}`;
-    this.#ticking = setInterval(() => (this.engine.clock.time_ms += TICK_MS), TICK_MS);
+    this.#ticking = setInterval(() => {
+      this.engine.clock.time_ms += TICK_MS;
+      this.engine.watch.check();
+    }, TICK_MS);
     this.#browser = await chromium.launch({ executablePath: chromiumPath!, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   }
 
@@ -118,6 +121,7 @@ export class BrowserEngine {
     clearInterval(this.#ticking);
     await this.leave();
     await this.#browser?.close();
+    this.engine.watch.close();
     await this.#server.drain();
   }
 }
