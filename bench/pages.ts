@@ -50,7 +50,7 @@ async function barePaint(browser: Browser, url: string): Promise<number> {
 /** Milliseconds between frames while the table of all courses is scrolled from its first row to its last. */
 async function frames(page: Page, url: string): Promise<readonly number[]> {
   await page.goto(`${url}/admin/prices`, { waitUntil: "load" });
-  await page.waitForSelector("[data-board] tr.space", { state: "attached", timeout: 60_000 });
+  await page.waitForSelector("[data-board] table.virtual", { state: "attached", timeout: 60_000 });
   return page.evaluate<number[]>(`new Promise((resolve) => {
     const box = document.querySelector("[data-board]");
     const gaps = [];

@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../../contracts/events.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { createApp } from "../app.ts";
 import { catalogueEngine, repriced } from "../catalogue-testing.ts";
 import { registered, tokens } from "../learners/testing.ts";
+import { HttpServer } from "../http-server.ts";
 import { START_MS } from "../testing.ts";
 import { BrowserEngine, chromiumPath, type Visit, type VisitOptions } from "./testing/browser.ts";
 
@@ -115,7 +118,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       visit = await browser.visit();
       await visit.open("/admin/prices?sort=title");
       const board = visit.page.locator("[data-board]");
-      await expect.poll(() => board.locator("tr.space").count()).toBe(2);
+      await expect.poll(() => board.locator("table.virtual").count()).toBe(1);
       const seen = new Set<string>();
       for (let i = 0; i < 60; i++) {
         for (const title of await board.locator("tbody .col-title a").allInnerTexts()) seen.add(title);
@@ -124,7 +127,38 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       }
       expect(seen.size).toBe(COURSES + 3);
       expect(await board.locator("tbody tr").count()).toBeLessThan(50);
+      // Those who go by keyboard, or listen, get the rows in the order in which they are seen.
+      const order = async (): Promise<number[]> => (await board.locator("tbody tr").evaluateAll((rows) => rows.map((row) => Number(row.getAttribute("aria-rowindex")))));
+      await expect.poll(async () => (await order()).every((index, i, all) => i === 0 || index === all[i - 1]! + 1)).toBe(true);
       expect(await board.locator("table").getAttribute("aria-rowcount")).toBe(String(COURSES + 4));
+    });
+
+    test("of a catalogue that is too large for one answer come as somebody scrolls, sorted by the server", async () => {
+      const { appDeps } = browser.engine;
+      const server = new HttpServer(createApp({ ...appDeps, pages: { ...appDeps.pages!, board_courses_max: 50 } }), systemClock);
+      const origin = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
+      try {
+        visit = await browser.visit({ origin });
+        await visit.open("/admin/prices?sort=title");
+        const count = visit.page.locator("[data-board-count]");
+        await expect.poll(() => count.innerText()).toBe("200 courses, and more as you scroll");
+        expect(await visit.page.getByRole("button", { name: /^Gain/ }).isDisabled()).toBe(true);
+        const board = visit.page.locator("[data-board]");
+        await expect.poll(() => (board.evaluate((element) => element.scrollTo(0, element.scrollHeight)), count.innerText())).toBe(`${COURSES + 3} courses`);
+        await board.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+        await expect.poll(() => board.locator("tbody .col-title a").allInnerTexts()).toContain("c1");
+        await visit.page.getByLabel("Search").fill("K0123");
+        await expect.poll(() => board.locator("tbody .col-title a").allInnerTexts()).toEqual(["Course 123"]);
+        await visit.page.getByLabel("Search").fill("");
+        await visit.page.getByRole("button", { name: /^Price/ }).click();
+        await expect.poll(() => count.innerText()).toBe("200 courses, and more as you scroll");
+        const prices = (await board.locator("tbody .col-price").allInnerTexts()).map(Number);
+        expect(prices).toEqual(prices.toSorted((a, b) => b - a));
+        expect(complaints()).toEqual([]);
+      } finally {
+        await visit.page.close();
+        await server.drain();
+      }
     });
 
     test("lead to their course by a click, and the way back keeps the view", async () => {

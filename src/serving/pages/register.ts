@@ -18,7 +18,7 @@ import { operationsPage } from "./admin/operations.tsx";
 import { newPolicyPage, policiesPage, policyPage } from "./admin/policies.tsx";
 import { portfolioPage } from "./admin/portfolio.tsx";
 import { boardResponse, pricesPage } from "./admin/prices.tsx";
-import type { Fetch } from "./ask.ts";
+import { Ask, type Fetch } from "./ask.ts";
 import { Assets, assetsDirectory } from "./assets.ts";
 import { learnerPage } from "./learner/learner.tsx";
 import { OperationsHistory, type OperationsState } from "./operations-history.ts";
@@ -44,6 +44,8 @@ export interface PageSources {
   readonly metricsText: () => Promise<string>;
   readonly operations: () => OperationsState;
   readonly watch: PageWatch;
+  /** Courses that the table of prices gets at once, unless BOARD_COURSES_MAX. */
+  readonly board_courses_max?: number;
   /** Where the build put script and style sheet. */
   readonly directory?: string;
 }
@@ -59,8 +61,8 @@ const reportHeaders = Object.freeze({
 
 /** Puts every page and what it loads into the application. Without a build they answer what is missing; everything else works. */
 export function registerPages(route: Route, fetch: Fetch, access: Access, sources: PageSources, logger: Logger): void {
-  const { features, pricing, broker, turns, clock, metricsText, operations, watch, directory = assetsDirectory() } = sources;
-  const boards = new PriceBoards({ features, turns, clock }, pricing);
+  const { features, pricing, broker, turns, clock, metricsText, operations, watch, board_courses_max, directory = assetsDirectory() } = sources;
+  const boards = new PriceBoards({ features, turns, clock }, pricing, board_courses_max);
   const trends = new PlatformTrends({ features, turns, clock });
   const records = new TrainingRecords(broker);
   const list: readonly Page[] = [
@@ -98,7 +100,7 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
   page("/live", "brings an open page up to date", (context) => open.answer(context), "text/event-stream");
   page("/assets/:name", "what pages load", (context) => assets.answer(context), "text/javascript");
   const platform = (context: Context): void => mustSee(viewerOf(access, context), { kind: "platform" });
-  page("/admin/prices.json", "rows of the table of prices", (context) => (platform(context), boardResponse(boards, context)), "application/json");
+  page("/admin/prices.json", "rows of the table of prices", (context) => (platform(context), boardResponse(boards, new Ask(fetch, context), context)), "application/json");
   page("/admin/models/runs/:id", "the report of a training run", (context) => (platform(context), reportResponse(records, context)));
   registerSession(route, access);
 }

@@ -80,6 +80,8 @@ export interface VisitOptions {
   readonly theme?: "light" | "dark";
   readonly width?: number;
   readonly height?: number;
+  /** Of another application than the engine's own. */
+  readonly origin?: string;
 }
 
 /** An engine behind a socket, and a browser that visits it. */
@@ -106,11 +108,11 @@ export class BrowserEngine {
     this.#browser = await chromium.launch({ executablePath: chromiumPath!, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   }
 
-  async visit({ theme = "light", width = 1280, height = 800 }: VisitOptions = {}): Promise<Visit> {
+  async visit({ theme = "light", width = 1280, height = 800, origin = this.#origin }: VisitOptions = {}): Promise<Visit> {
     const context = await this.#browser!.newContext({ viewport: { width, height }, colorScheme: theme });
     context.setDefaultTimeout(30_000);
     this.#contexts.push(context);
-    return new Visit(await context.newPage(), this.#origin);
+    return new Visit(await context.newPage(), origin);
   }
 
   async leave(): Promise<void> {
