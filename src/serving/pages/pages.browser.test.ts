@@ -32,6 +32,8 @@ async function populated(): Promise<BrowserEngine> {
 }
 
 const paths = ["/", "/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/experiments", "/admin/policies", "/admin/policies/new?id=p1", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1", "/login", "/admin/prices/nobody"];
+/** Nobody sees so little move. */
+const STILL = 0.01;
 let browser: BrowserEngine;
 let visit: Visit;
 
@@ -61,6 +63,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
   test.each(paths)("%s, wide and light: everybody can read it, it complains about nothing and asks nobody else", async (path) => {
     await look(path, { theme: "light" });
     expect(await visit.accessibility()).toEqual([]);
+    expect(await visit.layoutShift()).toBeLessThan(STILL);
     expect(complaints()).toEqual([]);
   });
 
@@ -68,6 +71,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
     await look(path, { theme: "dark", width: 360, height: 780 });
     expect(await visit.accessibility()).toEqual([]);
     expect(await visit.overflows()).toBe(false);
+    expect(await visit.layoutShift()).toBeLessThan(STILL);
     expect(complaints()).toEqual([]);
   });
 
@@ -244,9 +248,13 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       const course_id = await button.getAttribute("data-ask-offer");
       await visit.page.locator(`[data-ask-offer=${course_id}]`).click();
       const offer = visit.page.locator(`#offer-${course_id}`);
-      await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you/);
+      await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you.*personal data was used.*Yours until/s);
+      // At once, for the price that is shown, too: it is asked for again.
+      const again = visit.page.waitForResponse("**/personalized_pricing");
       await visit.page.getByRole("button", { name: "Do not use my data for prices" }).click();
+      expect((await again).status()).toBe(200);
       await expect.poll(() => text(".consent"), { timeout: 20_000 }).toContain("Your data does not move your prices.");
+      expect(await visit.page.locator("main").innerText()).not.toMatch(/the learner/i);
       expect(complaints()).toEqual([]);
     });
   });

@@ -9,7 +9,7 @@ import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
-import { Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
+import { Ago, Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
 import { Business } from "./experiments.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
@@ -247,7 +247,7 @@ function Segments({ segments: { segments, movement, as_of } }: { readonly segmen
         ))}
       </ul>
       <p class="muted">
-        As of <time datetime={as_of} data-ago>{as_of}</time>.
+        As of <Ago time={as_of} />.
         {movement !== null && movement.moves.length > 0 && ` Moved since ${formatShortDay(Date.parse(movement.since))}: ${movement.moves.map(({ from, to, learners }) => `${formatWhole(learners)} ${from === null ? `new to ${to}` : `from ${from} to ${to}`}`).join(", ")}.`}
       </p>
     </>

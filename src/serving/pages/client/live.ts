@@ -97,12 +97,12 @@ class Live {
 
   /** Looks by itself where nothing is sent, and for what the server was still working out. */
   #schedule(): void {
-    const pending = this.#failures === 0 && this.#main.querySelector(".pending") !== null;
-    const wait_ms = pending ? Math.min(PENDING_MS, this.#every_ms) : this.#every_ms * Math.min(BACK_OFF_MAX, 2 ** this.#failures);
+    const pending = (): boolean => this.#main.querySelector(".pending") !== null;
+    const wait_ms = this.#failures === 0 && pending() ? Math.min(PENDING_MS, this.#every_ms) : this.#every_ms * Math.min(BACK_OFF_MAX, 2 ** this.#failures);
     setTimeout(() => {
       if (this.#source === undefined) this.#listen();
       const sent = this.#source?.readyState === EventSource.OPEN;
-      void (sent && !pending ? Promise.resolve() : this.#look()).finally(() => this.#schedule());
+      void (sent && !pending() ? Promise.resolve() : this.#look()).finally(() => this.#schedule());
     }, wait_ms);
   }
 }

@@ -70,6 +70,16 @@ export class Visit {
     });
   }
 
+  /** How much of the page has moved by itself since it was opened: 0 is nothing, 1 all of it (web.dev/cls). */
+  layoutShift(): Promise<number> {
+    return this.page.evaluate<number>(`new Promise((resolve) => {
+      let moved = 0;
+      const add = (list) => list.getEntries().forEach((entry) => (moved += entry.hadRecentInput ? 0 : entry.value));
+      new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+      requestAnimationFrame(() => setTimeout(() => resolve(moved), 50));
+    })`);
+  }
+
   /** Whether something is wider than the window. */
   overflows(): Promise<boolean> {
     return this.page.evaluate<boolean>("document.documentElement.scrollWidth > document.documentElement.clientWidth");
