@@ -1,6 +1,5 @@
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
-import type { Topic } from "../../contracts/live-stream.ts";
 import type { Subject } from "./access.ts";
 import type { Ask } from "./ask.ts";
 import type { Place } from "./layout.tsx";
@@ -30,8 +29,6 @@ export interface Page {
   readonly live_s?: number;
   /** The entity whose record the page is about, by the path's `id`: a change of it brings open pages up to date at once. */
   readonly record?: "course" | "teacher" | "learner";
-  /** Of GET /stream, which the page's script shows itself. */
-  readonly topics?: readonly Topic[];
   content(request: PageRequest): Promise<PageContent> | PageContent;
 }
 

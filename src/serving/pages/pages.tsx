@@ -140,7 +140,7 @@ export class Pages {
     // A page that could not be made may come back by itself; one that does not exist does not.
     const live_s = status === 200 || status === 503 ? page.live_s : undefined;
     const document = (
-      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s} tag={tag} topics={page.topics}>
+      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s} tag={tag}>
         {raw(body)}
       </Document>
     );

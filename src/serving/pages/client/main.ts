@@ -1,10 +1,10 @@
 import { startBoard } from "./board.ts";
 import { startCharts } from "./charts.ts";
+import { startDialogs } from "./dialogs.ts";
 import { startForms } from "./forms.ts";
 import { startLive } from "./live.ts";
 import { keepTimes } from "./times.ts";
 import { startTheme } from "./theme.ts";
-import { startTraining } from "./training.ts";
 import { startOffers } from "./offers.ts";
 import { startWhatIf } from "./what-if.ts";
 
@@ -14,13 +14,13 @@ const PAINT_MAX_MS = 200;
 function start(): void {
   startTheme();
   startForms();
+  startDialogs();
   startOffers();
   startBoard();
   startWhatIf();
   startCharts();
   keepTimes();
   startLive();
-  startTraining();
   performance.mark("tidemark-interactive");
 }
 

@@ -3,7 +3,7 @@ import { drawChart } from "./charts.ts";
 import { tellTimes } from "./times.ts";
 
 /** What the browser's own scripts fill, and an update leaves as it is. */
-const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-training], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
+const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-outcome], [data-dialog], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
 
 /** Texts of the figures as they were shown last. */
 const shown = new WeakMap<Element, string>();
