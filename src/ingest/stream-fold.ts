@@ -24,7 +24,7 @@ const BACKLOG_AGE_MAX_MS = 500;
  */
 const COMMIT_SPACING_MS = 20;
 const BOOT_RETRY_MIN_MS = 100;
-const BOOT_RETRY_MAX_MS = 5_000;
+const BOOT_RETRY_MAX_MS = 1_000;
 
 export interface StreamFoldOptions {
   /** Where dead letters go. */

@@ -28,6 +28,7 @@ import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
 import { registerExperiments } from "./routes/experiment-routes.ts";
 import { registerFeatures } from "./routes/feature-routes.ts";
+import { registerKeys } from "./routes/key-routes.ts";
 import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
@@ -104,6 +105,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
   registerBundles(route, deps.bundles);
+  registerKeys(route, deps.control);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);

@@ -5,6 +5,7 @@ import type { CategoriesAnswer, CourseDetail, courseOrders, CoursesAnswer } from
 import type { EventBatchAnswer } from "../contracts/event-batch.ts";
 import type { Event } from "../contracts/events.ts";
 import type { changeExperimentBodySchema, defineExperimentBodySchema, ExperimentAnswer, ExperimentsAnswer, experimentsQuerySchema, powerAnswerSchema, powerBodySchema, stopExperimentBodySchema, validateExperimentAnswerSchema, validateExperimentBodySchema } from "../contracts/experiment-api.ts";
+import type { keyCreateBodySchema, keyCreatedAnswerSchema, keyListAnswerSchema, keyRevokeQuerySchema, keySummarySchema } from "../contracts/key-api.ts";
 import type { LearnerScoresAnswer, propensityBatchAnswerSchema, propensityBatchBodySchema, RecommendationsAnswer, SegmentsAnswer } from "../contracts/learner-scores.ts";
 import type { Topic } from "../contracts/live-stream.ts";
 import type { ModelChangedAnswer, modelPinBodySchema, modelPromoteBodySchema, modelRollbackBodySchema, ModelsAnswer, ServedFamily } from "../contracts/model-api.ts";
@@ -210,6 +211,19 @@ export class TidemarkClient {
 
   retirePolicy(policy_id: string, body: In<typeof policyChangeBodySchema>): Promise<Out<typeof policyChangedAnswerSchema>> {
     return this.#change(at("policies", policy_id, "retire"), body);
+  }
+
+  keys(): Promise<Out<typeof keyListAnswerSchema>> {
+    return this.#get("/keys");
+  }
+
+  /** The answer alone holds the key. */
+  createKey(body: In<typeof keyCreateBodySchema>): Promise<Out<typeof keyCreatedAnswerSchema>> {
+    return this.#transport.json("POST", "/keys", { body });
+  }
+
+  revokeKey(key_id: string, query: In<typeof keyRevokeQuerySchema>): Promise<Out<typeof keySummarySchema>> {
+    return this.#transport.json("DELETE", at("keys", key_id), { query });
   }
 
   experiments(query: In<typeof experimentsQuerySchema> = {}): Promise<ExperimentsAnswer> {
