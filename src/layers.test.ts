@@ -9,7 +9,7 @@ const layers = ["lib", "contracts", "features", "models", "pricing", "ingest", "
 
 /** Packages that have one home, so that replacing one touches one place. */
 const homes: readonly { package: RegExp; home: RegExp }[] = [
-  { package: /^nats$/, home: /^ingest\/nats\.ts$/ },
+  { package: /^nats$/, home: /^ingest\/(nats|broker-users)\.ts$/ },
   { package: /^lmdb$/, home: /^features\/lmdb-[a-z-]+\.ts$/ },
   { package: /^@tensorflow\//, home: /^training\// },
   { package: /^piscina$/, home: /^training\// },

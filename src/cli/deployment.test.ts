@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -9,6 +9,7 @@ import { validate, ValidationSeverity } from "dockerfile-utils";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { natsServerPath } from "../ingest/broker-config.ts";
+import { brokerUsers, createBrokerSeed, publicKeyOf, publicKeyVariable } from "../ingest/broker-users.ts";
 import { must } from "../lib/assert.ts";
 import { isGroup } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -123,10 +124,28 @@ test("the broker's configuration is one that nats-server takes", () => {
     const config = join(directory, "nats.conf");
     // 2.9, which Debian has, does not know it.
     writeFileSync(config, text.replace(/^ +sync_interval: always$/m, ""));
-    execFileSync(natsServerPath(), ["-t", "-c", config], { env: { ...process.env, HOSTNAME: "nats-1" }, stdio: "pipe" });
+    copyFileSync(deploy("nats", "permissions.conf"), join(directory, "permissions.conf"));
+    const keys = Object.fromEntries(brokerUsers.map((user) => [publicKeyVariable(user), must(publicKeyOf(createBrokerSeed()), "a key")]));
+    execFileSync(natsServerPath(), ["-t", "-c", config], { env: { ...process.env, HOSTNAME: "nats-1", ...keys }, stdio: "pipe" });
   } finally {
     rmSync(directory, { recursive: true });
   }
+});
+
+test("each role gets the seed of its own user of the broker, and each server every public key", () => {
+  const permissions = readFileSync(deploy("nats", "permissions.conf"), "utf8");
+  expect([...permissions.matchAll(/nkey: \$(\w+)/g)].map(([, name]) => name)).toEqual(brokerUsers.map(publicKeyVariable));
+  const [values = {}] = documents(deploy("kubernetes", "nats-values.yaml"));
+  expect(Object.keys((values["container"] as { env: object }).env)).toEqual(brokerUsers.map(publicKeyVariable));
+  const [compose = {}] = documents(deploy("compose.yaml"));
+  for (const [name, { command, secrets = [], environment }] of Object.entries(compose["services"] as Record<string, { command: string[]; secrets?: string[]; environment?: Record<string, string> }>)) {
+    const role = command?.[0] ?? "";
+    const own = ["ingest", "serve", "train"].includes(role) ? [`nats_${role}`] : [];
+    expect(secrets.filter((secret) => secret.startsWith("nats_")), name).toEqual(own);
+    expect(environment?.["TIDEMARK_NATS_CREDS"], name).toBe(own.length === 0 ? undefined : `/run/secrets/${own[0]}`);
+  }
+  const pods = under(deploy("kubernetes", "base"), /(serve|train)\.yaml$/).flatMap(documents).map((document) => JSON.stringify(document)).join("");
+  for (const role of ["ingest", "serve", "train"]) expect(pods).toContain(`{"key":"nats-${role}.nk","path":"nats.nk"}`);
 });
 
 interface Container {

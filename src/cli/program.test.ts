@@ -1,8 +1,10 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { runBenchCommand } from "./bench-command.ts";
 import { isGroup } from "./command.ts";
 import { commands } from "./commands.ts";
+import { readConfig } from "./config.ts";
 import { settingNames, settings } from "./settings.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
@@ -56,6 +58,8 @@ describe("command line", () => {
     [["dlq", "retry"], {}, "or give --all"],
     [["dlq", "retry", "5", "--all"], {}, "or give --all"],
     [["late", "--limit", "none"], {}, '--limit is "none"'],
+    [["bench", "speed"], {}, "usage: npm run bench -- NAME"],
+    [["bench", "serve", "extra"], {}, "too many arguments"],
   ];
 
   test.each(misuse)("%j with %j ends with 2 and says why, without a stack", async (args, environment, says) => {
@@ -73,6 +77,17 @@ describe("command line", () => {
     expect(table.out).toMatch(/TIDEMARK_SEED +5 +flag/);
     expect(table.out + json.out).not.toContain("secret");
     expect(JSON.parse(json.out)).toMatchObject({ TIDEMARK_NATS_URL: { value: "nats://***@host:4222", source: "environment" }, TIDEMARK_PORT: { value: 8080, source: "default" } });
+  });
+
+  test("every command has an example, and but for those that run until they are stopped, --json", () => {
+    const all = commands.flatMap((entry) => (isGroup(entry) ? entry.commands.map((command) => ({ ...command, name: `${entry.name} ${command.name}` })) : [entry])).filter(({ hidden }) => hidden !== true);
+    expect(all.filter(({ name, examples }) => examples.length === 0 || !examples.every((example) => example.includes(`tidemark ${name}`)))).toEqual([]);
+    expect(all.filter(({ options = [] }) => !options.some(([flag]) => flag === "--json")).map(({ name }) => name)).toEqual(["start", "ingest", "serve", "simulate", "completion"]);
+  });
+
+  test("without benchmarks, bench says where they are", async () => {
+    const context = { read: readConfig({}, {}), options: {}, arguments: ["serve"], signal: new AbortController().signal };
+    await expect(runBenchCommand(context, "/nonexistent/main.js")).rejects.toMatchObject({ code: "bench_missing", message: expect.stringContaining("from a checkout") });
   });
 
   test("flags that commands have are settings or options of theirs alone", () => {

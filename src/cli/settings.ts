@@ -83,7 +83,7 @@ export const settings = {
   data_dir: setting("TIDEMARK_DATA_DIR", path, z.string().min(1, path), "./data", "everything that is kept: broker, features, models, logs"),
   nats_url: setting<string | null>("TIDEMARK_NATS_URL", natsUrl, z.string().refine(isNatsUrl, natsUrl), null, "broker to use; unset: the embedded one of `tidemark start`"),
   nats_port: setting("TIDEMARK_NATS_PORT", port.type, port.schema, 0, "port of the embedded broker; 0 takes a free one"),
-  nats_creds: setting<string | null>("TIDEMARK_NATS_CREDS", file, z.string().min(1, file), null, "credentials file of the broker (JWT and seed), instead of user and password in its URL"),
+  nats_creds: setting<string | null>("TIDEMARK_NATS_CREDS", file, z.string().min(1, file), null, "credentials file of the broker (JWT and seed, or a seed alone), instead of user and password in its URL"),
   nats_ca: setting<string | null>("TIDEMARK_NATS_CA", file, z.string().min(1, file), null, "certificates, in PEM, that the broker's own is checked against; unset: those that Node.js trusts"),
   nats_replicas: setting<number | null>("TIDEMARK_NATS_REPLICAS", replicas.type, replicas.schema, null, "servers of the broker's cluster that keep each stream, 3 in production; unset: as many as do already, one of a new stream"),
   key_file: setting<string | null>("TIDEMARK_KEY_FILE", file, z.string().min(1, file), null, "file with an API key: serve takes its holder for an administrator, and start and simulate ask with it"),

@@ -1,15 +1,12 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { nkeys } from "nats";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { testCertificates } from "../lib/testing/certificates.ts";
-import { freePort, natsServerPath } from "./broker-config.ts";
 import { Broker } from "./nats.ts";
+import { type NatsServer, startNatsServer } from "./testing/nats-server.ts";
 
 const certificates = testCertificates();
 
@@ -17,33 +14,23 @@ afterAll(() => rmSync(certificates, { recursive: true, force: true }));
 const CA = join(certificates, "localhost.pem");
 
 let directory: string;
-let server: ChildProcess | undefined;
+let server: NatsServer | undefined;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "tidemark-credentials-"));
 });
 
 afterEach(async () => {
-  if (server !== undefined) {
-    const gone = once(server, "exit");
-    server.kill("SIGKILL");
-    await gone;
-  }
+  await server?.stop();
   server = undefined;
   await rm(directory, { recursive: true, force: true });
 });
 
 /** A server with this authorization, over TLS when asked; resolves with its host and port. */
 async function start(authorization: string, tls: boolean): Promise<string> {
-  const port = await freePort();
-  const config = join(directory, "nats.conf");
   const encryption = tls ? `tls { cert_file: ${JSON.stringify(CA)}, key_file: ${JSON.stringify(join(certificates, "localhost.key"))} }` : "";
-  await writeFile(config, `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(join(directory, "store"))} }\nauthorization { ${authorization} }\n${encryption}\n`);
-  server = spawn(natsServerPath(), ["-c", config], { stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  server.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  while (!said.includes("Server is ready")) await sleep(20);
-  return `localhost:${port}`;
+  server = await startNatsServer(directory, `authorization { ${authorization} }\n${encryption}`);
+  return server.at;
 }
 
 /** Whether a connection is made that can create a stream. */
@@ -68,7 +55,7 @@ describe("a broker that asks who is there", () => {
     await expect(works(`tls://tidemark:${password}@${at}?ca=${encodeURIComponent(join(certificates, "other.pem"))}`)).rejects.toMatchObject({ code: "broker_unreachable" });
   });
 
-  test("takes a file of credentials, whose seed signs for it", async () => {
+  test("takes a file of credentials, whose seed signs for it, or of a seed alone", async () => {
     const [user, stranger] = [nkeys.createUser(), nkeys.createUser()];
     const at = await start(`users: [{ nkey: ${user.getPublicKey()} }]`, false);
     const creds = async (name: string, seed: Uint8Array): Promise<string> => {
@@ -78,6 +65,8 @@ describe("a broker that asks who is there", () => {
       return path;
     };
     expect(await works(`nats://${at}?creds=${encodeURIComponent(await creds("user.creds", user.getSeed()))}`)).toBe(true);
+    await writeFile(join(directory, "user.nk"), `${new TextDecoder().decode(user.getSeed())}\n`);
+    expect(await works(`nats://${at}?creds=${encodeURIComponent(join(directory, "user.nk"))}`)).toBe(true);
     await expect(works(`nats://${at}?creds=${encodeURIComponent(await creds("stranger.creds", stranger.getSeed()))}`)).rejects.toMatchObject({ code: "broker_unauthorized" });
     await expect(works(`nats://${at}?creds=${encodeURIComponent(join(directory, "absent"))}`)).rejects.toMatchObject({ code: "bad_broker_credentials" });
   });

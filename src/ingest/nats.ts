@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import {
   AckPolicy,
+  type Authenticator,
   connect,
   credsAuthenticator,
   DeliverPolicy,
@@ -12,6 +13,7 @@ import {
   type MsgHdrs,
   type NatsConnection,
   NatsError,
+  nkeyAuthenticator,
   nuid,
   type ObjectInfo,
   type ObjectResult,
@@ -21,11 +23,13 @@ import {
 } from "nats";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+import { AckedPublisher } from "./acked-publisher.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, PublishTerms, StreamState } from "./broker-message.ts";
+import { publicKeyOf } from "./broker-users.ts";
 import { WindowedPublisher } from "./bulk-publisher.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
-import { API_TEMPORARILY_UNAVAILABLE, type PublishAnswer, readPublishAnswer } from "./publish-answer.ts";
+import { API_TEMPORARILY_UNAVAILABLE } from "./publish-answer.ts";
 import { parseServerList } from "./server-list.ts";
 import { bucketNames, limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
 import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
@@ -59,9 +63,12 @@ export interface ConnectOptions {
   readonly onWaiting?: () => void;
 }
 
-async function readCredentials(path: string): Promise<Uint8Array> {
+/** What signs for a user: a file of a JWT and its seed, or of a seed alone. */
+async function authenticatorOf(path: string): Promise<Authenticator> {
   try {
-    return await readFile(path);
+    const text = await readFile(path, "utf8");
+    const bytes = (of: string): Uint8Array => new TextEncoder().encode(of);
+    return publicKeyOf(text) === undefined ? credsAuthenticator(bytes(text)) : nkeyAuthenticator(bytes(text.trim()));
   } catch (error) {
     throw new TidemarkError("bad_broker_credentials", `the broker's credentials cannot be read (TIDEMARK_NATS_CREDS): ${errorMessage(error)}`, { cause: error });
   }
@@ -74,6 +81,7 @@ export class Broker {
   /** The same, for requests that are answered at once or never, and are safe to repeat. */
   readonly #impatient: JetStreamManager;
   readonly #wire: Wire;
+  readonly #acked: AckedPublisher;
   readonly #status = new ConnectionStatus();
   readonly #replicas: number | undefined;
 
@@ -83,12 +91,13 @@ export class Broker {
     this.#manager = manager;
     this.#impatient = impatient;
     this.#wire = this.#createWire();
+    this.#acked = new AckedPublisher(this.#wire);
     void this.#followStatus();
   }
 
   static async connect(options: ConnectOptions): Promise<Broker> {
     const { creds_file, replicas, ...servers } = parseServerList(options.url);
-    const authenticator = creds_file === undefined ? {} : { authenticator: credsAuthenticator(await readCredentials(creds_file)) };
+    const authenticator = creds_file === undefined ? {} : { authenticator: await authenticatorOf(creds_file) };
     for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
       if (options.signal?.aborted === true) throw new TidemarkError("broker_unreachable", "gave up waiting for the broker");
       try {
@@ -172,11 +181,12 @@ export class Broker {
     for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
       if (this.connected) {
         try {
-          return await this.#publishOnce(subject, data, options);
+          const ack = await this.#acked.publish(subject, data, options);
+          if (ack !== undefined) return ack;
+          if (performance.now() >= deadline_ms) throw new TidemarkError("broker_unreachable", `no stream takes ${subject}`);
         } catch (error) {
-          const failure = toTidemarkError(error);
-          const safe = options.message_id !== undefined || (error instanceof NatsError && error.code === ErrorCode.NoResponders);
-          if (failure.code !== "broker_unreachable" || !safe || performance.now() >= deadline_ms) throw failure;
+          const repeatable = error instanceof TidemarkError && error.code === "broker_unreachable" && options.message_id !== undefined;
+          if (!repeatable || performance.now() >= deadline_ms) throw error;
         }
       } else if (this.#connection.isClosed()) {
         throw new TidemarkError("broker_closed", "the connection to the broker was closed");
@@ -282,9 +292,14 @@ export class Broker {
     for await (const status of this.#connection.status()) {
       if (status.type === Events.Disconnect) this.#status.set(false);
       else if (status.type === Events.Reconnect) this.#status.set(true);
+      else if (status.permissionContext?.operation === "publish") this.#deny(status.permissionContext.subject);
     }
     // The client gives up by itself when the broker comes back and refuses its credentials.
     this.#status.close();
+  }
+
+  #deny(subject: string): void {
+    this.#acked.deny(subject, toTidemarkError(new NatsError(`Permissions Violation for Publish to "${subject}"`, ErrorCode.PermissionsViolation)));
   }
 
   #createWire(): Wire {
@@ -299,8 +314,8 @@ export class Broker {
       },
       onStatus: (callback) => this.onStatus(callback),
       inbox: () => `_INBOX.${nuid.next()}`,
-      publish: (subject, data, reply, message_id) => {
-        connection.publish(subject, data, message_id === undefined ? { reply } : { reply, headers: messageIdHeader(message_id) });
+      publish: (subject, data, reply, terms) => {
+        connection.publish(subject, data, terms === undefined ? { reply } : { reply, headers: headersOf(terms) });
       },
       subscribe: (subject, callback) =>
         connection.subscribe(subject, {
@@ -355,14 +370,6 @@ export class Broker {
     };
   }
 
-  async #publishOnce(subject: string, data: Uint8Array, options: PublishOptions): Promise<PublishAck> {
-    const { message_id, expected_last_subject_sequence } = options;
-    const head = message_id === undefined ? headers() : messageIdHeader(message_id);
-    if (expected_last_subject_sequence !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
-    const reply = await this.#status.request(() => this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
-    return readPublishAnswer(subject, reply.json<PublishAnswer>());
-  }
-
   #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
     return this.#manager.jetstream().views.os(name, { storage: StorageType.File, replicas: this.#replicas ?? 1 });
   }
@@ -390,15 +397,19 @@ async function* checkedPieces({ data, error }: ObjectResult): AsyncIterable<Uint
   if (failure instanceof Error) throw toTidemarkError(failure);
 }
 
-function messageIdHeader(message_id: string): MsgHdrs {
+function headersOf({ message_id, expected_last_subject_sequence }: PublishTerms): MsgHdrs {
   const head = headers();
-  head.set("Nats-Msg-Id", message_id);
+  if (message_id !== undefined) head.append("Nats-Msg-Id", message_id);
+  if (expected_last_subject_sequence !== undefined) head.append("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
   return head;
 }
 
 function toTidemarkError(error: unknown): TidemarkError {
   if (error instanceof TidemarkError) return error;
   if (!(error instanceof NatsError)) return new TidemarkError("broker_failed", errorMessage(error), { cause: error });
+  if (error.code === ErrorCode.PermissionsViolation) {
+    return new TidemarkError("broker_forbidden", `the broker does not let this user do that (${error.message}): connect as one who may (TIDEMARK_NATS_CREDS; deploy/nats/permissions.conf)`, { cause: error });
+  }
   const api = error.api_error;
   if (api !== undefined && api.err_code !== API_TEMPORARILY_UNAVAILABLE) {
     return new TidemarkError("broker_refused", `the broker refused a request: ${api.description}`, { cause: error });

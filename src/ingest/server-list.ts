@@ -7,7 +7,7 @@ export interface ServerList {
   readonly token?: string;
   /** Where the certificates are that the server's own is checked against. */
   readonly tls?: { readonly caFile?: string };
-  /** File of a JWT and the seed that signs for it. */
+  /** File of a JWT and the seed that signs for it, or of a seed alone. */
   readonly creds_file?: string;
   /** How many servers of a cluster keep each stream; undefined: as many as do already, one of a new one. */
   readonly replicas?: number;

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { keyCreatedAnswerSchema, keyListAnswerSchema } from "../contracts/key-api.ts";
 import type { KeyMessage, Role } from "../contracts/control.ts";
 import { problemSchema } from "../contracts/problem.ts";
 import { controlSubject } from "../contracts/subjects.ts";
 import { silentLogger } from "../lib/log.ts";
-import { createKey } from "./keys/api-key.ts";
+import { createKey, hashOf } from "./keys/api-key.ts";
 import { KeyAccess } from "./keys/key-access.ts";
 import { KeyHolder } from "./keys/key-holder.ts";
 import { registered } from "./learners/testing.ts";
@@ -69,6 +70,31 @@ describe("keys of requests", () => {
     expect((await price(bearer("anything"))).status).toBe(200);
     await engine.key("admin");
     expect((await price()).status).toBe(401);
+  });
+
+  test("an administrator makes, lists and revokes keys by HTTP: shown once, in force and out of it from then on", async () => {
+    engine.clock.passing = true;
+    const admin = await engine.key("admin");
+    const ask = (method: string, path: string, body?: object): Promise<Response> => Promise.resolve(engine.app.request(path, { method, headers: { ...bearer(admin), "content-type": "application/json" }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }));
+    const made = await ask("POST", "/keys", { role: "price", name: "shop", reason: "the new shop" });
+    expect(made.status).toBe(201);
+    const { key, key_id, author } = keyCreatedAnswerSchema.parse(await made.json());
+    expect(author).toMatch(/^admin key \(/);
+    await engine.keys.check();
+    expect((await price(bearer(key))).status).toBe(200);
+
+    const listed = await (await ask("GET", "/keys")).text();
+    expect(keyListAnswerSchema.parse(JSON.parse(listed)).keys.map(({ name, revoked }) => [name, revoked])).toEqual([["admin key", null], ["shop", null]]);
+    expect([key, key.slice(21), hashOf(key)].filter((secret) => listed.includes(secret))).toEqual([]);
+    const operator = bearer(await engine.key("operate"));
+    for (const [method, path] of [["GET", "/keys"], ["POST", "/keys"], ["DELETE", `/keys/${key_id}`]] as const) expect((await engine.app.request(path, { method, headers: operator })).status, method).toBe(403);
+
+    expect((await ask("DELETE", `/keys/${key_id}`)).status).toBe(422);
+    expect((await ask("DELETE", "/keys/0123456789abcdef?reason=gone")).status).toBe(404);
+    expect((await ask("DELETE", `/keys/${key_id}?reason=moved`)).status).toBe(200);
+    await engine.keys.check();
+    expect((await price(bearer(key))).status).toBe(401);
+    expect(await refusal(await ask("DELETE", `/keys/${key_id}?reason=moved`))).toBe("conflict");
   });
 
   test("a key opens by either header; missing, malformed, unknown, wrong and revoked ones get the same answer", async () => {

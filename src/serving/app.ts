@@ -28,6 +28,7 @@ import { registerCatalogue } from "./routes/catalogue-routes.ts";
 import { registerEvents } from "./routes/event-routes.ts";
 import { registerExperiments } from "./routes/experiment-routes.ts";
 import { registerFeatures } from "./routes/feature-routes.ts";
+import { registerKeys } from "./routes/key-routes.ts";
 import { registerLearners } from "./routes/learner-routes.ts";
 import { registerModels } from "./routes/model-routes.ts";
 import { registerOperations } from "./routes/operation-routes.ts";
@@ -93,7 +94,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   const { route } = table;
   registerPrices(route, deps.prices, deps.batches);
   registerEvents(route, deps.events);
-  registerModels(route, deps.models, deps.propensity);
+  registerModels(route, deps.models, deps.propensity, deps.control.models);
   registerCatalogue(route, deps.catalogue);
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);
@@ -104,6 +105,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   registerPriceChanges(route, deps.control.prices);
   registerExperiments(route, deps.experiments);
   registerBundles(route, deps.bundles);
+  registerKeys(route, deps.control);
   registerOperations(route, { health: deps.health, metricsText, metricsType: metrics.registry.contentType });
   registerStream(route, deps.stream);
   registerDocs(route, table.definitions, deps.version);

@@ -1,5 +1,17 @@
 /** Answers by operation, as the engine gives them to the examples of bodies and addresses on a small platform. */
 export const answerExamples: Readonly<Record<string, unknown>> = {
+  post_keys: {
+    key: "tmk_0123456789abcdef_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    key_id: "0123456789abcdef",
+    name: "shop",
+    role: "price",
+    learner_id: null,
+    teacher_id: null,
+    rate_per_s: 200,
+    created: "2026-03-01T12:00:00.000Z",
+    author: "local",
+    revoked: null,
+  },
   post_optimize_price: {
     quote_id: "2b20b39d441563409555ae5d6f752edb",
     course_id: "C00001",
