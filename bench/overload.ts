@@ -25,7 +25,7 @@ export async function run({ quick, platform: start }: BenchOptions): Promise<Ben
 async function measure(platform: Platform, quick: boolean): Promise<BenchResult> {
   const { url, key, courses } = platform;
   const seconds = quick ? 3 : 15;
-  const calls = (connections: number, seed: number): Promise<LoadResult> => load({ url, path: "/optimize_price", bodies: "course", key, courses, connections, rate: 0, seconds, seed });
+  const calls = (connections: number, seed: number): Promise<LoadResult> => load({ url, path: "/optimize_price", bodies: "course", key, courses, connections, seconds, seed });
   // A process that has just begun is still being compiled.
   await calls(CONNECTIONS, 0);
   const before = await calls(CONNECTIONS, 1);

@@ -81,7 +81,7 @@ function openDashboards(url: string): () => void {
 }
 
 async function pricesPerSecond({ url, courses }: Platform, seconds: number): Promise<number> {
-  return (await load({ url, path: "/optimize_price", bodies: "course", courses, connections: 64, rate: 0, seconds, warmup_s: 1, seed: 1 })).rps;
+  return (await load({ url, path: "/optimize_price", bodies: "course", courses, connections: 64, seconds, warmup_s: 1, seed: 1 })).rps;
 }
 
 /** How soon pages are there, whether the table keeps up with a hand, and what fifty open dashboards cost prices. */

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { runChild } from "./child.ts";
-import type { LoadOptions } from "./children/load-options.ts";
+import type { LoadOptions, PacedLoadOptions } from "./children/load-options.ts";
 
 export interface LoadResult {
   readonly rps: number;
@@ -21,8 +21,30 @@ export interface LoadResult {
   readonly ended_ms: number;
 }
 
+/** As fast as they are answered. */
 export function load(options: LoadOptions): Promise<LoadResult> {
   return runChild<LoadResult>("load", [JSON.stringify(options)], (options.seconds + 30) * 1000);
+}
+
+export interface PacedLoadResult {
+  /** Good answers a second. */
+  readonly rps: number;
+  readonly total: number;
+  /** Of good answers, from when the request was sent. */
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  /** From when it was due, so that what held back the sending counts as well. */
+  readonly due_p50_ms: number;
+  readonly due_p99_ms: number;
+  /** Answers with 503. */
+  readonly refused: number;
+  /** Every answer that is not one of the good, and what got none. */
+  readonly errors: number;
+}
+
+/** At a fixed rate. */
+export function pacedLoad(options: PacedLoadOptions): Promise<PacedLoadResult> {
+  return runChild<PacedLoadResult>("paced-load", [JSON.stringify(options)], (options.seconds + 30) * 1000);
 }
 
 function start(script: string, args: readonly string[]): ChildProcess {

@@ -5,9 +5,11 @@ import { TidemarkError } from "../src/lib/errors.ts";
 import type { Platform, PlatformOptions } from "./platform.ts";
 
 /** A figure, or the reason why it could not be taken. */
-export type Metric = number | string | Unavailable | Figures | readonly Figures[];
+export type Metric = number | string | Unavailable | Figures | readonly Row[];
 /** Several that belong together; null: a note says why it could not be taken. */
 export type Figures = Readonly<Record<string, number | null>>;
+/** The same of one of several things, and which it is. */
+export type Row = Readonly<Record<string, number | string | null>>;
 interface Unavailable {
   readonly unavailable: string;
 }
@@ -29,15 +31,15 @@ export interface BenchResult {
   readonly failure?: string;
 }
 
-function isTable(value: Metric): value is readonly Figures[] {
+function isTable(value: Metric | Row): value is readonly Row[] {
   return Array.isArray(value);
 }
 
-function isUnavailable(value: Metric): value is Unavailable {
+function isUnavailable(value: Metric | Row): value is Unavailable {
   return typeof value === "object" && "unavailable" in value && typeof value.unavailable === "string";
 }
 
-function display(value: Metric | null): string {
+function display(value: Metric | Row | null): string {
   if (value === null) return "not taken";
   if (isTable(value)) return value.map((row) => `\n    ${display(row)}`).join("");
   if (isUnavailable(value)) return `not taken: ${value.unavailable}`;

@@ -1,7 +1,7 @@
 import { BATCH_COURSES, type Bodies } from "./children/load-options.ts";
 import { runLiveLoad } from "./live-load.ts";
 import type { Platform } from "./platform.ts";
-import { load, type LoadResult, startBareHono, startProducer } from "./processes.ts";
+import { load, type LoadResult, pacedLoad, type PacedLoadResult, startBareHono, startProducer } from "./processes.ts";
 import { missingPeers, startPriceApi } from "./python-peers.ts";
 import { decisionShare } from "./quotes.ts";
 import type { BenchOptions, BenchResult, Metric } from "./report.ts";
@@ -62,7 +62,7 @@ class ServeBench {
     const rounds = this.#quick ? 2 : 5;
     const missing = await this.#missingKinds();
     // Not measured: it makes the quotes that are locked from then on.
-    if (!missing.has("personalized_locked")) await this.#engine("locked", kinds.personalized_locked.path, 0, LOCKING_S);
+    if (!missing.has("personalized_locked")) await this.#engine("locked", kinds.personalized_locked.path, LOCKING_S);
     await this.#engine("course", "/optimize_price");
     for (let round = 0; round < rounds; round++) {
       const { bare, engine } = await this.#pair("optimize");
@@ -72,7 +72,8 @@ class ServeBench {
       for (const kind of ["predict", "predict_unique", "personalized_locked", "personalized_new"] as const) if (!missing.has(kind)) await this.#pair(kind);
     }
     const batch = await this.#engine("batch", "/price_batch");
-    const fixed = await this.#engine("course", "/optimize_price", FIXED_RATE);
+    const fixed = await this.#paced(this.#platform.url, "/optimize_price");
+    const bare_fixed = await this.#paced(this.#bare_url, "/");
     const fastapi_ratio = await this.#fastapiRatio();
     const share = await decisionShare(this.#platform);
     const ratio = (kind: Kind): Metric => missing.get(kind) ?? median(this.#ratios.get(kind) ?? []);
@@ -82,9 +83,10 @@ class ServeBench {
         bare_hono_rps: median(this.#bare_rps),
         optimize_rps: median(this.#optimize_rps),
         optimize_ratio: ratio("optimize"),
-        optimize_p50_ms: fixed.good_p50_ms,
-        optimize_p99_ms: fixed.good_p99_ms,
+        optimize_p50_ms: fixed.due_p50_ms,
+        optimize_p99_ms: fixed.due_p99_ms,
         fixed_rate_rps: fixed.rps,
+        bare_hono_p99_ms: bare_fixed.due_p99_ms,
         predict_ratio: ratio("predict"),
         predict_unique_ratio: ratio("predict_unique"),
         personalized_locked_ratio: ratio("personalized_locked"),
@@ -99,7 +101,7 @@ class ServeBench {
       check: `${this.#platform.courses}`,
       notes: [
         `autocannon, ${CONNECTIONS} connections, ${seconds} s a run, ${rounds} rounds in turn (${this.#quick ? 1 : 2} of all but optimize); one serving worker, keys and metrics on; courses uniform over all ${this.#platform.courses}`,
-        "load generator, nats-server, ingest and producer share the cores with both servers; latencies are those of answered requests, measured by autocannon from their sending",
+        `load generator, nats-server, ingest and producer share the cores with both servers; latencies at ${FIXED_RATE} requests a second, each sent at its own moment and timed from it, so that what the load generator was late counts as well`,
         "fastapi_ratio: over the same call on FastAPI, uvicorn and a scikit-learn gradient boosting model that is asked at ten price points; optimize_rps of the turn before it",
       ],
       ...(this.#errors > 0 ? { failure: `${this.#errors} failed requests` } : {}),
@@ -125,13 +127,20 @@ class ServeBench {
     return { bare, engine };
   }
 
-  #engine(bodies: Bodies, path: string, rate = 0, seconds?: number): Promise<LoadResult> {
-    return this.#load(this.#platform.url, bodies, path, rate, seconds);
+  #engine(bodies: Bodies, path: string, seconds?: number): Promise<LoadResult> {
+    return this.#load(this.#platform.url, bodies, path, seconds);
   }
 
-  async #load(url: string, bodies: Bodies, path: string, rate = 0, seconds = this.#quick ? 1 : 10): Promise<LoadResult> {
+  async #paced(url: string, path: string): Promise<PacedLoadResult> {
     const { key, courses } = this.#platform;
-    const result = await load({ url, path, bodies, rate, seconds, connections: CONNECTIONS, courses, seed: this.#seed++, key });
+    const result = await pacedLoad({ url, path, bodies: "course", rate: FIXED_RATE, seconds: this.#quick ? 1 : 10, connections: CONNECTIONS, courses, seed: this.#seed++, key });
+    this.#errors += result.errors;
+    return result;
+  }
+
+  async #load(url: string, bodies: Bodies, path: string, seconds = this.#quick ? 1 : 10): Promise<LoadResult> {
+    const { key, courses } = this.#platform;
+    const result = await load({ url, path, bodies, seconds, connections: CONNECTIONS, courses, seed: this.#seed++, key });
     this.#errors += result.errors;
     return result;
   }

@@ -1,5 +1,5 @@
 import { ownMemory } from "./own-memory.ts";
-import { load, startProducer } from "./processes.ts";
+import { pacedLoad, startProducer } from "./processes.ts";
 import { type BenchOptions, type BenchResult, type Figures, numberArg } from "./report.ts";
 
 const CONNECTIONS = 100;
@@ -18,13 +18,13 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     try {
       const { url, key, courses, serve_pid } = platform;
       const calls = { url, path: "/optimize_price", bodies: "course", key, courses, connections: CONNECTIONS, rate: RATE_PER_S } as const;
-      await load({ ...calls, seconds: minutes * 60 * WARMUP_SHARE, seed: 0 });
+      await pacedLoad({ ...calls, seconds: minutes * 60 * WARMUP_SHARE, seed: 0 });
       const parts: Figures[] = [];
       let errors = 0;
       for (let part = 0; part < PARTS; part++) {
-        const result = await load({ ...calls, seconds: (minutes * 60) / PARTS, warmup_s: 0, seed: 1 + part });
+        const result = await pacedLoad({ ...calls, seconds: (minutes * 60) / PARTS, warmup_s: 0, seed: 1 + part });
         errors += result.errors;
-        parts.push({ memory_mb: ownMemory(serve_pid), p99_ms: result.good_p99_ms, rps: result.good_rps });
+        parts.push({ memory_mb: ownMemory(serve_pid), p99_ms: result.due_p99_ms, rps: result.rps });
       }
       return verdict(parts, errors, minutes);
     } finally {

@@ -10,8 +10,6 @@ export interface LoadOptions {
   readonly connections: number;
   readonly seconds: number;
   readonly warmup_s?: number;
-  /** Total requests a second over all connections; 0 means as fast as they are answered. */
-  readonly rate: number;
   readonly bodies: Bodies;
   readonly courses: number;
   /** Instead of the synthetic platform's. */
@@ -20,6 +18,11 @@ export interface LoadOptions {
   readonly seed: number;
   /** Sent as a bearer. */
   readonly key?: string | undefined;
+}
+
+export interface PacedLoadOptions extends LoadOptions {
+  /** Requests a second over all connections. */
+  readonly rate: number;
 }
 
 /** Courses of one batch. */

@@ -5,17 +5,22 @@ import { join } from "node:path";
 import { freePort, greets, natsServerPath } from "../../src/ingest/broker-config.ts";
 import { must } from "../../src/lib/assert.ts";
 import { systemClock } from "../../src/lib/clock.ts";
+import type { VirtualNetwork } from "./virtual-network.ts";
 
 export const NODES = 3;
+export const nodeNames: readonly string[] = Array.from({ length: NODES }, (_, i) => `node-${i}`);
 
 interface Node {
   readonly name: string;
+  readonly host: string;
   readonly port: number;
+  /** What enters the namespace that it runs in, if any. */
+  readonly launcher: readonly string[];
   readonly config: string;
   child: ChildProcess | undefined;
 }
 
-/** Three nats-servers on loopback that keep every stream together: what production runs, on one machine. */
+/** Three nats-servers that keep every stream together, on loopback or on the machines of a network: what production runs, on one machine. */
 export class NatsCluster {
   readonly #nodes: readonly Node[];
 
@@ -23,38 +28,38 @@ export class NatsCluster {
     this.#nodes = nodes;
   }
 
-  static async start(directory: string): Promise<NatsCluster> {
+  static async start(directory: string, network?: VirtualNetwork): Promise<NatsCluster> {
     const ports: number[] = [];
     while (ports.length < 2 * NODES) {
       const port = await freePort();
       if (!ports.includes(port)) ports.push(port);
     }
-    const routes = ports.slice(NODES).map((port) => `"nats-route://127.0.0.1:${port}"`).join(", ");
+    const hosts = nodeNames.map((name) => network?.address(name) ?? "127.0.0.1");
+    const routes = hosts.map((host, i) => `"nats-route://${host}:${ports[NODES + i]}"`).join(", ");
     const nodes: Node[] = [];
-    for (let i = 0; i < NODES; i++) {
+    for (const [i, name] of nodeNames.entries()) {
       const home = join(directory, `nats-${i}`);
       await mkdir(home, { recursive: true });
       const config = join(home, "nats-server.conf");
-      const name = `node-${i}`;
       await writeFile(
         config,
-        `listen: "127.0.0.1:${ports[i]}"
+        `listen: "${hosts[i]}:${ports[i]}"
 server_name: ${name}
 log_file: ${JSON.stringify(join(home, "log"))}
 jetstream { store_dir: ${JSON.stringify(home)}, max_file_store: 64000000000, max_memory_store: 268435456 }
-cluster { name: drill, listen: "127.0.0.1:${ports[NODES + i]}", routes: [${routes}] }
+cluster { name: drill, listen: "${hosts[i]}:${ports[NODES + i]}", routes: [${routes}] }
 `,
       );
-      nodes.push({ name, port: ports[i]!, config, child: undefined });
+      nodes.push({ name, host: hosts[i]!, port: ports[i]!, launcher: network?.launcher(name) ?? [], config, child: undefined });
     }
     const cluster = new NatsCluster(nodes);
     for (const node of nodes) cluster.#spawn(node);
-    for (const node of nodes) while (!(await greets(node.port, node.name))) await systemClock.sleep(50);
+    for (const node of nodes) while (!(await greets(node.port, node.name, node.host))) await systemClock.sleep(50);
     return cluster;
   }
 
   get url(): string {
-    return `${this.#nodes.map(({ port }) => `nats://127.0.0.1:${port}`).join(",")}?replicas=${NODES}`;
+    return `${this.#nodes.map(({ host, port }) => `nats://${host}:${port}`).join(",")}?replicas=${NODES}`;
   }
 
   async kill(name: string): Promise<void> {
@@ -94,6 +99,7 @@ cluster { name: drill, listen: "127.0.0.1:${ports[NODES + i]}", routes: [${route
   }
 
   #spawn(node: Node): void {
-    node.child = spawn(natsServerPath(), ["-c", node.config], { stdio: "ignore" });
+    const [program = "", ...args] = [...node.launcher, natsServerPath(), "-c", node.config];
+    node.child = spawn(program, args, { stdio: "ignore" });
   }
 }

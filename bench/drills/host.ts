@@ -15,19 +15,28 @@ const main = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 const RESTART_MS = 100;
 const PATIENCE_MS = 60_000;
 
+/** How a role is run that is not run like the others. */
+export interface RoleOptions {
+  /** What stands before the command, such as that which enters a namespace. */
+  readonly launcher?: readonly string[];
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
 /** A serving host: ingest and serve on a data directory of their own, each started again when it dies, as an init system does. */
 export class Host {
   readonly data_dir: string;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #children = new Map<string, ChildProcess>();
   readonly #said = new Map<string, string>();
+  readonly #roles: Readonly<Record<string, RoleOptions>>;
   readonly #readied = new Set<ChildProcess>();
   readonly #halted = new Set<ChildProcess>();
   #stopping = false;
   readonly #port: number;
 
-  private constructor(data_dir: string, nats_url: string, port: number, environment: NodeJS.ProcessEnv) {
+  private constructor(data_dir: string, nats_url: string, port: number, environment: NodeJS.ProcessEnv, roles: Readonly<Record<string, RoleOptions>>) {
     this.data_dir = data_dir;
+    this.#roles = roles;
     this.#port = port;
     this.#environment = {
       ...process.env,
@@ -41,8 +50,8 @@ export class Host {
     };
   }
 
-  static async create(data_dir: string, nats_url: string, environment: NodeJS.ProcessEnv = {}): Promise<Host> {
-    return new Host(data_dir, nats_url, await freePort(), environment);
+  static async create(data_dir: string, nats_url: string, environment: NodeJS.ProcessEnv = {}, roles: Readonly<Record<string, RoleOptions>> = {}): Promise<Host> {
+    return new Host(data_dir, nats_url, await freePort(), environment, roles);
   }
 
   get url(): string {
@@ -55,7 +64,9 @@ export class Host {
 
   /** `restart`: as an init system does; without, `ended` says how it ended. */
   run(role: string, args: readonly string[] = [], restart = true): void {
-    const child = fork(main, [role, ...args], { env: this.#environment, stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const { launcher = [], environment = {} } = this.#roles[role] ?? {};
+    const [program = process.execPath, ...before] = [...launcher, process.execPath];
+    const child = fork(main, [role, ...args], { execPath: program, execArgv: before, env: { ...this.#environment, ...environment }, stdio: ["ignore", "ignore", "pipe", "ipc"] });
     this.#children.set(role, child);
     this.#said.set(role, "");
     child.on("message", (message) => {
@@ -66,6 +77,12 @@ export class Host {
       const again = (): boolean => restart && !this.#stopping && !this.#halted.has(child);
       if (again()) setTimeout(() => again() && this.run(role, args), RESTART_MS);
     });
+  }
+
+  /** Whether a role that was started lives. */
+  runs(role: string): boolean {
+    const child = this.#children.get(role);
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
   pid(role: string): number {
@@ -90,9 +107,9 @@ export class Host {
   }
 
   /** A command of the program on this host. */
-  command(...args: string[]): Promise<{ readonly code: number | null; readonly out: string }> {
+  command(...args: string[]): Promise<{ readonly code: number | null; readonly out: string; readonly said: string }> {
     return new Promise((resolve) => {
-      const child = execFile(process.execPath, [main, ...args], { env: this.#environment }, (_, stdout) => resolve({ code: child.exitCode, out: stdout }));
+      const child = execFile(process.execPath, [main, ...args], { env: this.#environment }, (_, stdout, stderr) => resolve({ code: child.exitCode, out: stdout, said: stderr }));
     });
   }
 

@@ -9,7 +9,7 @@ import { formatTime } from "../lib/time.ts";
 import { compilePropensity } from "../models/propensity/compiled-scorer.ts";
 import { handScorer } from "../models/propensity/hand-scorer.ts";
 import type { PropensityScorer } from "../models/propensity/scorer.ts";
-import { ModelRegistry } from "../training/registry.ts";
+import { ModelRegistry } from "../ingest/models/registry.ts";
 import { eventArchive } from "./archive.ts";
 import { askedDataset } from "./asked-dataset.ts";
 import type { CommandContext } from "./command.ts";

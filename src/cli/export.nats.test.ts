@@ -15,7 +15,7 @@ import { compilePropensity } from "../models/propensity/compiled-scorer.ts";
 import { propensityArtifact } from "../models/propensity/testing.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { smallPlatform } from "../simulator/test-platform.ts";
-import { ModelRegistry } from "../training/registry.ts";
+import { ModelRegistry } from "../ingest/models/registry.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 

@@ -11,6 +11,7 @@ import { createKey } from "../serving/keys/api-key.ts";
 import { type KeyRecord, keyRecordOf } from "../serving/keys/key-record.ts";
 import { textTable } from "../training/report/text-table.ts";
 import type { CommandContext } from "./command.ts";
+import { commandAuthor } from "./command-author.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK } from "./exit-codes.ts";
 import { oneOf } from "./one-of-option.ts";
@@ -69,8 +70,6 @@ function rateOption(value: string | undefined): number | undefined {
   throw new TidemarkError("bad_usage", "--rate must be a number of requests a second, above 0 and up to 1,000,000");
 }
 
-const author = (): string => `${process.env["USER"] ?? "somebody"} (command line)`.slice(0, 100);
-
 /** `tidemark key create`: on CONTROL, or with --file into a file that serve is told of, which needs no broker. */
 export async function runKeyCreate(context: CommandContext): Promise<number> {
   const { options } = context;
@@ -94,7 +93,7 @@ export async function runKeyCreate(context: CommandContext): Promise<number> {
   const message: KeyMessage = {
     type: "key.created",
     time: formatTime(systemClock.now_ms()),
-    author: author(),
+    author: commandAuthor(),
     reason: text(options, "reason") ?? "",
     key_id,
     name,
@@ -141,7 +140,7 @@ export async function runKeyRevoke(context: CommandContext): Promise<number> {
     const found = (await readKeys(broker)).find(({ record }) => record.key_id === key_id);
     if (found === undefined) throw new TidemarkError("unknown_key", `there is no key ${key_id}: \`tidemark key list\` shows them`);
     if (found.record.revoked !== undefined) throw new TidemarkError("unknown_key", `key ${key_id} was revoked at ${found.record.revoked} already`);
-    await publish(broker, { type: "key.revoked", time: formatTime(systemClock.now_ms()), author: author(), reason: text(context.options, "reason") ?? "", key_id }, found.sequence);
+    await publish(broker, { type: "key.revoked", time: formatTime(systemClock.now_ms()), author: commandAuthor(), reason: text(context.options, "reason") ?? "", key_id }, found.sequence);
     console.log(context.options["json"] === true ? JSON.stringify({ key_id, name: found.record.name, revoked: true }, null, 2) : `${key_id} (${found.record.name}) is revoked.`);
   });
   return EXIT_OK;

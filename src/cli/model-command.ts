@@ -9,13 +9,15 @@ import { artifactDigest, compileArtifact } from "../models/compiled.ts";
 import { importXgboost } from "../models/xgboost-import.ts";
 import { importedArtifactFamily, importedModelFamily } from "../training/elasticity/import-family.ts";
 import { type AnyModel, families, type ModelFamily } from "../training/families.ts";
-import { RunStore } from "../training/pipeline/run-store.ts";
+import { modelList } from "../ingest/models/model-list.ts";
+import { RunStore } from "../ingest/models/run-store.ts";
 import { runPipeline } from "../training/pipeline/pipeline.ts";
-import type { ModelRegistry, Promotion } from "../training/registry.ts";
-import { type ByHand, pin, promoteByHand, rollBack } from "../training/registry-actions.ts";
+import type { ModelRegistry, Promotion } from "../ingest/models/registry.ts";
+import { type ByHand, pin, promoteByHand, rollBack } from "../ingest/models/registry-actions.ts";
 import { candidateLines, headline } from "../training/report/report-text.ts";
 import { number, textTable } from "../training/report/text-table.ts";
 import type { CommandContext } from "./command.ts";
+import { commandAuthor } from "./command-author.ts";
 import { connectBroker } from "./connect-broker.ts";
 import { EXIT_OK, EXIT_PERMANENT } from "./exit-codes.ts";
 import { familyOption, runTraining } from "./training-session.ts";
@@ -38,7 +40,7 @@ async function withRegistry<T>(context: CommandContext, work: (registry: Registr
 function byHand({ options }: CommandContext, pinned: boolean): ByHand {
   const reason = options["reason"];
   if (typeof reason === "string" && (reason.trim() === "" || reason.length > 1_000)) throw new TidemarkError("bad_usage", "--reason must be 1 to 1,000 characters");
-  return { reason: typeof reason === "string" ? reason : undefined, pinned, now_ms: systemClock.now_ms() };
+  return { author: commandAuthor(), reason: typeof reason === "string" ? reason : undefined, pinned, now_ms: systemClock.now_ms() };
 }
 
 function tell({ options }: CommandContext, promotion: Promotion): number {
@@ -50,13 +52,8 @@ function tell({ options }: CommandContext, promotion: Promotion): number {
 /** `tidemark model list`: the artifacts, newest first, and which of them serves or has served. */
 export function runModelList(context: CommandContext): Promise<number> {
   return withRegistry(context, async (registry) => {
-    const history = await registry.history();
-    const current = history.at(-1);
-    const models = (await registry.list()).map(({ version, bytes, stored_at, digest }) => {
-      const served = history.filter((promotion) => promotion.version === version);
-      const champion = version === current?.version;
-      return { version, bytes, stored_at, digest, champion, pinned: champion && current.pinned === true, promotions: served.map(({ time, reason }) => ({ time, reason })) };
-    });
+    const listed = await modelList(registry, []);
+    const models = listed.models.map(({ version, bytes, stored_at, digest, champion, pinned, promotions }) => ({ version, bytes, stored_at, digest, champion, pinned, promotions: promotions.map(({ time, reason }) => ({ time, reason })) }));
     if (context.options["json"] === true) console.log(json(models));
     else if (models.length === 0) console.log("No models yet: `tidemark train` makes one.");
     else {

@@ -2,7 +2,7 @@ import type { TrainingRun } from "../contracts/training-run.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { families, type FamilyName, familyNames } from "../training/families.ts";
 import { localRuns } from "../training/pipeline/run-directory.ts";
-import { RunStore } from "../training/pipeline/run-store.ts";
+import { RunStore } from "../ingest/models/run-store.ts";
 import { reportFormats } from "../training/report/report-files.ts";
 import { candidateLines, checkLines, headline, stageLines } from "../training/report/report-text.ts";
 import { number, textTable } from "../training/report/text-table.ts";

@@ -17,6 +17,8 @@ export const modelPromotedSchema = z.object({
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   version: z.string().min(1).max(100),
   reason: z.string().max(1000),
+  /** Who promoted it by hand; absent: a training run did. */
+  author: z.string().min(1).max(100).optional(),
   /** Replaced only by hand. */
   pinned: z.boolean().optional(),
   /** The run that made the artifact, when, and the seconds that each candidate took: not in the artifact, whose bytes depend on data, seed and code alone. */
@@ -54,7 +56,8 @@ export const experimentMessageSchema = z.discriminatedUnion("type", [
 ]);
 export type ExperimentMessage = z.infer<typeof experimentMessageSchema>;
 
-const priceChange = { ...change, course_id: idSchema, price, quote_id: idSchema.optional() };
+/** `recommended`: what the engine recommended when it was decided. */
+const priceChange = { ...change, course_id: idSchema, price, quote_id: idSchema.optional(), recommended: price.optional() };
 export const priceMessageSchema = z.discriminatedUnion("type", [
   /** Waits for somebody's approval. */
   z.object({ type: z.literal("price.proposed"), ...priceChange, jitter: jitterSchema.optional() }),

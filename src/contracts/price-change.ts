@@ -62,6 +62,8 @@ export const priceChangesAnswerSchema = z.object({
       time: z.string(),
       at: z.string().optional(),
       quote_id: z.string().optional(),
+      /** What was recommended when it was decided: another price was set by hand. */
+      recommended: z.int().optional(),
       automatic: z.boolean().optional(),
       event_id: z.string().nullable(),
     }),

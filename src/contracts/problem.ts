@@ -20,6 +20,8 @@ export const problemCodes = {
   unknown_course: 404,
   unknown_learner: 404,
   unknown_policy: 404,
+  unknown_model: 404,
+  model_refused: 409,
   invalid_policy: 422,
   price_rule: 422,
   unauthorized: 401,

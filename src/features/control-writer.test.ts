@@ -4,7 +4,7 @@ import { MemoryStore } from "./memory-store.ts";
 import { CONTROL_HISTORY_MAX } from "./store.ts";
 
 const encode = (message: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(message));
-const promotion = (family: string, version: string): object => ({ type: "model.promoted", time: "2026-01-01T00:00:00Z", family, artifact: `${family}-${version}`, digest: "ab".repeat(32), version, reason: "better" });
+const promotion = (family: string, version: string): object => ({ type: "model.promoted", time: "2026-01-01T00:00:00Z", author: "somebody", family, artifact: `${family}-${version}`, digest: "ab".repeat(32), version, reason: "better" });
 
 test("the last promotion of a family is its champion; other messages are ignored", () => {
   const store = new MemoryStore();

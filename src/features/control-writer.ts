@@ -55,7 +55,7 @@ export class ControlWriter {
       this.refused++;
       return;
     }
-    const { type: _, time: _at, reason: _why, family, ...champion } = message;
+    const { type: _, time: _at, reason: _why, author: _who, family, ...champion } = message;
     this.#champions.set(family, { ...champion, sequence });
   }
 

@@ -110,9 +110,9 @@ export async function freePort(): Promise<number> {
  * Whether the server of this name greets on the port with JetStream: it recovers its streams before it listens. The name
  * tells it from another server that had the port first.
  */
-export function greets(port: number, server_name: string): Promise<boolean> {
+export function greets(port: number, server_name: string, host = "127.0.0.1"): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = createConnection({ host: "127.0.0.1", port });
+    const socket = createConnection({ host, port });
     let greeting = "";
     const end = (ready: boolean): void => {
       socket.destroy();

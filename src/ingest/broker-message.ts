@@ -44,11 +44,15 @@ export interface Consumption {
   readonly closed: Promise<void | Error>;
 }
 
-export interface PublishOptions {
+/** What the broker holds against a message before it stores it. */
+export interface PublishTerms {
   /** Makes a retry safe: the broker stores one message per id within its duplicate window. */
-  readonly message_id?: string;
+  readonly message_id?: string | undefined;
   /** Refused with `wrong_last_sequence` unless the subject's last message has this sequence (0: none). */
-  readonly expected_last_subject_sequence?: number;
+  readonly expected_last_subject_sequence?: number | undefined;
+}
+
+export interface PublishOptions extends PublishTerms {
   /** How long to go on trying, reconnects included. */
   readonly deadline_ms?: number;
 }

@@ -40,7 +40,7 @@ export class WindowedPublisher implements BulkPublisher {
     if (!this.#wire.connected) return Promise.reject(disconnected());
     this.#inbox ??= this.#open();
     try {
-      this.#wire.publish(subject, data, this.#inbox.subject, message_id);
+      this.#wire.publish(subject, data, this.#inbox.subject, message_id === undefined ? undefined : { message_id });
     } catch (error) {
       // The client refuses it, such as for its size: nothing was sent.
       return Promise.reject(new TidemarkError("broker_refused", errorMessage(error), { cause: error }));

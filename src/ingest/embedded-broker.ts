@@ -14,7 +14,8 @@ const READY_POLL_MS = 25;
 const READY_MAX_MS = 300_000;
 const STOP_PATIENCE_MS = 10_000;
 const RESTART_MIN_MS = 100;
-const RESTART_MAX_MS = 5_000;
+/** Every client waits meanwhile; a server that cannot run costs little to try this often. */
+const RESTART_MAX_MS = 2_000;
 /** A server that lived this long starts again without the back-off of earlier failures. */
 const HEALTHY_MS = 30_000;
 

@@ -23,12 +23,13 @@ import {
 } from "nats";
 import { systemClock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "./broker-message.ts";
+import { AckedPublisher } from "./acked-publisher.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, PublishTerms, StreamState } from "./broker-message.ts";
 import { publicKeyOf } from "./broker-users.ts";
 import { WindowedPublisher } from "./bulk-publisher.ts";
 import { ConnectionStatus } from "./connection-status.ts";
 import { OrderedConsumption } from "./ordered-consumption.ts";
-import { API_TEMPORARILY_UNAVAILABLE, type PublishAnswer, readPublishAnswer } from "./publish-answer.ts";
+import { API_TEMPORARILY_UNAVAILABLE } from "./publish-answer.ts";
 import { parseServerList } from "./server-list.ts";
 import { bucketNames, limitOf, type StreamLimits, type StreamName, streamNames, settingsEqual, streamSettings } from "./streams.ts";
 import type { ConsumerApi, Wire, WireMessage } from "./wire.ts";
@@ -38,11 +39,14 @@ export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, Deliver
 // The one file that knows the NATS client: another client is a change of this file alone.
 
 const REQUEST_MS = 5_000;
+/** While a cluster elects a leader requests are not answered at all: what asks again and again must not wait long for each. */
+const ELECTION_REQUEST_MS = 1_500;
 const CONNECT_MS = 5_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const PUBLISH_DEADLINE_MS = 30_000;
-const PING_MS = 10_000;
+/** A server that is silent behind an open connection is given up after three of these, and another one asked. */
+const PING_MS = 2_000;
 const NANOS_PER_MS = 1_000_000;
 /** The broker forgets a consumer that nobody has asked for messages this long. */
 const CONSUMER_IDLE_MS = 60_000;
@@ -74,15 +78,20 @@ async function authenticatorOf(path: string): Promise<Authenticator> {
 export class Broker {
   readonly #connection: NatsConnection;
   readonly #manager: JetStreamManager;
+  /** The same, for requests that are answered at once or never, and are safe to repeat. */
+  readonly #impatient: JetStreamManager;
   readonly #wire: Wire;
+  readonly #acked: AckedPublisher;
   readonly #status = new ConnectionStatus();
   readonly #replicas: number | undefined;
 
-  private constructor(connection: NatsConnection, manager: JetStreamManager, replicas: number | undefined) {
+  private constructor(connection: NatsConnection, manager: JetStreamManager, impatient: JetStreamManager, replicas: number | undefined) {
     this.#replicas = replicas;
     this.#connection = connection;
     this.#manager = manager;
+    this.#impatient = impatient;
     this.#wire = this.#createWire();
+    this.#acked = new AckedPublisher(this.#wire);
     void this.#followStatus();
   }
 
@@ -102,7 +111,8 @@ export class Broker {
           timeout: CONNECT_MS,
           noAsyncTraces: true,
         });
-        return new Broker(connection, await connection.jetstreamManager({ timeout: REQUEST_MS, checkAPI: false }), replicas);
+        const manager = (timeout: number): Promise<JetStreamManager> => connection.jetstreamManager({ timeout, checkAPI: false });
+        return new Broker(connection, await manager(REQUEST_MS), await manager(ELECTION_REQUEST_MS), replicas);
       } catch (error) {
         if (error instanceof NatsError && error.isAuthError()) throw new TidemarkError("broker_unauthorized", "the broker refuses the credentials", { cause: error });
         if (wait_ms === RETRY_MIN_MS) options.onWaiting?.();
@@ -171,11 +181,12 @@ export class Broker {
     for (let wait_ms = RETRY_MIN_MS; ; wait_ms = Math.min(RETRY_MAX_MS, wait_ms * 2)) {
       if (this.connected) {
         try {
-          return await this.#publishOnce(subject, data, options);
+          const ack = await this.#acked.publish(subject, data, options);
+          if (ack !== undefined) return ack;
+          if (performance.now() >= deadline_ms) throw new TidemarkError("broker_unreachable", `no stream takes ${subject}`);
         } catch (error) {
-          const failure = toTidemarkError(error);
-          const safe = options.message_id !== undefined || (error instanceof NatsError && error.code === ErrorCode.NoResponders);
-          if (failure.code !== "broker_unreachable" || !safe || performance.now() >= deadline_ms) throw failure;
+          const repeatable = error instanceof TidemarkError && error.code === "broker_unreachable" && options.message_id !== undefined;
+          if (!repeatable || performance.now() >= deadline_ms) throw error;
         }
       } else if (this.#connection.isClosed()) {
         throw new TidemarkError("broker_closed", "the connection to the broker was closed");
@@ -281,9 +292,14 @@ export class Broker {
     for await (const status of this.#connection.status()) {
       if (status.type === Events.Disconnect) this.#status.set(false);
       else if (status.type === Events.Reconnect) this.#status.set(true);
+      else if (status.permissionContext?.operation === "publish") this.#deny(status.permissionContext.subject);
     }
     // The client gives up by itself when the broker comes back and refuses its credentials.
     this.#status.close();
+  }
+
+  #deny(subject: string): void {
+    this.#acked.deny(subject, toTidemarkError(new NatsError(`Permissions Violation for Publish to "${subject}"`, ErrorCode.PermissionsViolation)));
   }
 
   #createWire(): Wire {
@@ -298,8 +314,8 @@ export class Broker {
       },
       onStatus: (callback) => this.onStatus(callback),
       inbox: () => `_INBOX.${nuid.next()}`,
-      publish: (subject, data, reply, message_id) => {
-        connection.publish(subject, data, message_id === undefined ? { reply } : { reply, headers: messageIdHeader(message_id) });
+      publish: (subject, data, reply, terms) => {
+        connection.publish(subject, data, terms === undefined ? { reply } : { reply, headers: headersOf(terms) });
       },
       subscribe: (subject, callback) =>
         connection.subscribe(subject, {
@@ -328,11 +344,12 @@ export class Broker {
   }
 
   #info(stream: string): Promise<StreamInfo | undefined> {
-    return this.#ask(() => this.#manager.streams.info(stream));
+    return this.#ask(() => this.#impatient.streams.info(stream));
   }
 
   async #createConsumer(stream: string, start_sequence: number, subject: string | undefined): ReturnType<ConsumerApi["create"]> {
-    const consumers = this.#manager.consumers;
+    // With a filter the broker may have to look through the stream first.
+    const { consumers } = subject === undefined ? this.#impatient : this.#manager;
     const info = await this.#ask(() =>
       consumers.add(stream, {
         ack_policy: AckPolicy.None,
@@ -351,14 +368,6 @@ export class Broker {
         await this.#ask(() => consumers.delete(stream, info.name));
       },
     };
-  }
-
-  async #publishOnce(subject: string, data: Uint8Array, options: PublishOptions): Promise<PublishAck> {
-    const { message_id, expected_last_subject_sequence } = options;
-    const head = message_id === undefined ? headers() : messageIdHeader(message_id);
-    if (expected_last_subject_sequence !== undefined) head.set("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
-    const reply = await this.#status.request(() => this.#connection.request(subject, data, { timeout: REQUEST_MS, headers: head }));
-    return readPublishAnswer(subject, reply.json<PublishAnswer>());
   }
 
   #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
@@ -388,9 +397,10 @@ async function* checkedPieces({ data, error }: ObjectResult): AsyncIterable<Uint
   if (failure instanceof Error) throw toTidemarkError(failure);
 }
 
-function messageIdHeader(message_id: string): MsgHdrs {
+function headersOf({ message_id, expected_last_subject_sequence }: PublishTerms): MsgHdrs {
   const head = headers();
-  head.set("Nats-Msg-Id", message_id);
+  if (message_id !== undefined) head.append("Nats-Msg-Id", message_id);
+  if (expected_last_subject_sequence !== undefined) head.append("Nats-Expected-Last-Subject-Sequence", String(expected_last_subject_sequence));
   return head;
 }
 

@@ -10,10 +10,10 @@ const PULL_MESSAGES = 4096;
 /** Above the largest payload that the broker takes, or one message could block a request for ever. */
 const PULL_BYTES = 4 * 1024 * 1024;
 const PULL_EXPIRES_MS = 30_000;
-const HEARTBEAT_MS = 2_000;
+const HEARTBEAT_MS = 1_000;
 const NANOS_PER_MS = 1_000_000;
 const REOPEN_MIN_MS = 50;
-const REOPEN_MAX_MS = 2_000;
+const REOPEN_MAX_MS = 500;
 const HEARTBEAT_STATUS = 100;
 
 const pullRequest = new TextEncoder().encode(

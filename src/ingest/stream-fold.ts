@@ -18,8 +18,13 @@ import type { StreamSource } from "./read-stream.ts";
  */
 const BATCH_AGE_MAX_MS = 50;
 const BACKLOG_AGE_MAX_MS = 500;
+/**
+ * Commits begin at least this far apart, unless a batch is full: at 5,000 events a second one costs as much as the folding of all its events, and
+ * the same records are written again by the next. An event that comes alone still finds the last commit long past, and is written at once.
+ */
+const COMMIT_SPACING_MS = 20;
 const BOOT_RETRY_MIN_MS = 100;
-const BOOT_RETRY_MAX_MS = 5_000;
+const BOOT_RETRY_MAX_MS = 1_000;
 
 export interface StreamFoldOptions {
   /** Where dead letters go. */
@@ -44,7 +49,7 @@ export interface StreamFoldOptions {
 
 /**
  * Folds one stream for as long as it is wanted. Group commit clocks itself: a commit takes everything that has arrived
- * while the one before it was written, so a quiet stream is committed message by message and a busy one in full batches. One commit is in
+ * while the one before it was written, so a quiet stream is committed message by message and a busy one in batches of some twenty milliseconds, then in full ones. One commit is in
  * flight at a time, while the next batch is decoded and folded; when that one is full too, no more messages are asked for.
  */
 export class StreamFold {
@@ -65,6 +70,8 @@ export class StreamFold {
   /** A dead letter of this batch could not be stored: it must not be committed. */
   #unstored = false;
   #soon: NodeJS.Immediate | undefined;
+  #spaced: NodeJS.Timeout | undefined;
+  #commit_began_ms = -COMMIT_SPACING_MS;
   #latest: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
   #fail: (error: Error) => void = () => undefined;
@@ -172,15 +179,23 @@ export class StreamFold {
     this.#payload.set(message.data);
     if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), message.pending > this.#options.batch_max ? BACKLOG_AGE_MAX_MS : BATCH_AGE_MAX_MS);
     if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#flush();
-    // Caught up. Not at once: what lies in the socket already belongs to this batch.
-    else if (message.pending === 0) this.#soon ??= setImmediate(() => this.#flush());
+    else if (message.pending === 0) this.#flushSoon();
+  }
+
+  /** Caught up. Not at once: what lies in the socket already belongs to this batch. */
+  #flushSoon(): void {
+    if (this.#soon !== undefined || this.#spaced !== undefined) return;
+    const wait_ms = this.#commit_began_ms + COMMIT_SPACING_MS - performance.now();
+    if (wait_ms <= 0) this.#soon = setImmediate(() => this.#flush());
+    else this.#spaced = setTimeout(() => this.#flush(), wait_ms);
   }
 
   /** Commits, after the dead letters that the commit passes are stored. Messages may go on arriving meanwhile. */
   #flush(): void {
     if (this.#settling !== undefined || this.#unstored) return;
     clearImmediate(this.#soon);
-    this.#soon = undefined;
+    clearTimeout(this.#spaced);
+    this.#soon = this.#spaced = undefined;
     if (this.#committing !== undefined) {
       this.#due = true;
       if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#hold();
@@ -215,7 +230,7 @@ export class StreamFold {
   }
 
   async #makeDurable(): Promise<void> {
-    const started_ms = performance.now();
+    const started_ms = (this.#commit_began_ms = performance.now());
     const messages = this.#uncommitted;
     const sequence = this.#sequence;
     const time_ms = this.#time_ms;

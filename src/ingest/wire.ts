@@ -1,4 +1,4 @@
-import type { StreamState } from "./broker-message.ts";
+import type { PublishTerms, StreamState } from "./broker-message.ts";
 
 /** The little of a NATS connection that consuming and bulk publishing need; `nats.ts` implements it. */
 export interface Wire {
@@ -8,7 +8,7 @@ export interface Wire {
   /** Called on every change; returns the way to unsubscribe. */
   onStatus(callback: (connected: boolean) => void): () => void;
   inbox(): string;
-  publish(subject: string, data: Uint8Array, reply: string, message_id?: string): void;
+  publish(subject: string, data: Uint8Array, reply: string, terms?: PublishTerms): void;
   subscribe(subject: string, callback: (message: WireMessage) => void): { unsubscribe(): void };
 }
 

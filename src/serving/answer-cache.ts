@@ -1,14 +1,18 @@
 interface Slot<Value> {
+  readonly key: string;
   value: Value;
   used: boolean;
 }
 
 /**
- * A bounded map with second-chance eviction (the clock algorithm over insertion order). A hit only sets a flag, where
- * an exact LRU would delete and insert; an entry that was read since the hand last passed it is spared once.
+ * A bounded map with second-chance eviction (the clock algorithm). A hit only sets a flag, where an exact LRU would delete and insert; an entry that was read since
+ * the hand last passed it is spared once. The hand walks a ring of its own: whoever asks a Map for its oldest entry walks over all that were deleted before it.
  */
 export class AnswerCache<Value> {
   readonly #slots = new Map<string, Slot<Value>>();
+  /** The same slots; once there are `entries_max` of them, a new one takes an evicted one's place. */
+  #ring: Slot<Value>[] = [];
+  #hand = 0;
   readonly #entries_max: number;
   #evicted = 0;
 
@@ -32,28 +36,35 @@ export class AnswerCache<Value> {
   }
 
   set(key: string, value: Value): void {
-    const slot = this.#slots.get(key);
-    if (slot !== undefined) {
-      slot.value = value;
-      slot.used = true;
+    const kept = this.#slots.get(key);
+    if (kept !== undefined) {
+      kept.value = value;
+      kept.used = true;
       return;
     }
-    if (this.#slots.size >= this.#entries_max) this.#evict();
-    this.#slots.set(key, { value, used: false });
+    const slot = { key, value, used: false };
+    if (this.#ring.length < this.#entries_max) this.#ring.push(slot);
+    else this.#replaceBy(slot);
+    this.#slots.set(key, slot);
   }
 
   clear(): void {
     this.#slots.clear();
+    this.#ring = [];
+    this.#hand = 0;
   }
 
-  #evict(): void {
-    // Spared slots move behind the hand, and there each is unused: the second round at the latest finds one.
-    for (const [key, slot] of this.#slots) {
-      this.#slots.delete(key);
-      if (!slot.used) break;
-      slot.used = false;
-      this.#slots.set(key, slot);
-    }
+  /** Every slot that is spared is unused from then on: the second round at the latest finds one. */
+  #replaceBy(slot: Slot<Value>): void {
+    let at = this.#hand;
+    for (; this.#ring[at]!.used; at = this.#after(at)) this.#ring[at]!.used = false;
+    this.#slots.delete(this.#ring[at]!.key);
+    this.#ring[at] = slot;
+    this.#hand = this.#after(at);
     this.#evicted++;
+  }
+
+  #after(at: number): number {
+    return at + 1 === this.#ring.length ? 0 : at + 1;
   }
 }

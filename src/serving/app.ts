@@ -94,7 +94,7 @@ export function createApp(deps: AppDeps): TidemarkApp {
   const { route } = table;
   registerPrices(route, deps.prices, deps.batches);
   registerEvents(route, deps.events);
-  registerModels(route, deps.models, deps.propensity);
+  registerModels(route, deps.models, deps.propensity, deps.control.models);
   registerCatalogue(route, deps.catalogue);
   registerLearners(route, deps.learners);
   registerFeatures(route, deps.features);

@@ -123,6 +123,13 @@ export function readQuery<Schema extends z.ZodType>(context: Context, schema: Sc
   return result.data;
 }
 
+/** The path's parameters where they are more than an id. Throws the ProblemError that names the one at fault. */
+export function readParams<Schema extends z.ZodObject>(context: Context, schema: Schema): z.output<Schema> {
+  const result = schema.safeParse(context.req.param());
+  if (!result.success) throw invalidField(result.error, "path");
+  return result.data;
+}
+
 /** The path's `id`. Throws the ProblemError that says what an id looks like. */
 export function readId(context: Context): string {
   const result = idSchema.safeParse(context.req.param("id") ?? "");

@@ -54,8 +54,12 @@ export class BrokerLink implements BrokerPort, EventPublisher, SignalBroker {
     return this.#must().consume(stream, options, onMessage);
   }
 
-  async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {
-    return this.#must().putObject(bucket, name, bytes);
+  async putObject(bucket: string, name: string, bytes: Uint8Array, metadata?: Readonly<Record<string, string>>): Promise<void> {
+    return this.#must().putObject(bucket, name, bytes, metadata);
+  }
+
+  async deleteObject(bucket: string, name: string): Promise<void> {
+    return this.#must().deleteObject(bucket, name);
   }
 
   async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {

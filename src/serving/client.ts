@@ -8,6 +8,7 @@ import type { changeExperimentBodySchema, defineExperimentBodySchema, Experiment
 import type { keyCreateBodySchema, keyCreatedAnswerSchema, keyListAnswerSchema, keyRevokeQuerySchema, keySummarySchema } from "../contracts/key-api.ts";
 import type { LearnerScoresAnswer, propensityBatchAnswerSchema, propensityBatchBodySchema, RecommendationsAnswer, SegmentsAnswer } from "../contracts/learner-scores.ts";
 import type { Topic } from "../contracts/live-stream.ts";
+import type { ModelChangedAnswer, modelPinBodySchema, modelPromoteBodySchema, modelRollbackBodySchema, ModelsAnswer, ServedFamily } from "../contracts/model-api.ts";
 import type { PersonalisationAnswer, personalisationBodySchema } from "../contracts/personalisation.ts";
 import type { policyActivateBodySchema, policyAnswerSchema, policyChangeBodySchema, policyChangedAnswerSchema, policyDiffAnswerSchema, policyDraftBodySchema, policyListAnswerSchema, policySimulateAnswerSchema, policySimulateBodySchema, policyValidateAnswerSchema, policyValidateBodySchema } from "../contracts/policy-api.ts";
 import type { priceBatchAnswerSchema, priceBatchBodySchema } from "../contracts/price-batch.ts";
@@ -89,6 +90,23 @@ export class TidemarkClient {
   modelInfo(family: "propensity"): Promise<PropensityInfoAnswer>;
   modelInfo(family: "elasticity" | "propensity" = "elasticity"): Promise<ModelInfoAnswer | PropensityInfoAnswer> {
     return this.#get("/model_info", { family });
+  }
+
+  /** Stored models of a family and what was promoted of them. */
+  models(family: ServedFamily): Promise<ModelsAnswer> {
+    return this.#get(at("models", family));
+  }
+
+  promoteModel(family: ServedFamily, body: In<typeof modelPromoteBodySchema>): Promise<ModelChangedAnswer> {
+    return this.#change(at("models", family, "promote"), body);
+  }
+
+  rollbackModel(family: ServedFamily, body: In<typeof modelRollbackBodySchema>): Promise<ModelChangedAnswer> {
+    return this.#change(at("models", family, "rollback"), body);
+  }
+
+  pinModel(family: ServedFamily, body: In<typeof modelPinBodySchema>): Promise<ModelChangedAnswer> {
+    return this.#change(at("models", family, "pin"), body);
   }
 
   categories(query: PageQuery = {}): Promise<CategoriesAnswer> {

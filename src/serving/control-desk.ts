@@ -1,8 +1,9 @@
-import type { ControlKind, ControlMessage, ControlMessages } from "../contracts/control.ts";
+import type { ControlKind, ControlMessage, ControlMessages, ModelPromoted } from "../contracts/control.ts";
 import { controlSchemas } from "../contracts/control.ts";
 import { STREAM_CONTROL, controlSubject } from "../contracts/subjects.ts";
 import type { ControlEntry } from "../features/store.ts";
 import type { PublishAck, PublishOptions } from "../ingest/broker-message.ts";
+import { publishPromotion } from "../ingest/control.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
@@ -21,6 +22,15 @@ export interface ControlDeskDeps {
   readonly logger: Logger;
 }
 
+/** What the log says of a change. */
+interface Recorded {
+  readonly kind: string;
+  readonly id: string;
+  readonly type: string;
+  readonly author?: string | undefined;
+  readonly reason: string;
+}
+
 /** The one place where serving changes something: a message on CONTROL, answered once this host's own fold has it. */
 export class ControlDesk {
   readonly #deps: ControlDeskDeps;
@@ -35,12 +45,26 @@ export class ControlDesk {
    * (ProblemError `conflict`). `broker_unavailable` when CONTROL cannot be reached; then nothing is known of the message.
    */
   async write<Kind extends ControlKind>(kind: Kind, id: string, message: ControlMessages[Kind] & ControlMessage, expected_sequence?: number): Promise<ControlEntry<Kind>> {
-    const { broker, features, logger } = this.#deps;
+    const { broker, features } = this.#deps;
     const expected = expected_sequence ?? mustFeatures(features).store.control(kind, id)?.sequence ?? 0;
     const checked = controlSchemas[kind].parse(message);
-    let ack: PublishAck;
+    const sequence = await this.#record({ kind, id, ...message }, async () => {
+      const ack = await broker.publish(controlSubject(kind, id), new TextEncoder().encode(JSON.stringify(checked)), { expected_last_subject_sequence: expected, deadline_ms: PUBLISH_DEADLINE_MS });
+      return ack.sequence;
+    });
+    return { sequence, message };
+  }
+
+  /** The same of a promotion, whose last message is its family's whole state: its sequence, once it is folded here. */
+  async promote(promotion: ModelPromoted, decided_on: number): Promise<number> {
+    return this.#record({ kind: "model", id: promotion.family, ...promotion }, () => publishPromotion(this.#deps.broker, promotion, decided_on, { deadline_ms: PUBLISH_DEADLINE_MS }));
+  }
+
+  async #record({ kind, id, type, author, reason }: Recorded, publish: () => Promise<number>): Promise<number> {
+    const { logger } = this.#deps;
+    let sequence: number;
     try {
-      ack = await broker.publish(controlSubject(kind, id), new TextEncoder().encode(JSON.stringify(checked)), { expected_last_subject_sequence: expected, deadline_ms: PUBLISH_DEADLINE_MS });
+      sequence = await publish();
     } catch (error) {
       if (error instanceof TidemarkError && error.code === "wrong_last_sequence") {
         throw new ProblemError("conflict", `Somebody else changed ${kind} ${id} meanwhile: read it again and decide anew.`);
@@ -48,9 +72,9 @@ export class ControlDesk {
       logger.warn({ kind, id, error: errorMessage(error) }, "a change could not be published");
       throw new ProblemError("broker_unavailable", "The change could not be recorded: the broker does not answer.");
     }
-    logger.info({ kind, id, type: message.type, author: message.author, reason: message.reason, sequence: ack.sequence }, "changed");
-    await this.#folded(ack.sequence);
-    return { sequence: ack.sequence, message };
+    logger.info({ kind, id, type, author, reason, sequence }, "changed");
+    await this.#folded(sequence);
+    return sequence;
   }
 
   /** Throws ProblemError `fold_behind`: the change is recorded, but is not in force here yet. */

@@ -11,6 +11,8 @@ const titles: Readonly<Record<ProblemCode, string>> = {
   unknown_course: "The course is not known",
   unknown_learner: "The learner is not known",
   unknown_policy: "The policy is not known",
+  unknown_model: "The model is not known",
+  model_refused: "The model in service stays",
   invalid_policy: "The policy contradicts itself or another one",
   price_rule: "The price breaks a rule",
   unauthorized: "A key is needed",

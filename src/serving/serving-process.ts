@@ -35,6 +35,7 @@ import type { ServingMetrics } from "./metrics.ts";
 import { createPersonal } from "./personal/personal.ts";
 import { QUOTE_KEYS_FILE, QuoteKeyring } from "./personal/quote-keyring.ts";
 import { servedModels } from "./personal/served-models.ts";
+import { ModelDesk } from "./models/model-desk.ts";
 import { ModelHolder } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
@@ -104,7 +105,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const stream = new StreamHub({ broker, clock, logger });
   const turns = new Turns();
   const work = new PriceWork({ features, policies, holder: documents, prices, desk, broker, degradation, turns, clock, logger });
-  const control = { desk, features, clock, policies: new PolicyDesk({ desk, features, holder: documents, clock }), simulation: new PolicySimulation({ broker, features, models, policies, turns, clock, logger }), prices: work.desk };
+  const control = { desk, features, clock, models: new ModelDesk({ broker, desk, clock }), policies: new PolicyDesk({ desk, features, holder: documents, clock }), simulation: new PolicySimulation({ broker, features, models, policies, turns, clock, logger }), prices: work.desk };
   const indexes = new CourseIndexes(features, turns, clock);
   const catalogue = createCatalogue({ features, prices, models, degradation, policies, clock, turns, indexes });
   const rules = compileActionRules(config.action_rules ?? defaultActionRules);

@@ -9,7 +9,7 @@ import { ControlWriter } from "../features/control-writer.ts";
 import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
-import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
+import type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, DeliveredMessage, MessageQuery, ObjectEntry, PublishAck, PublishOptions, StreamState } from "../ingest/broker-message.ts";
 import type { Clock } from "../lib/clock.ts";
 import { TidemarkError } from "../lib/errors.ts";
 import { silentLogger } from "../lib/log.ts";
@@ -41,6 +41,7 @@ import { HealthReport } from "./health.ts";
 import { LearnerScores } from "./learners/learner-scores.ts";
 import { createLearners, type Learners } from "./learners/learners.ts";
 import { ServingMetrics } from "./metrics.ts";
+import { ModelDesk } from "./models/model-desk.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import { operationsState } from "./pages/operations-history.ts";
@@ -169,19 +170,35 @@ export class TestBroker implements BrokerPort, EventPublisher {
   }
 
   getObject(_bucket: string, name: string): Promise<Uint8Array | undefined> {
-    return this.connected ? Promise.resolve(this.objects.get(name)) : Promise.reject(new Error("not connected"));
+    return this.#answer(this.objects.get(name));
+  }
+
+  putObject(_bucket: string, name: string, bytes: Uint8Array): Promise<void> {
+    return this.#answer(void this.objects.set(name, bytes));
+  }
+
+  deleteObject(_bucket: string, name: string): Promise<void> {
+    return this.#answer(void this.objects.delete(name));
+  }
+
+  /** Of every bucket: names tell them apart. */
+  listObjects(_bucket: string): Promise<ObjectEntry[]> {
+    return this.#answer([...this.objects].map(([name, bytes]) => ({ name, bytes: bytes.byteLength, stored_at: formatTime(START_MS), metadata: { digest: artifactDigest(bytes) } })));
   }
 
   /** What is stored, for those who read one subject. */
   readonly messages: BrokerMessage[] = [];
 
   getMessage(_stream: string, which: MessageQuery): Promise<BrokerMessage | undefined> {
-    if (!this.connected) return Promise.reject(new Error("not connected"));
-    return Promise.resolve("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject) : undefined);
+    return this.#answer("last_by_subject" in which ? this.messages.findLast(({ subject }) => subject === which.last_by_subject || (which.last_by_subject.endsWith(".*") && subject.startsWith(which.last_by_subject.slice(0, -1)))) : undefined);
   }
 
   streamInfo(): Promise<StreamState | undefined> {
-    return this.connected ? Promise.resolve(this.stream) : Promise.reject(new Error("not connected"));
+    return this.#answer(this.stream);
+  }
+
+  #answer<T>(value: T): Promise<T> {
+    return this.connected ? Promise.resolve(value) : Promise.reject(new TidemarkError("broker_unreachable", "not connected"));
   }
 }
 
@@ -252,10 +269,10 @@ const noLog: LogBroker = {
 type Served = Pick<ModelHolder<ServableModel>, "current" | "failures" | "swaps">;
 
 /** Like a holder of the models that a test sets. */
-function servedFamily(propensity: { readonly current: { readonly model: PropensityScorer } | undefined }): Served {
+function servedFamily(propensity: { readonly current: { readonly model: PropensityScorer; readonly info?: string } | undefined }): Served {
   return {
     get current() {
-      return propensity.current === undefined ? undefined : { ...propensity.current, info: JSON.stringify({ family: "propensity" }) };
+      return propensity.current === undefined ? undefined : { info: JSON.stringify({ family: "propensity" }), ...propensity.current };
     },
     failures: 0,
     swaps: 0,
@@ -289,7 +306,7 @@ export class TestEngine {
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
-  readonly propensity: { current: { model: PropensityScorer } | undefined } = { current: undefined };
+  readonly propensity: { current: { model: PropensityScorer; info?: string } | undefined } = { current: undefined };
   readonly movement: { current: SegmentsAnswer["movement"] } = { current: null };
   /** The same as an application has it. */
   readonly served = servedFamily(this.propensity);
@@ -330,6 +347,7 @@ export class TestEngine {
       desk: this.desk,
       features,
       clock,
+      models: new ModelDesk({ broker, desk: this.desk, clock }),
       policies: new PolicyDesk({ desk: this.desk, features, holder: this.documents, clock }),
       simulation: new PolicySimulation({ broker: options.log ?? noLog, features, models, policies, turns: this.turns, clock, logger }),
       prices: createPriceChangeDesk({ features, policies, prices: this.prices, desk: this.desk, clock }).desk,
@@ -431,7 +449,7 @@ export class TestEngine {
   /** Puts an artifact into the object store and folds its promotion. */
   promote(artifact: Artifact | PropensityArtifact, bytes: Uint8Array = encodeArtifact(artifact), more: Partial<ModelPromoted> = {}): string {
     const digest = artifactDigest(encodeArtifact(artifact));
-    const name = `${artifact.family}-${artifact.version}`;
+    const name = `${artifact.family}/${artifact.version}`;
     this.broker.objects.set(name, bytes);
     const promoted = { type: "model.promoted", time: formatTime(this.clock.time_ms), family: artifact.family, artifact: name, digest, version: artifact.version, reason: "test", ...more };
     this.#foldControl(modelSubject(artifact.family), new TextEncoder().encode(JSON.stringify(promoted)));
@@ -447,6 +465,7 @@ export class TestEngine {
   #foldControl(subject: string, data: Uint8Array): number {
     const sequence = ++this.#controlled;
     this.#control_last.set(subject, sequence);
+    this.broker.messages.push({ subject, sequence, time_ms: this.clock.time_ms, data });
     this.#control.apply(subject, data, sequence);
     this.#control.commit({ stream_created: STREAM_CREATED, sequence, message_hash: "" });
     return sequence;

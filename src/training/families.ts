@@ -9,7 +9,7 @@ import type { PipelineOptions } from "./pipeline/begin-run.ts";
 import { runPipeline } from "./pipeline/pipeline.ts";
 import { propensityRegistry } from "./propensity/evaluation-stage.ts";
 import { propensityFamily } from "./propensity/propensity-family.ts";
-import type { ModelRegistry } from "./registry.ts";
+import type { ModelRegistry } from "../ingest/models/registry.ts";
 
 /** In the order in which they are trained: prices wait for the first. */
 export const familyNames = [ELASTICITY_FAMILY, PROPENSITY_FAMILY] as const;

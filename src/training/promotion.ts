@@ -4,7 +4,7 @@ import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { formatTime } from "../lib/time.ts";
 import { compare, type Opponent } from "./promotion-gate.ts";
-import type { ModelRegistry, Promotion, PromotionNote, StoredModel } from "./registry.ts";
+import type { ModelRegistry, Promotion, PromotionNote, StoredModel } from "../ingest/models/registry.ts";
 
 /** Promotions of others that one challenge lives through. */
 const RACES_MAX = 5;

@@ -24,7 +24,7 @@ import type { PipelineOptions } from "./pipeline/begin-run.ts";
 import { runPipeline } from "./pipeline/pipeline.ts";
 import { localRuns } from "./pipeline/run-directory.ts";
 import { createTrainingPool, type TrainingPool } from "./pool.ts";
-import { pin, promoteByHand, rollBack } from "./registry-actions.ts";
+import { type ByHand, pin, promoteByHand, rollBack } from "../ingest/models/registry-actions.ts";
 import { fixRange } from "./stream-range.ts";
 import { ELASTICITY, publishTestHistory, START_MS } from "./testing.ts";
 import { runTrainRole } from "./train-role.ts";
@@ -225,7 +225,7 @@ test("a champion whose bytes are gone or corrupt is replaced, and one promoted m
 
 test("pin, roll back and promote by hand: CONTROL names only what loads, and its replay agrees", { timeout: 60_000 }, async () => {
   const registry = elasticityRegistry(broker);
-  const by = (pinned: boolean, reason?: string): { reason: string | undefined; pinned: boolean; now_ms: number } => ({ reason, pinned, now_ms: START_MS });
+  const by = (pinned: boolean, reason?: string): ByHand => ({ author: "test", reason, pinned, now_ms: START_MS });
   const champion = (await promoted())!;
   expect(await pin(registry, by(true, "sale"))).toMatchObject({ version: champion.version, pinned: true, reason: "sale", run_id: champion.run_id, training_seconds: champion.training_seconds });
   const [seven, eight] = [await train({ seed: 7 }), await train({ seed: 9 })];

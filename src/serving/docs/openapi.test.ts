@@ -34,7 +34,7 @@ const ajv = new Ajv2020({ strict: false, allErrors: true });
 
 const operationOf = (whole: Document, { method, path }: RouteDefinition): Operation => must(whole.paths[templateOf(path)]?.[method.toLowerCase()], `${method} ${path} is not in the document`);
 /** What they answer depends on what was done before: an example may meet nothing, or too much. */
-const STATEFUL = /^\/(keys|policies|experiments|quotes|price_changes|prices)\b/;
+const STATEFUL = /^\/(keys|models|policies|experiments|quotes|price_changes|prices)\b/;
 const named = definitions.map((definition) => [`${definition.method} ${definition.path}`, definition] as const);
 
 function errorsOf(schema: object, value: unknown): unknown[] {

@@ -14,7 +14,7 @@ export interface ChartAxis {
 export interface ChartSeries {
   readonly label: string;
   readonly values: readonly (number | null)[];
-  readonly line: "solid" | "dashed" | "step" | "dots";
+  readonly line: "solid" | "dashed" | "step" | "dashed-step" | "dots";
   readonly colour: ChartColour;
   /** Filled behind the line. */
   readonly band?: { readonly label: string; readonly low: readonly number[]; readonly high: readonly number[] };
@@ -27,11 +27,22 @@ export interface ChartMark {
   readonly colour: ChartColour;
 }
 
+/** A part of x in which something held. */
+export interface ChartSpan {
+  readonly from: number;
+  readonly to: number;
+  readonly label: string;
+  readonly colour: ChartColour;
+}
+
 export interface ChartSpec {
   readonly x: ChartAxis & { /** Ascending; dates and times in seconds since the epoch, UTC. */ readonly values: readonly number[] };
   readonly y: ChartAxis & { /** Whether the axis begins at zero whatever the values. */ readonly from_zero: boolean };
   readonly series: readonly ChartSeries[];
+  /** Those of one label stand in the legend once. */
   readonly marks?: readonly ChartMark[];
+  /** The same. */
+  readonly spans?: readonly ChartSpan[];
   /** Part of x that the data support. */
   readonly shade?: { readonly from: number; readonly to: number; readonly label: string };
 }

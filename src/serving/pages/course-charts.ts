@@ -1,5 +1,6 @@
 import type { CourseDetail } from "../../contracts/catalogue.ts";
 import type { ChartMark, ChartSpec } from "./chart.ts";
+import { courseTimeline, timelineChart } from "./course-timeline.ts";
 
 function marksOf({ list_price, recommendation }: CourseDetail): ChartMark[] {
   const now: ChartMark = { at: list_price, label: `Now: ${list_price} tokens`, colour: "grey" };
@@ -53,15 +54,7 @@ export function revenueChart(detail: CourseDetail): ChartSpec {
   };
 }
 
-/** List prices as they were set; the last one goes on until now. */
-export function historyChart({ price_history, list_price }: CourseDetail, now_ms: number): ChartSpec {
-  const times = price_history.map(({ time }) => Date.parse(time) / 1_000);
-  const prices = price_history.map(({ price }) => price);
-  // The day is enough for a line that ends "now", and keeps the page's bytes the same in between.
-  const today = Math.ceil(now_ms / 86_400_000) * 86_400;
-  return {
-    x: { label: "Day (UTC)", quantity: "date", values: [...times, Math.max(today, (times.at(-1) ?? 0) + 1)] },
-    y: { label: "tokens", quantity: "tokens", from_zero: true },
-    series: [{ label: "List price", values: [...prices, list_price], line: "step", colour: "teal" }],
-  };
+/** List prices alone. */
+export function historyChart(detail: CourseDetail, now_ms: number): ChartSpec {
+  return timelineChart(courseTimeline({ detail, changes: [], promotions: [], competitors: [], models: [] }), detail, now_ms);
 }

@@ -34,6 +34,11 @@ export function Figure({ id, title, look, chart, tall = false }: FigureProps) {
   );
 }
 
+/** One of each label. */
+function once<Named extends { readonly label: string }>(all: readonly Named[] = []): readonly Named[] {
+  return all.filter(({ label }, i) => all.findIndex((other) => other.label === label) === i);
+}
+
 function Legend({ chart }: { readonly chart: ChartSpec }) {
   return (
     <ul class="legend">
@@ -51,9 +56,15 @@ function Legend({ chart }: { readonly chart: ChartSpec }) {
           )}
         </>
       ))}
-      {chart.marks?.map(({ label, colour }) => (
+      {once(chart.marks).map(({ label, colour }) => (
         <li>
           <span class={`swatch mark ${colour}`} aria-hidden="true"></span>
+          {label}
+        </li>
+      ))}
+      {once(chart.spans).map(({ label, colour }) => (
+        <li>
+          <span class={`swatch span ${colour}`} aria-hidden="true"></span>
           {label}
         </li>
       ))}

@@ -1,9 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../../contracts/events.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
+import { encodeArtifact } from "../../models/compiled.ts";
+import { compilePropensity } from "../../models/propensity/compiled-scorer.ts";
+import { propensityArtifact } from "../../models/propensity/testing.ts";
 import { catalogueEngine, repriced } from "../catalogue-testing.ts";
+import { recordHealth, store, tellTraining } from "../models/testing.ts";
+import { propensityFamily } from "../learners/propensity-family.ts";
 import { registered, tokens } from "../learners/testing.ts";
-import { START_MS } from "../testing.ts";
+import { START_MS, testArtifact } from "../testing.ts";
 import { BrowserEngine, chromiumPath, type Visit, type VisitOptions } from "./testing/browser.ts";
 
 const COURSES = 400;
@@ -25,6 +30,12 @@ async function populated(): Promise<BrowserEngine> {
   }
   for (let k = 1; k < 12; k++) events.push(repriced("c1", 90 + 2 * k, START_MS - (12 - k) * 7 * DAY_MS));
   engine.fold(registered("l1"), tokens("l1", "purchased", 300), ...events);
+  store(engine, "older", true, 60);
+  store(engine, "newer", false, 30);
+  const learners = propensityArtifact({ version: "p1" });
+  const model = compilePropensity(encodeArtifact(learners), engine.promote(learners));
+  engine.propensity.current = { model, info: propensityFamily.info(model) };
+  recordHealth(engine, "p1");
   return new BrowserEngine(engine);
 }
 
@@ -70,7 +81,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
 
   test("every chart has a title, a legend, axes with units and its figures as a table", async () => {
     visit = await browser.visit();
-    for (const path of ["/admin", "/admin/prices/c1", "/teacher/t1"]) {
+    for (const path of ["/admin", "/admin/prices/c1", "/admin/models", "/teacher/t1"]) {
       await visit.open(path);
       await visit.page.locator(".plot canvas").first().waitFor();
       for (const figure of await visit.page.locator("figure.figure").all()) {
@@ -191,6 +202,68 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       expect(complaints()).toEqual([]);
     });
 
+    test("a model is promoted, pinned and gone back from, each after a dialog that says what it will do", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/models");
+      const stored = visit.page.getByRole("region", { name: "Stored models of elasticity" });
+      const standing = (version: string): Promise<string> => stored.getByRole("row", { name: version }).getByRole("cell").first().innerText();
+      await expect.poll(() => standing("newer"), { timeout: 9_000 }).toBe("refused by its run");
+      const promote = stored.getByRole("row", { name: "newer" }).getByRole("button");
+      const dialog = visit.page.getByRole("dialog");
+      await promote.click();
+      expect(await dialog.innerText()).toContain("Its own run refused it");
+      await visit.page.keyboard.press("Escape");
+      expect(await dialog.count()).toBe(0);
+      await promote.click();
+      await dialog.getByRole("button", { name: "Promote" }).click();
+      expect(await dialog.getByLabel("Reason").evaluate((input) => input.matches(":invalid"))).toBe(true);
+      await dialog.getByLabel("Reason").fill("a trial");
+      await dialog.getByRole("button", { name: "Promote" }).click();
+      await expect.poll(() => text("[data-outcome]"), { timeout: 9_000 }).toBe("Promoted: it serves.");
+      await expect.poll(() => standing("newer"), { timeout: 9_000 }).toBe("serves");
+
+      await visit.page.getByRole("button", { name: "Pin…" }).first().click();
+      await dialog.getByLabel("Reason").fill("until the sale is over");
+      await dialog.getByRole("button", { name: "Confirm" }).click();
+      await expect.poll(() => standing("newer"), { timeout: 9_000 }).toBe("serves, pinned");
+
+      await visit.page.getByRole("button", { name: "Roll back…" }).first().click();
+      await dialog.getByLabel("Reason").fill("conversion fell");
+      // Meanwhile somebody else decides: what was looked at holds no more.
+      browser.engine.promote(testArtifact("meanwhile"));
+      await dialog.getByRole("button", { name: "Roll back" }).click();
+      await expect.poll(() => dialog.locator("[data-told]").innerText(), { timeout: 9_000 }).toContain("Somebody else changed");
+      await dialog.getByRole("button", { name: "Cancel" }).click();
+      await expect.poll(() => standing("meanwhile"), { timeout: 20_000 }).toBe("serves");
+      await visit.page.getByRole("button", { name: "Roll back…" }).first().click();
+      expect(await dialog.innerText()).toContain("newer, which served before it");
+      await dialog.getByLabel("Reason").fill("conversion fell");
+      await dialog.getByRole("button", { name: "Roll back" }).click();
+      await expect.poll(() => standing("newer"), { timeout: 9_000 }).toContain("serves");
+      await visit.page.getByText("Who promoted what, and why").first().click();
+      expect(await visit.page.getByRole("region", { name: "Promotions of elasticity" }).innerText()).toMatch(/conversion fell.*until the sale is over.*a trial/s);
+      expect(visit.complaints.filter((complaint) => !complaint.includes("409 (Conflict)"))).toEqual([]);
+    });
+
+    test("training under way shows where it is, and goes on by itself", async () => {
+      tellTraining(browser.engine, { done: 1 });
+      visit = await browser.visit();
+      await visit.open("/admin/models");
+      const training = visit.page.getByRole("region", { name: "Training under way" });
+      expect(await training.innerText()).toMatch(/elasticity: training, gradient_boosting.*Stage 4 of 6; 1/s);
+      const before = await training.getByRole("progressbar").getAttribute("value");
+      tellTraining(browser.engine, { stage: "evaluation", step: "champion", done: 1 });
+      browser.engine.clock.time_ms += 2_000;
+      await visit.page.evaluate("dispatchEvent(new Event('tidemark-changed'))");
+      await expect.poll(() => training.innerText(), { timeout: 9_000 }).toContain("Stage 5 of 6");
+      expect(Number(await training.getByRole("progressbar").getAttribute("value"))).toBeGreaterThan(Number(before));
+      tellTraining(browser.engine, { status: "completed", stage: "report" });
+      browser.engine.clock.time_ms += 2_000;
+      await visit.page.evaluate("dispatchEvent(new Event('tidemark-changed'))");
+      await expect.poll(() => text("main"), { timeout: 9_000 }).toContain("The last training of elasticity ended");
+      expect(complaints()).toEqual([]);
+    });
+
     test("a price is proposed, and approved", async () => {
       visit = await browser.visit();
       await visit.open("/admin/prices/K0003");
@@ -198,7 +271,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       await visit.page.getByLabel("Reason").fill("as recommended");
       await visit.page.getByRole("button", { name: "Propose" }).click();
       await visit.page.getByRole("button", { name: "Approve" }).click({ timeout: 20_000 });
-      await expect.poll(() => visit.page.getByRole("region", { name: "Decisions" }).innerText(), { timeout: 20_000 }).toMatch(new RegExp(`accepted.*${price}`, "s"));
+      await expect.poll(() => visit.page.getByRole("region", { name: "What happened around the price" }).innerText(), { timeout: 20_000 }).toMatch(new RegExp(`accepted.*${price}`, "s"));
       expect(complaints()).toEqual([]);
     });
 

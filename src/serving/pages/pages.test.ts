@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { formatTime } from "../../lib/time.ts";
-import { catalogueEngine, upserted } from "../catalogue-testing.ts";
+import { DAY_MS, formatTime } from "../../lib/time.ts";
+import { catalogueEngine, repriced, upserted } from "../catalogue-testing.ts";
 import { registered, tokens } from "../learners/testing.ts";
 import { START_MS, type TestEngine } from "../testing.ts";
 import type { BoardAnswer } from "./board-row.ts";
@@ -89,6 +89,20 @@ describe("what pages say", () => {
       engine.broker.messages.push({ subject: "events.token.l1", sequence: i + 1, time_ms: START_MS, data: new TextEncoder().encode(JSON.stringify(event)) });
     }
     expect(await page("/learner/l1")).toMatch(/\+22<.*\+11</s);
+  });
+
+  test("a course's prices stand among what happened around them: decisions, promotions, competitors, models", async () => {
+    const time = formatTime(START_MS - DAY_MS);
+    const event = { id: "m1", type: "market.competitor_price", time, category: "programming", price: 123 };
+    engine.broker.messages.push({ subject: "events.market.programming", sequence: 1, time_ms: START_MS, data: new TextEncoder().encode(JSON.stringify(event)) });
+    engine.fold(repriced("c1", 101, START_MS - 40 * DAY_MS), repriced("c1", 104, START_MS - 2 * DAY_MS));
+    const promotions = [{ name: "spring", from: formatTime(START_MS - 20 * DAY_MS), to: formatTime(START_MS + 5 * DAY_MS), factor: 0.95, categories: ["programming"] }];
+    await engine.post("/policies/season", { policy: { time: { promotions }, scope: { categories: ["programming"] } }, reason: "test" }, "PUT");
+    expect((await engine.post("/policies/season/activate", { revision: 1, reason: "test" })).status).toBe(200);
+    engine.documents.check();
+    expect((await engine.post("/courses/c1/price", { action: "reject", price: 99, reason: "too low" })).status).toBe(200);
+    const html = await page("/admin/prices/c1");
+    for (const said of ["Competitor&#39;s price", "A promotion runs", "A model went into service", "list price, set by the platform", "promotion spring: price × 0.95", "a competitor&#39;s price for the category", "too low"]) expect(html).toContain(said);
   });
 
   test("without the broker everything but its own figures is there", async () => {

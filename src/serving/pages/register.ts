@@ -20,7 +20,9 @@ import { portfolioPage } from "./admin/portfolio.tsx";
 import { boardResponse, pricesPage } from "./admin/prices.tsx";
 import type { Fetch } from "./ask.ts";
 import { Assets, assetsDirectory } from "./assets.ts";
+import { CompetitorHistory } from "./competitor-history.ts";
 import { learnerPage } from "./learner/learner.tsx";
+import { ModelPromotions } from "./model-promotions.ts";
 import { OperationsHistory, type OperationsState } from "./operations-history.ts";
 import { loginPage } from "./login.tsx";
 import type { Page } from "./page.ts";
@@ -30,13 +32,14 @@ import { PlatformTrends } from "./platform-trend.ts";
 import { PriceBoards } from "./price-board.ts";
 import { registerSession } from "./session-routes.ts";
 import { teacherPage } from "./teacher/teacher.tsx";
-import { type TokenBroker, TokenHistory } from "./token-history.ts";
+import type { HistoryBroker } from "./subject-history.ts";
+import { TokenHistory } from "./token-history.ts";
 import { TrainingRecords } from "./training-records.ts";
 
 export interface PageSources {
   readonly features: FeatureSource;
   readonly pricing: PricingContext;
-  readonly broker: Pick<BrokerPort, "getObject" | "streamInfo"> & TokenBroker;
+  readonly broker: Pick<BrokerPort, "getObject" | "streamInfo"> & HistoryBroker;
   readonly turns: Turns;
   readonly clock: Clock;
   readonly metricsText: () => Promise<string>;
@@ -64,7 +67,7 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     loginPage,
     portfolioPage(trends, boards),
     pricesPage(boards),
-    coursePage(),
+    coursePage(new CompetitorHistory(broker), new ModelPromotions(features)),
     modelsPage(records),
     experimentsPage,
     experimentPage,

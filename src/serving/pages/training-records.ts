@@ -1,6 +1,7 @@
 import { type PropensityHealth, propensityHealthSchema } from "../../contracts/propensity-health.ts";
-import { BUCKET_MODELS, BUCKET_RUNS } from "../../contracts/subjects.ts";
-import { type TrainingReport, trainingReportSchema } from "../../contracts/training-run.ts";
+import { BUCKET_MODELS, BUCKET_RUNS, STREAM_SIGNALS, trainingSignalSubject } from "../../contracts/subjects.ts";
+import { type TrainingReport, trainingReportSchema, type TrainingSignal, trainingSignalSchema } from "../../contracts/training-run.ts";
+import type { BrokerMessage, MessageQuery } from "../../ingest/broker-message.ts";
 import type { BrokerPort } from "../broker-link.ts";
 
 /** Reports of ended runs never change; some 300 KB each. */
@@ -8,12 +9,16 @@ const KEPT_MAX = 8;
 /** Ids of runs name objects: nothing else is asked for. */
 const RUN_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
+export interface TrainingBroker extends Pick<BrokerPort, "getObject"> {
+  getMessage(stream: string, which: MessageQuery): Promise<BrokerMessage | undefined>;
+}
+
 /** What training keeps about its runs and its champions, as far as the broker is there to give it. */
 export class TrainingRecords {
-  readonly #broker: Pick<BrokerPort, "getObject">;
+  readonly #broker: TrainingBroker;
   readonly #reports = new Map<string, TrainingReport>();
 
-  constructor(broker: Pick<BrokerPort, "getObject">) {
+  constructor(broker: TrainingBroker) {
     this.#broker = broker;
   }
 
@@ -39,6 +44,16 @@ export class TrainingRecords {
   async propensityHealth(): Promise<PropensityHealth | undefined> {
     const parsed = propensityHealthSchema.safeParse(await this.#json(BUCKET_MODELS, "health/propensity.json"));
     return parsed.success ? parsed.data : undefined;
+  }
+
+  /** Where the run is that was last told of; undefined where SIGNALS keeps none. */
+  async progress(): Promise<TrainingSignal | undefined> {
+    try {
+      const message = await this.#broker.getMessage(STREAM_SIGNALS, { last_by_subject: trainingSignalSubject("*") });
+      return message === undefined ? undefined : trainingSignalSchema.parse(JSON.parse(new TextDecoder().decode(message.data)));
+    } catch {
+      return undefined;
+    }
   }
 
   async #json(bucket: string, name: string): Promise<unknown> {

@@ -11,7 +11,7 @@ export type BudgetBroker = Pick<Broker, "publish" | "getMessage">;
 export interface BudgetAccountOptions {
   readonly broker: BudgetBroker;
   readonly subject: string;
-  /** What a lease takes beyond what is needed at once, as a share of the limit; 0: nothing. */
+  /** What a lease takes at least, as a share of the limit, where there is so much. */
   readonly chunk_share: number;
 }
 

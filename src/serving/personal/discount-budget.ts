@@ -7,10 +7,11 @@ import { HOUR_MS } from "../../lib/time.ts";
 import { AnswerCache } from "../answer-cache.ts";
 import { BudgetAccount, type BudgetBroker } from "./budget-account.ts";
 
-/** Learners whose budget is in memory; of one who is forgotten only what was given back is lost. */
-const LEARNERS_MAX = 8_192;
-/** A hundredth of the platform's budget at a time: what a process that dies takes along. */
+/** Learners whose budget is in memory, some 350 bytes each; of one who is forgotten what was leased and not spent is lost. */
+const LEARNERS_MAX = 32_768;
+/** What is leased at a time, and what a process that dies takes along: a hundredth of the platform's budget, a thirty-second of a learner's, which is some ten quotes of the default policy. */
 const CHUNK_SHARE = 0.01;
+const LEARNER_CHUNK_SHARE = 1 / 32;
 /** Once the platform's budget is exhausted, nobody asks again for this long: nothing comes back within a period. */
 const EXHAUSTED_MS = 10_000;
 
@@ -87,7 +88,7 @@ export class DiscountBudget {
     const key = `${learner_id} ${period}`;
     const known = this.#learners.get(key);
     if (known !== undefined) return known;
-    const account = new BudgetAccount({ broker: this.#broker, subject: learnerBudgetSubject(learner_id, period), chunk_share: 0 });
+    const account = new BudgetAccount({ broker: this.#broker, subject: learnerBudgetSubject(learner_id, period), chunk_share: LEARNER_CHUNK_SHARE });
     this.#learners.set(key, account);
     return account;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Policy, policySchema } from "../../contracts/policy.ts";
 import { personalizedAnswerSchema, type PersonalizedAnswer, personalRecordSchema, quoteAnswerSchema, redemptionsAnswerSchema, replayAnswerSchema } from "../../contracts/quote.ts";
-import { controlSubject } from "../../contracts/subjects.ts";
+import { controlSubject, STREAM_BUDGETS } from "../../contracts/subjects.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
 import { verifyQuote } from "../../pricing/personal/quote-signature.ts";
 import { registered, testScorer, tokens } from "../learners/testing.ts";
@@ -97,6 +97,20 @@ describe("a personal price", () => {
     expect([none.personalized_price, none.waterfall.find(({ name }) => name === "discount_budget")?.reason]).toEqual([100, expect.stringContaining("learner's discounts")]);
     const all = await enginePrice({ personalisation: { budget: { global_tokens: 0 } } });
     expect([all.personalized_price, all.waterfall.find(({ name }) => name === "discount_budget")?.reason]).toEqual([100, expect.stringContaining("discounts of this period")]);
+  });
+
+  test("asks the broker for budget once for several courses of a learner, and charges each", async () => {
+    const engine = engineOf({ personalisation: { budget: { learner_tokens: 3_200 } } });
+    await engine.models.check();
+    const charged = [];
+    for (const course_id of ["c1", "c2", "c3"]) {
+      await ask(engine, "L1", course_id);
+      charged.push(personalRecordSchema.parse(JSON.parse(new TextDecoder().decode(engine.quote_broker.offers.at(-1)!.data))).charged_milli);
+    }
+    expect(charged.filter((milli) => milli > 0).length).toBeGreaterThan(1);
+    const leases = engine.quote_broker.messages[STREAM_BUDGETS]!.filter(({ subject }) => subject.startsWith("budgets.learner."));
+    expect(leases).toHaveLength(1);
+    expect((JSON.parse(new TextDecoder().decode(leases[0]!.data)) as { leased_milli: number }).leased_milli).toBeGreaterThanOrEqual(charged.reduce((sum, milli) => sum + milli, 0));
   });
 
   test("who is unknown, or was erased, has none; nor has a course that nobody knows", async () => {

@@ -60,7 +60,8 @@ export class PriceChangeDesk {
   async act(course_id: string, action: PriceAction, author: string): Promise<PriceActionAnswer> {
     const standing = this.#known(course_id);
     const { reason, price } = action;
-    const common = { author, reason, course_id, price, ...("quote_id" in action && action.quote_id !== undefined ? { quote_id: action.quote_id } : {}) };
+    const recommended = this.#deps.recommendation(course_id).optimal_price;
+    const common = { author, reason, course_id, price, recommended, ...("quote_id" in action && action.quote_id !== undefined ? { quote_id: action.quote_id } : {}) };
     switch (action.action) {
       case "reject":
         return this.#write(standing, { type: "price.rejected", ...common }, action);
@@ -142,7 +143,7 @@ export class PriceChangeDesk {
 }
 
 function changeOf(sequence: number, message: PriceMessage, control_created: string): PriceChangesAnswer["changes"][number] {
-  const { type, price, author, reason, time, quote_id } = message;
+  const { type, price, author, reason, time, quote_id, recommended } = message;
   return {
     sequence,
     type,
@@ -152,6 +153,7 @@ function changeOf(sequence: number, message: PriceMessage, control_created: stri
     time,
     ...(type === "price.scheduled" ? { at: message.at } : {}),
     ...(quote_id === undefined ? {} : { quote_id }),
+    ...(recommended === undefined ? {} : { recommended }),
     ...(type === "price.accepted" ? { automatic: message.automatic } : {}),
     event_id: type === "price.accepted" || type === "price.scheduled" ? repricingId(control_created, sequence) : null,
   };

@@ -8,7 +8,7 @@ import { HeldOut } from "../evaluation.ts";
 import { readJson, writeJson } from "../json-files.ts";
 import type { Stage, StageContext } from "../pipeline/stage.ts";
 import { decide } from "../promotion.ts";
-import { ModelRegistry, type PromotionNote } from "../registry.ts";
+import { ModelRegistry, type PromotionNote } from "../../ingest/models/registry.ts";
 import { elasticityArtifact, FAMILY } from "./artifact.ts";
 import { baselines } from "./baselines.ts";
 import { artifactCandidate, barred, candidateRecord, contend } from "./candidates.ts";

@@ -12,7 +12,7 @@ import type { OnProgress } from "../dataset.ts";
 import type { TrainingPool } from "../pool.ts";
 import { fixRange } from "../stream-range.ts";
 import { RunDirectory, waitingStages } from "./run-directory.ts";
-import { RunStore } from "./run-store.ts";
+import { RunStore } from "../../ingest/models/run-store.ts";
 
 export interface PipelineOptions {
   readonly broker: Broker;

@@ -13,7 +13,7 @@ import type { TrainingPool } from "../pool.ts";
 import { abandonRun, type PipelineOptions } from "./begin-run.ts";
 import { runPipeline } from "./pipeline.ts";
 import { localRuns } from "./run-directory.ts";
-import { RunStore } from "./run-store.ts";
+import { RunStore } from "../../ingest/models/run-store.ts";
 import { type Family, type Outputs, type Stage, type StageContext, workStages, type WorkStage } from "./stage.ts";
 
 /** As much of a broker as a run needs. */

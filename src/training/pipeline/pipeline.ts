@@ -5,7 +5,7 @@ import { formatTime, parseTime } from "../../lib/time.ts";
 import { reportFiles } from "../report/report-files.ts";
 import { beginRun, obstacle, type PipelineOptions } from "./begin-run.ts";
 import { pruneRuns, RunDirectory } from "./run-directory.ts";
-import { RunStore } from "./run-store.ts";
+import { RunStore } from "../../ingest/models/run-store.ts";
 import { type Family, type Outputs, type Stage, type StageContext, workStages, type WorkStage } from "./stage.ts";
 import { TrainingSignals } from "./training-signals.ts";
 

@@ -11,7 +11,7 @@ import { judge } from "../checks/check-limits.ts";
 import { readJson, writeJson } from "../json-files.ts";
 import type { Stage, StageContext } from "../pipeline/stage.ts";
 import { decide } from "../promotion.ts";
-import { ModelRegistry, type PromotionNote } from "../registry.ts";
+import { ModelRegistry, type PromotionNote } from "../../ingest/models/registry.ts";
 import { propensityArtifact } from "./artifact.ts";
 import { binaryArtifact, candidateRecord, chosen, type Contender, contenders, outcomes, unknownArtifact } from "./contenders.ts";
 import type { PropensityDataset } from "./dataset.ts";

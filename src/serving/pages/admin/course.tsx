@@ -1,21 +1,31 @@
 import type { CourseDetail } from "../../../contracts/catalogue.ts";
 import type { FeaturesAnswer } from "../../../contracts/api.ts";
+import type { PolicyAnswer } from "../../../contracts/policy-api.ts";
+import type { PolicyDocument } from "../../../contracts/policy.ts";
 import type { PriceChangesAnswer } from "../../../contracts/price-change.ts";
 import { readId } from "../../body.ts";
-import { demandChart, historyChart, revenueChart } from "../course-charts.ts";
+import type { Ask } from "../ask.ts";
+import type { CompetitorHistory } from "../competitor-history.ts";
+import { demandChart, revenueChart } from "../course-charts.ts";
+import { courseTimeline, timelineChart } from "../course-timeline.ts";
 import { Features } from "../features-table.tsx";
 import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatNumber, formatWhole, formatWholeShare } from "../format.ts";
-import { PriceChanges, PriceDecision } from "../price-decision.tsx";
-import { type Page, platformSubject } from "../page.ts";
+import { PriceDecision } from "../price-decision.tsx";
+import type { ModelPromotions } from "../model-promotions.ts";
+import { type Page, platformSubject, within } from "../page.ts";
 import { Ago, Badge, Degraded, Empty, Section, Tile } from "../parts.tsx";
 import { Waterfall } from "../waterfall.tsx";
+import { CourseEvents } from "./course-events.tsx";
+
+/** What the page waits for histories that the broker keeps. */
+const WAIT_MS = 120;
 
 const actionWords = { increase: "Raise", decrease: "Lower", hold: "Hold" } as const;
 const sourceWords: Readonly<Record<string, string>> = { course: "its own sales", category: "its category", global: "the whole platform", prior: "no data yet: a prior" };
 
 /** /admin/prices/{id}: one course, and everything behind its price. */
-export function coursePage(): Page {
+export function coursePage(competitors: CompetitorHistory, models: ModelPromotions): Page {
   return {
     path: "/admin/prices/:id",
     place: "prices",
@@ -25,8 +35,11 @@ export function coursePage(): Page {
     topics: ["decisions", "prices"],
     content: async ({ context, ask, now_ms }) => {
       const id = readId(context);
-      const [detail, definitions, changes] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PriceChangesAnswer>(`/courses/${id}/price_changes?limit=20`)]);
+      const [detail, definitions, changes] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PriceChangesAnswer>(`/courses/${id}/price_changes?limit=50`)]);
       const { title, category, teacher_id } = detail;
+      // Beside the course's own figures: what the broker does not give in time comes with the next update.
+      const [promotions, market, promoted] = await Promise.all([promotionsOf(ask, detail.policy), within(competitors.of(id, category ?? ""), WAIT_MS), within(models.of(ask), WAIT_MS)]);
+      const timeline = courseTimeline({ detail, changes: changes.changes, promotions, competitors: market ?? [], models: promoted ?? [] });
       return {
         title: title ?? id,
         course_id: id,
@@ -68,8 +81,8 @@ export function coursePage(): Page {
               <Strategies detail={detail} />
             </Section>
             <Section title="Price history" id="history" aside={detail.repricings > detail.price_history.length ? `The latest ${detail.price_history.length} of ${formatWhole(detail.repricings)} prices.` : undefined}>
-              {detail.price_history.length === 0 ? <Empty title="Never repriced">The course costs what it cost at first.</Empty> : <Figure id="course-history" title="List price, tokens" chart={historyChart(detail, now_ms)} />}
-              <PriceChanges changes={changes} />
+              {detail.price_history.length === 0 ? <Empty title="Never repriced">The course costs what it cost at first.</Empty> : <Figure id="course-history" title="List price, tokens" look="Dots are decisions, at the price that was decided; every one stands in the table below." chart={timelineChart(timeline, detail, now_ms)} tall />}
+              {timeline.length > 0 && <CourseEvents entries={timeline} />}
             </Section>
             <Section title="Features" id="features" aside="What the fold knows of the course, and prices are computed from.">
               <Features entity="course" features={detail.features} definitions={definitions.features} />
@@ -79,6 +92,14 @@ export function coursePage(): Page {
       };
     },
   };
+}
+
+/** Of the policy that the course goes by; an experiment's arm that holds the list price goes by the document that it holds. */
+async function promotionsOf(ask: Ask, version: string): Promise<PolicyDocument["time"]["promotions"]> {
+  const [, policy_id, revision] = /^(.+)-(\d+)(?:-held)?$/.exec(version) ?? [];
+  if (policy_id === undefined) return [];
+  const answer = await ask.find<PolicyAnswer>(`/policies/${policy_id}?revision=${revision}`);
+  return answer?.document?.time.promotions ?? [];
 }
 
 function Recommendation({ detail }: { readonly detail: CourseDetail }) {

@@ -20,7 +20,7 @@ function colour(token: string, opacity = 1): string {
 
 function pathsOf(line: ChartSpec["series"][number]["line"]): uPlot.Series.PathBuilder | undefined {
   if (line === "dots") return () => null;
-  return line === "step" ? uPlot.paths.stepped?.({ align: 1 }) : uPlot.paths.linear?.();
+  return line === "step" || line === "dashed-step" ? uPlot.paths.stepped?.({ align: 1 }) : uPlot.paths.linear?.();
 }
 
 interface Columns {
@@ -46,7 +46,7 @@ function columnsOf(spec: ChartSpec): Columns {
     series.push({
       stroke: colour(token),
       width: 2,
-      ...(line === "dashed" ? { dash: [6, 4] } : {}),
+      ...(line === "dashed" || line === "dashed-step" ? { dash: [6, 4] } : {}),
       ...(paths === undefined ? {} : { paths }),
       points: line === "dots" ? { show: true, size: 4, fill: colour(token), stroke: colour(token) } : { show: false },
     });
@@ -73,16 +73,17 @@ function drawMarks(plot: uPlot, spec: ChartSpec): void {
   ctx.restore();
 }
 
-function drawShade(plot: uPlot, { shade }: ChartSpec): void {
-  if (shade === undefined) return;
+function drawSpans(plot: uPlot, { shade, spans = [] }: ChartSpec): void {
   const { ctx, bbox } = plot;
-  const from = Math.max(bbox.left, plot.valToPos(shade.from, "x", true));
-  const to = Math.min(bbox.left + bbox.width, plot.valToPos(shade.to, "x", true));
-  if (to <= from) return;
-  ctx.save();
-  ctx.fillStyle = colour("teal", 0.08);
-  ctx.fillRect(from, bbox.top, to - from, bbox.height);
-  ctx.restore();
+  for (const span of shade === undefined ? spans : [{ ...shade, colour: "teal" }, ...spans]) {
+    const from = Math.max(bbox.left, plot.valToPos(span.from, "x", true));
+    const to = Math.min(bbox.left + bbox.width, plot.valToPos(span.to, "x", true));
+    if (to <= from) continue;
+    ctx.save();
+    ctx.fillStyle = colour(span.colour, 0.08);
+    ctx.fillRect(from, bbox.top, to - from, bbox.height);
+    ctx.restore();
+  }
 }
 
 /** The values under the pointer, in words, below the chart. */
@@ -121,7 +122,7 @@ function optionsOf(element: HTMLElement, spec: ChartSpec, { series, bands }: Col
       { ...axis, size: AXIS_WIDTH, label: spec.y.label, labelSize: 16, values: (_plot, splits) => splits.map((value) => formatQuantity(value, spec.y.quantity)) },
     ],
     hooks: {
-      drawClear: [(plot) => drawShade(plot, spec)],
+      drawClear: [(plot) => drawSpans(plot, spec)],
       draw: [(plot) => drawMarks(plot, spec)],
       setCursor: [(plot) => tellPoint(element, spec, plot.cursor.idx)],
     },

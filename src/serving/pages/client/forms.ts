@@ -1,3 +1,5 @@
+import { closeDialog } from "./dialogs.ts";
+
 /** Forms that send JSON and say what came of it; the page's next update shows the change itself. */
 export function startForms(): void {
   // One listener for all: updates bring new forms.
@@ -13,6 +15,7 @@ export function startForms(): void {
 function valueOf(input: Element): unknown {
   if (input instanceof HTMLTextAreaElement && input.dataset["json"] !== undefined) return JSON.parse(input.value) as unknown;
   if (!(input instanceof HTMLInputElement || input instanceof HTMLSelectElement || input instanceof HTMLTextAreaElement) || input.value === "") return undefined;
+  if (input instanceof HTMLInputElement && input.type === "checkbox") return input.checked ? true : undefined;
   if (input.type === "number") return Number(input.value);
   if (input.type === "datetime-local") return new Date(`${input.value}Z`).toISOString();
   return input.value;
@@ -70,6 +73,7 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
       return;
     }
     const words = wordsOf(answer);
+    if (response.ok) closeDialog(form, form.dataset["done"] ?? "Done.");
     tell(words ?? (response.ok ? (submitter?.dataset["done"] ?? form.dataset["done"] ?? "Done.") : `The engine answered ${response.status}.`), response.ok && answer.valid !== false ? "ok" : "bad");
     if (response.ok) dispatchEvent(new Event("tidemark-changed"));
   } catch {

@@ -11,7 +11,7 @@ const KEPT_MS = 1_300;
 const BACK_OFF_MAX = 8;
 
 /** What the browser's own scripts fill, and an update leaves as it is. */
-const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-training], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
+const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-training], [data-outcome], [data-dialog], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
 
 /** Texts of the figures as they were shown last. */
 const shown = new WeakMap<Element, string>();

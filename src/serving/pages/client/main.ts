@@ -1,5 +1,6 @@
 import { startBoard } from "./board.ts";
 import { startCharts } from "./charts.ts";
+import { startDialogs } from "./dialogs.ts";
 import { startForms } from "./forms.ts";
 import { startLive } from "./live.ts";
 import { keepTimes } from "./times.ts";
@@ -12,6 +13,7 @@ startCharts();
 startBoard();
 startWhatIf();
 startForms();
+startDialogs();
 startOffers();
 keepTimes();
 startLive();

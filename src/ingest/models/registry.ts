@@ -1,10 +1,10 @@
-import { type ModelPromoted, modelPromotedSchema } from "../contracts/control.ts";
-import { BUCKET_MODELS, modelSubject, STREAM_CONTROL } from "../contracts/subjects.ts";
-import { promoteModel } from "../ingest/control.ts";
-import type { Broker, BrokerMessage } from "../ingest/nats.ts";
-import { errorMessage, TidemarkError } from "../lib/errors.ts";
-import type { Logger } from "../lib/log.ts";
-import { artifactDigest } from "../models/compiled.ts";
+import { type ModelPromoted, modelPromotedSchema } from "../../contracts/control.ts";
+import { BUCKET_MODELS, modelSubject, STREAM_CONTROL } from "../../contracts/subjects.ts";
+import { publishPromotion, type PublishPromotion } from "../control.ts";
+import type { Broker, BrokerMessage } from "../nats.ts";
+import { errorMessage, TidemarkError } from "../../lib/errors.ts";
+import type { Logger } from "../../lib/log.ts";
+import { artifactDigest } from "../../models/compiled.ts";
 
 /** Artifacts that are kept beside those that the last promotions name, and how many promotions that is. */
 const KEPT_MAX = 50;
@@ -32,7 +32,7 @@ export interface ModelEntry {
 }
 
 /** What a promotion says beside the artifact. */
-export type PromotionNote = Pick<ModelPromoted, "time" | "reason"> & Partial<Pick<ModelPromoted, "pinned" | "run_id" | "trained_at" | "training_seconds">>;
+export type PromotionNote = Pick<ModelPromoted, "time" | "reason"> & Partial<Pick<ModelPromoted, "author" | "pinned" | "run_id" | "trained_at" | "training_seconds">>;
 
 function parsePromotion({ data, sequence }: BrokerMessage): Promotion {
   return { ...modelPromotedSchema.parse(JSON.parse(new TextDecoder().decode(data))), sequence };
@@ -43,20 +43,25 @@ function isAway(error: unknown): boolean {
   return error instanceof TidemarkError && (error.code === "broker_unreachable" || error.code === "broker_closed");
 }
 
+/** What a registry asks of the broker. */
+export type RegistryBroker = Pick<Broker, "publish" | "getMessage" | "consume" | "putObject" | "getObject" | "listObjects" | "deleteObject">;
+
 /**
  * The models of one family: artifacts in the object store MODELS, and on CONTROL which of them serves. CONTROL never names an artifact that was not read back from the
  * store and compiled.
  */
 export class ModelRegistry<Model extends { readonly version: string }> {
   readonly family: string;
-  readonly #broker: Broker;
+  readonly #broker: RegistryBroker;
   /** Throws when this version cannot serve the bytes. */
   readonly #compile: (bytes: Uint8Array, digest: string) => Model;
+  readonly #publish: PublishPromotion;
 
-  constructor(broker: Broker, family: string, compile: (bytes: Uint8Array, digest: string) => Model) {
+  constructor(broker: RegistryBroker, family: string, compile: (bytes: Uint8Array, digest: string) => Model, publish: PublishPromotion = (promotion, decided_on) => publishPromotion(broker, promotion, decided_on)) {
     this.#broker = broker;
     this.family = family;
     this.#compile = compile;
+    this.#publish = publish;
   }
 
   /** What CONTROL last promoted; undefined when there is none. Throws when the last message is no promotion. */
@@ -146,7 +151,7 @@ export class ModelRegistry<Model extends { readonly version: string }> {
    */
   async promote({ name, digest, version }: Pick<StoredModel<Model>, "name" | "digest" | "version">, note: PromotionNote, decided_on: number): Promise<Promotion> {
     const promotion: ModelPromoted = { type: "model.promoted", family: this.family, artifact: name, digest, version, ...note };
-    return { ...promotion, sequence: await promoteModel(this.#broker, promotion, decided_on) };
+    return { ...promotion, sequence: await this.#publish(promotion, decided_on) };
   }
 
   /** Removes artifacts but for the newest 50 and those that the last 50 promotions name. */

@@ -1,6 +1,6 @@
 import { BUCKET_RUNS } from "../../contracts/subjects.ts";
 import { trainingReportSchema, trainingRunSchema, type TrainingReport, type TrainingRun } from "../../contracts/training-run.ts";
-import type { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../nats.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
 
 const RECORD = "run.json";
@@ -16,6 +16,8 @@ function runOf(name: string): string {
 /** Records and reports of ended runs, in the object store RUNS: the newest 50. */
 export class RunStore {
   readonly #broker: ObjectStore;
+  /** Records that were read, by name and when they were stored: those of ended runs never change. */
+  #read = new Map<string, TrainingRun | undefined>();
 
   constructor(broker: ObjectStore) {
     this.#broker = broker;
@@ -33,14 +35,20 @@ export class RunStore {
   /** Newest first. Records of other versions are passed over. */
   async list(): Promise<TrainingRun[]> {
     const entries = await this.#broker.listObjects(BUCKET_RUNS);
-    const names = entries.map(({ name }) => name).filter((name) => name.endsWith(`/${RECORD}`));
-    const found = await Promise.all(names.map((name) => this.#broker.getObject(BUCKET_RUNS, name)));
-    return found
-      .flatMap((bytes) => {
-        const read = bytes === undefined ? undefined : trainingRunSchema.safeParse(decode(bytes));
-        return read?.success === true ? [read.data] : [];
-      })
-      .sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
+    const records = entries.filter(({ name }) => name.endsWith(`/${RECORD}`));
+    const found = await Promise.all(
+      records.map(async ({ name, stored_at }) => {
+        const key = `${name} ${stored_at}`;
+        return [key, this.#read.has(key) ? this.#read.get(key) : await this.#record(name)] as const;
+      }),
+    );
+    this.#read = new Map(found);
+    return found.flatMap(([, run]) => (run === undefined ? [] : [run])).sort((a, b) => (a.started_at < b.started_at ? 1 : -1));
+  }
+
+  async #record(name: string): Promise<TrainingRun | undefined> {
+    const bytes = await this.#broker.getObject(BUCKET_RUNS, name);
+    return bytes === undefined ? undefined : trainingRunSchema.safeParse(decode(bytes)).data;
   }
 
   /** Throws TidemarkError `unknown_run`, `run_unreadable`. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { Broker, BrokerMessage } from "../ingest/nats.ts";
-import { TidemarkError } from "../lib/errors.ts";
-import { silentLogger } from "../lib/log.ts";
-import { artifactDigest, compileArtifact } from "../models/compiled.ts";
+import type { Broker, BrokerMessage } from "../nats.ts";
+import { TidemarkError } from "../../lib/errors.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { artifactDigest, compileArtifact } from "../../models/compiled.ts";
 import { ModelRegistry } from "./registry.ts";
 
 const promotion = { type: "model.promoted", time: "2026-01-01T00:00:00Z", family: "elasticity", artifact: "elasticity/v1", digest: "ab".repeat(32), version: "v1", reason: "test" };

@@ -1,13 +1,16 @@
-import type { TrainingRun } from "../contracts/training-run.ts";
-import { TidemarkError } from "../lib/errors.ts";
-import { formatTime } from "../lib/time.ts";
+import type { TrainingRun } from "../../contracts/training-run.ts";
+import { TidemarkError } from "../../lib/errors.ts";
+import { formatTime } from "../../lib/time.ts";
 import type { ModelRegistry, Promotion, PromotionNote, StoredModel } from "./registry.ts";
 
 /** What an operator says beside what is to be done. */
 export interface ByHand {
+  readonly author: string;
   readonly reason: string | undefined;
   readonly pinned: boolean;
   readonly now_ms: number;
+  /** CONTROL sequence of the promotion that the operator looked at; absent: whichever is in force now. */
+  readonly decided_on?: number | undefined;
 }
 
 /** What is known of the artifact's run stays with it, however often it is promoted. */
@@ -26,7 +29,7 @@ function noteOfRun(run: TrainingRun | undefined): Partial<PromotionNote> {
 }
 
 /** Whether a run judged it and nothing that it was compared with was better. */
-function passed({ verdict }: TrainingRun): boolean {
+export function passed({ verdict }: TrainingRun): boolean {
   return verdict !== null && (verdict.promoted || (verdict.comparisons.length > 0 && verdict.comparisons.every((comparison) => comparison.passed)));
 }
 
@@ -47,11 +50,11 @@ export async function promoteByHand<Model extends { readonly version: string }>(
   const worthy = before !== undefined || (run !== undefined && passed(run));
   if (!worthy && !force) {
     const why = run?.verdict ? `its run refused it: ${run.verdict.reason}` : "no run has judged it here";
-    throw new TidemarkError("not_judged", `${version} is not promoted: ${why}. To promote it all the same, give --force and a --reason`);
+    throw new TidemarkError("not_judged", `${version} is not promoted: ${why}. To promote it all the same, force it (--force) and say why (--reason)`);
   }
   if (!worthy && by.reason === undefined) throw new TidemarkError("bad_usage", "--force needs a --reason, which CONTROL keeps");
-  const note = { ...noteOf(before), ...noteOfRun(run), time: formatTime(by.now_ms), reason: by.reason ?? "promoted by hand", ...(by.pinned && { pinned: true }) };
-  return name(registry, model, note, history.at(-1)?.sequence ?? 0);
+  const note = { ...noteOf(before), ...noteOfRun(run), time: formatTime(by.now_ms), author: by.author, reason: by.reason ?? "promoted by hand", ...(by.pinned && { pinned: true }) };
+  return name(registry, model, note, by.decided_on ?? history.at(-1)?.sequence ?? 0);
 }
 
 /** The promotion to go back to: the one before the model in service was first promoted, so that going back twice goes back further. */
@@ -70,15 +73,15 @@ export async function rollBack<Model extends { readonly version: string }>(regis
     const why = version === undefined ? "no other model has served before the present one" : `${version} has not served before: \`tidemark model list\` shows what has, \`tidemark model promote\` promotes any`;
     throw new TidemarkError("nothing_to_roll_back", why);
   }
-  const note = { ...noteOf(target), time: formatTime(by.now_ms), reason: by.reason ?? `rolled back from ${current.version}`, ...(by.pinned && { pinned: true }) };
-  return name(registry, await registry.load(target.version), note, current.sequence);
+  const note = { ...noteOf(target), time: formatTime(by.now_ms), author: by.author, reason: by.reason ?? `rolled back from ${current.version}`, ...(by.pinned && { pinned: true }) };
+  return name(registry, await registry.load(target.version), note, by.decided_on ?? current.sequence);
 }
 
 /** Holds the champion in its place, or lets go of it. Throws TidemarkError `no_champion`; when there is nothing to change, what is in force comes back. */
 export async function pin<Model extends { readonly version: string }>(registry: ModelRegistry<Model>, by: ByHand): Promise<Promotion> {
   const current = await registry.promoted();
   if (current === undefined) throw new TidemarkError("no_champion", "there is no champion to pin");
-  if ((current.pinned ?? false) === by.pinned) return current;
-  const note = { ...noteOf(current), time: formatTime(by.now_ms), reason: by.reason ?? (by.pinned ? "pinned" : "released"), pinned: by.pinned };
-  return name(registry, await registry.load(current.version), note, current.sequence);
+  if ((current.pinned ?? false) === by.pinned && (by.decided_on ?? current.sequence) === current.sequence) return current;
+  const note = { ...noteOf(current), time: formatTime(by.now_ms), author: by.author, reason: by.reason ?? (by.pinned ? "pinned" : "released"), pinned: by.pinned };
+  return name(registry, await registry.load(current.version), note, by.decided_on ?? current.sequence);
 }
