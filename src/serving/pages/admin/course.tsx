@@ -18,8 +18,6 @@ import { Ago, Badge, Degraded, Empty, Section, Tile } from "../parts.tsx";
 import { Waterfall } from "../waterfall.tsx";
 import { CourseEvents } from "./course-events.tsx";
 
-/** What the page waits for histories that the broker keeps. */
-const WAIT_MS = 120;
 
 const actionWords = { increase: "Raise", decrease: "Lower", hold: "Hold" } as const;
 const sourceWords: Readonly<Record<string, string>> = { course: "its own sales", category: "its category", global: "the whole platform", prior: "no data yet: a prior" };
@@ -32,17 +30,16 @@ export function coursePage(competitors: CompetitorHistory, models: ModelPromotio
     summary: "a course's recommendation, demand, price history and waterfall",
     subject: platformSubject,
     live_s: 3,
-    topics: ["decisions", "prices"],
-    content: async ({ context, ask, now_ms }) => {
+    record: "course",
+    content: async ({ context, ask, now_ms, wait_ms }) => {
       const id = readId(context);
       const [detail, definitions, changes] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PriceChangesAnswer>(`/courses/${id}/price_changes?limit=50`)]);
       const { title, category, teacher_id } = detail;
       // Beside the course's own figures: what the broker does not give in time comes with the next update.
-      const [promotions, market, promoted] = await Promise.all([promotionsOf(ask, detail.policy), within(competitors.of(id, category ?? ""), WAIT_MS), within(models.of(ask), WAIT_MS)]);
+      const [promotions, market, promoted] = await Promise.all([promotionsOf(ask, detail.policy), within(competitors.of(id, category ?? ""), wait_ms), within(models.of(ask), wait_ms)]);
       const timeline = courseTimeline({ detail, changes: changes.changes, promotions, competitors: market ?? [], models: promoted ?? [] });
       return {
         title: title ?? id,
-        course_id: id,
         body: (
           <>
             <nav class="crumbs" aria-label="Where this is">

@@ -11,8 +11,6 @@ import { Demand } from "./models-demand.tsx";
 import { LearnerModels } from "./models-learners.tsx";
 import { Runs, TrainingNow } from "./models-runs.tsx";
 
-/** What the page waits for the lists that the broker keeps; the next update has them. */
-const WAIT_MS = 120;
 
 /** /admin/models: what answers, how good it is, whether it still is, and what could take its place. */
 export function modelsPage(records: TrainingRecords): Page {
@@ -21,16 +19,16 @@ export function modelsPage(records: TrainingRecords): Page {
     place: "models",
     summary: "champion and candidates, calibration, drift, health; promote, roll back, pin",
     subject: platformSubject,
-    live_s: 15,
-    topics: ["models", "training"],
-    content: async ({ ask, now_ms }) => {
+    // A training that is under way is told of as it goes.
+    live_s: 3,
+    content: async ({ ask, now_ms, wait_ms }) => {
       const [model, propensity, health, progress, demand_models, learner_models] = await Promise.all([
         ask.find<ModelInfoAnswer>("/model_info"),
         ask.find<PropensityInfoAnswer>("/model_info?family=propensity"),
         records.propensityHealth(),
         records.progress(),
-        within(stored(ask, "elasticity"), WAIT_MS),
-        within(stored(ask, "propensity"), WAIT_MS),
+        within(stored(ask, "elasticity"), wait_ms),
+        within(stored(ask, "propensity"), wait_ms),
       ]);
       const report = await reportOf(records, model?.run_id);
       return {
