@@ -164,11 +164,7 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
           <Tile label="Sample ratio" value={sample_ratio === null ? "–" : sample_ratio.ok ? "as assigned" : "off"} note={sample_ratio === null ? "nothing counted yet" : `p = ${formatNumber(sample_ratio.p_value)}`} />
         </dl>
       </section>
-      {sample_ratio !== null && !sample_ratio.ok && (
-        <p class="notice bad" role="alert">
-          <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
-        </p>
-      )}
+      <SampleRatioAlarm sample_ratio={sample_ratio} />
       <Section title="Arms" id="arms">
         <div class="scroll" tabindex={0} role="region" aria-label="Arms">
           <table class="data">
@@ -271,6 +267,16 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
         </Section>
       )}
     </>
+  );
+}
+
+/** Nothing of an experiment is to be believed whose arms lose units. */
+export function SampleRatioAlarm({ sample_ratio }: Pick<ExperimentResults, "sample_ratio">) {
+  if (sample_ratio === null || sample_ratio.ok) return null;
+  return (
+    <p class="notice bad" role="alert">
+      <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
+    </p>
   );
 }
 
