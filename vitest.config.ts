@@ -19,5 +19,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // What is waited for comes at once on a machine with time, and later on a busy one.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Event } from "../../contracts/events.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
+import { systemClock } from "../../lib/clock.ts";
+import { createApp } from "../app.ts";
 import { encodeArtifact } from "../../models/compiled.ts";
 import { compilePropensity } from "../../models/propensity/compiled-scorer.ts";
 import { propensityArtifact } from "../../models/propensity/testing.ts";
@@ -10,6 +12,7 @@ import { quoteAll, scope } from "../experiments/testing.ts";
 import { recordHealth, store, tellTraining } from "../models/testing.ts";
 import { propensityFamily } from "../learners/propensity-family.ts";
 import { registered, tokens } from "../learners/testing.ts";
+import { HttpServer } from "../http-server.ts";
 import { START_MS, testArtifact } from "../testing.ts";
 import { BrowserEngine, chromiumPath, type Visit, type VisitOptions } from "./testing/browser.ts";
 
@@ -42,6 +45,8 @@ async function populated(): Promise<BrowserEngine> {
 }
 
 const paths = ["/", "/admin", "/admin/prices", "/admin/prices/c1", "/admin/models", "/admin/experiments", "/admin/policies", "/admin/policies/new?id=p1", "/admin/operations", "/teacher", "/teacher/t1", "/learner", "/learner/l1", "/login", "/admin/prices/nobody"];
+/** Nobody sees so little move. */
+const STILL = 0.01;
 let browser: BrowserEngine;
 let visit: Visit;
 
@@ -71,6 +76,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
   test.each(paths)("%s, wide and light: everybody can read it, it complains about nothing and asks nobody else", async (path) => {
     await look(path, { theme: "light" });
     expect(await visit.accessibility()).toEqual([]);
+    expect(await visit.layoutShift()).toBeLessThan(STILL);
     expect(complaints()).toEqual([]);
   });
 
@@ -78,6 +84,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
     await look(path, { theme: "dark", width: 360, height: 780 });
     expect(await visit.accessibility()).toEqual([]);
     expect(await visit.overflows()).toBe(false);
+    expect(await visit.layoutShift()).toBeLessThan(STILL);
     expect(complaints()).toEqual([]);
   });
 
@@ -128,7 +135,7 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       visit = await browser.visit();
       await visit.open("/admin/prices?sort=title");
       const board = visit.page.locator("[data-board]");
-      await expect.poll(() => board.locator("tr.space").count()).toBe(2);
+      await expect.poll(() => board.locator("table.virtual").count()).toBe(1);
       const seen = new Set<string>();
       for (let i = 0; i < 60; i++) {
         for (const title of await board.locator("tbody .col-title a").allInnerTexts()) seen.add(title);
@@ -137,7 +144,38 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       }
       expect(seen.size).toBe(COURSES + 3);
       expect(await board.locator("tbody tr").count()).toBeLessThan(50);
+      // Those who go by keyboard, or listen, get the rows in the order in which they are seen.
+      const order = async (): Promise<number[]> => (await board.locator("tbody tr").evaluateAll((rows) => rows.map((row) => Number(row.getAttribute("aria-rowindex")))));
+      await expect.poll(async () => (await order()).every((index, i, all) => i === 0 || index === all[i - 1]! + 1)).toBe(true);
       expect(await board.locator("table").getAttribute("aria-rowcount")).toBe(String(COURSES + 4));
+    });
+
+    test("of a catalogue that is too large for one answer come as somebody scrolls, sorted by the server", async () => {
+      const { appDeps } = browser.engine;
+      const server = new HttpServer(createApp({ ...appDeps, pages: { ...appDeps.pages!, board_courses_max: 50 } }), systemClock);
+      const origin = `http://127.0.0.1:${await server.listen("127.0.0.1", 0)}`;
+      try {
+        visit = await browser.visit({ origin });
+        await visit.open("/admin/prices?sort=title");
+        const count = visit.page.locator("[data-board-count]");
+        await expect.poll(() => count.innerText()).toBe("200 courses, and more as you scroll");
+        expect(await visit.page.getByRole("button", { name: /^Gain/ }).isDisabled()).toBe(true);
+        const board = visit.page.locator("[data-board]");
+        await expect.poll(() => (board.evaluate((element) => element.scrollTo(0, element.scrollHeight)), count.innerText())).toBe(`${COURSES + 3} courses`);
+        await board.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+        await expect.poll(() => board.locator("tbody .col-title a").allInnerTexts()).toContain("c1");
+        await visit.page.getByLabel("Search").fill("K0123");
+        await expect.poll(() => board.locator("tbody .col-title a").allInnerTexts()).toEqual(["Course 123"]);
+        await visit.page.getByLabel("Search").fill("");
+        await visit.page.getByRole("button", { name: /^Price/ }).click();
+        await expect.poll(() => count.innerText()).toBe("200 courses, and more as you scroll");
+        const prices = (await board.locator("tbody .col-price").allInnerTexts()).map(Number);
+        expect(prices).toEqual(prices.toSorted((a, b) => b - a));
+        expect(complaints()).toEqual([]);
+      } finally {
+        await visit.page.close();
+        await server.drain();
+      }
     });
 
     test("lead to their course by a click, and the way back keeps the view", async () => {
@@ -354,9 +392,14 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       const course_id = await button.getAttribute("data-ask-offer");
       await visit.page.locator(`[data-ask-offer=${course_id}]`).click();
       const offer = visit.page.locator(`#offer-${course_id}`);
-      await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you/);
+      await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you.*data was used.*Yours until/s);
+      // At once, for the price that is shown, too: it is asked for again.
+      const again = visit.page.waitForResponse("**/personalized_pricing");
       await visit.page.getByRole("button", { name: "Do not use my data for prices" }).click();
+      expect((await again).status()).toBe(200);
       await expect.poll(() => text(".consent"), { timeout: 20_000 }).toContain("Your data does not move your prices.");
+      await expect.poll(() => offer.innerText()).toContain("No personal data was used.");
+      expect(await visit.page.locator("main").innerText()).not.toMatch(/the learner/i);
       expect(complaints()).toEqual([]);
     });
   });
@@ -461,10 +504,18 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
     await visit.open("/admin/prices/c1");
     const state = visit.page.locator("[data-live-text]");
     expect(await state.innerText()).toBe("Live");
-    await visit.page.route("**/admin/prices/c1", (route) => route.abort());
+    // As when the store is moved.
+    const { current } = browser.engine.features;
+    browser.engine.features.current = undefined;
     await expect.poll(() => state.innerText(), { timeout: 9_000 }).toBe("Offline");
     expect(await text(".price-change")).toMatch(/^112/);
-    await visit.page.unroute("**/admin/prices/c1");
+    browser.engine.features.current = current;
     await expect.poll(() => state.innerText(), { timeout: 15_000 }).toBe("Live");
+    // Where the engine sends nothing, the page asks by itself.
+    await visit.page.route("**/live?*", (route) => route.abort());
+    await visit.page.reload();
+    const before = await text(".price-change .now");
+    browser.engine.fold(repriced("c1", Number(before) + 1, START_MS));
+    await expect.poll(() => text(".price-change .now"), { timeout: 15_000 }).toBe(String(Number(before) + 1));
   });
 });

@@ -9,9 +9,6 @@ import { ExperimentEditor } from "./experiment-editor.tsx";
 
 type Summary = ExperimentsAnswer["experiments"][number];
 
-/** What the page waits for the platform's days; without them the plan begins with round figures. */
-const WAIT_MS = 120;
-
 const phaseTones: Readonly<Record<Summary["phase"], "good" | "warn" | "plain">> = { draft: "warn", scheduled: "warn", running: "good", ended: "plain", stopped: "plain" };
 
 /** /admin/experiments: what is compared, on whom, and what came of it. */
@@ -21,9 +18,8 @@ export const experimentsPage = (trends: PlatformTrends): Page => ({
   summary: "experiments: what they compare, on whom, since when",
   subject: platformSubject,
   live_s: 15,
-  topics: ["experiments"],
-  content: async ({ ask }) => {
-    const [{ experiments }, trend] = await Promise.all([ask.get<ExperimentsAnswer>("/experiments"), within(trends.trend(), WAIT_MS)]);
+  content: async ({ ask, wait_ms }) => {
+    const [{ experiments }, trend] = await Promise.all([ask.get<ExperimentsAnswer>("/experiments"), within(trends.trend(), wait_ms)]);
     return {
       title: "Experiments",
       body: (
@@ -87,7 +83,6 @@ export const experimentPage: Page = {
   summary: "an experiment's results: arms, comparisons, sample ratio, guardrails, verdict",
   subject: platformSubject,
   live_s: 15,
-  topics: ["experiments"],
   content: async ({ context, ask }) => {
     const id = readId(context);
     const answer = await ask.get<ExperimentAnswer>(`/experiments/${id}`);

@@ -6,13 +6,11 @@ import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
-import { Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
+import { Ago, Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
 import { againstHoldout, Uplift } from "./uplift.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
 
-/** What the page waits for figures that take a walk over the store; the first viewer after a start gets them with the next update. */
-const WAIT_MS = 120;
 const WINDOW_DAYS = 30;
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -26,15 +24,14 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
     summary: "how the platform does: revenue, conversion, tokens, churn, categories, learners",
     subject: platformSubject,
     live_s: 5,
-    topics: ["models", "experiments"],
-    content: async ({ ask }) => {
+    content: async ({ ask, wait_ms }) => {
       const [categories, health, segments, trend, board, uplift] = await Promise.all([
         ask.get<CategoriesAnswer>("/categories"),
         ask.get<HealthAnswer>("/health"),
-        within(ask.get<SegmentsAnswer>("/segments"), WAIT_MS),
-        within(trends.trend(), WAIT_MS),
-        within(boards.board(), WAIT_MS),
-        within(againstHoldout(ask), WAIT_MS),
+        within(ask.get<SegmentsAnswer>("/segments"), wait_ms),
+        within(trends.trend(), wait_ms),
+        within(boards.board(), wait_ms),
+        within(againstHoldout(ask), wait_ms),
       ]);
       return {
         title: "Portfolio",
@@ -233,7 +230,7 @@ function Segments({ segments: { segments, movement, as_of } }: { readonly segmen
         ))}
       </ul>
       <p class="muted">
-        As of <time datetime={as_of} data-ago>{as_of}</time>.
+        As of <Ago time={as_of} />.
         {movement !== null && movement.moves.length > 0 && ` Moved since ${formatShortDay(Date.parse(movement.since))}: ${movement.moves.map(({ from, to, learners }) => `${formatWhole(learners)} ${from === null ? `new to ${to}` : `from ${from} to ${to}`}`).join(", ")}.`}
       </p>
     </>

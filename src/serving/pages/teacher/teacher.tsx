@@ -21,6 +21,7 @@ export function teacherPage(): Page {
     summary: "a teacher's courses: recommendations, forecasts, quality",
     subject: (context) => ({ kind: "teacher", id: context.req.param("id") ?? "" }),
     live_s: 5,
+    record: "teacher",
     content: async ({ context, ask, now_ms }) => {
       const id = readId(context);
       const [teacher, list] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`)]);

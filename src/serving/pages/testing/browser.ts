@@ -70,6 +70,16 @@ export class Visit {
     });
   }
 
+  /** How much of the page has moved by itself since it was opened: 0 is nothing, 1 all of it (web.dev/cls). */
+  layoutShift(): Promise<number> {
+    return this.page.evaluate<number>(`new Promise((resolve) => {
+      let moved = 0;
+      const add = (list) => list.getEntries().forEach((entry) => (moved += entry.hadRecentInput ? 0 : entry.value));
+      new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+      requestAnimationFrame(() => setTimeout(() => resolve(moved), 50));
+    })`);
+  }
+
   /** Whether something is wider than the window. */
   overflows(): Promise<boolean> {
     return this.page.evaluate<boolean>("document.documentElement.scrollWidth > document.documentElement.clientWidth");
@@ -80,6 +90,8 @@ export interface VisitOptions {
   readonly theme?: "light" | "dark";
   readonly width?: number;
   readonly height?: number;
+  /** Of another application than the engine's own. */
+  readonly origin?: string;
 }
 
 /** An engine behind a socket, and a browser that visits it. */
@@ -99,15 +111,18 @@ export class BrowserEngine {
 
   async start(): Promise<void> {
     this.#origin = `http://127.0.0.1:${await this.#server.listen("127.0.0.1", 0)}`;
-    this.#ticking = setInterval(() => (this.engine.clock.time_ms += TICK_MS), TICK_MS);
+    this.#ticking = setInterval(() => {
+      this.engine.clock.time_ms += TICK_MS;
+      this.engine.watch.check();
+    }, TICK_MS);
     this.#browser = await chromium.launch({ executablePath: chromiumPath!, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   }
 
-  async visit({ theme = "light", width = 1280, height = 800 }: VisitOptions = {}): Promise<Visit> {
+  async visit({ theme = "light", width = 1280, height = 800, origin = this.#origin }: VisitOptions = {}): Promise<Visit> {
     const context = await this.#browser!.newContext({ viewport: { width, height }, colorScheme: theme });
     context.setDefaultTimeout(30_000);
     this.#contexts.push(context);
-    return new Visit(await context.newPage(), this.#origin);
+    return new Visit(await context.newPage(), origin);
   }
 
   async leave(): Promise<void> {
@@ -118,6 +133,7 @@ export class BrowserEngine {
     clearInterval(this.#ticking);
     await this.leave();
     await this.#browser?.close();
+    this.engine.watch.close();
     await this.#server.drain();
   }
 }
