@@ -174,14 +174,6 @@ export class TestBroker implements BrokerPort, EventPublisher {
     return this.#answer(this.objects.get(name));
   }
 
-  putObject(_bucket: string, name: string, bytes: Uint8Array): Promise<void> {
-    return this.#answer(void this.objects.set(name, bytes));
-  }
-
-  deleteObject(_bucket: string, name: string): Promise<void> {
-    return this.#answer(void this.objects.delete(name));
-  }
-
   /** Of every bucket: names tell them apart. */
   listObjects(_bucket: string): Promise<ObjectEntry[]> {
     return this.#answer([...this.objects].map(([name, bytes]) => ({ name, bytes: bytes.byteLength, stored_at: formatTime(START_MS), metadata: { digest: artifactDigest(bytes) } })));

@@ -236,6 +236,75 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       expect(complaints()).toEqual([]);
     });
 
+    test("a policy is written by its fields; what is wrong is said at the field, by the engine", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/policies/new?id=summer");
+      const field = (label: string): ReturnType<Visit["page"]["getByLabel"]> => visit.page.getByLabel(label).first();
+      const fault = (path: string): Promise<string> => visit.page.locator(`[data-error="${path}"]`).innerText();
+      const rules = async (): Promise<unknown> => JSON.parse(await visit.page.getByLabel("Rules, as JSON").inputValue());
+      await field("Floor").fill("50");
+      await field("Ceiling").fill("20");
+      await expect.poll(() => fault("ceiling_tokens"), { timeout: 9_000 }).not.toBe("");
+      expect(await fault("floor_tokens")).not.toBe("");
+      expect(await field("Ceiling").getAttribute("aria-invalid")).toBe("true");
+      await field("Ceiling").fill("200");
+      await expect.poll(() => fault("ceiling_tokens"), { timeout: 9_000 }).toBe("");
+      await field("Largest change").fill("9");
+      await field("Rounding").selectOption("charm");
+      await expect.poll(() => fault("step_log_max"), { timeout: 9_000 }).toContain("<=2");
+      expect(await fault("rounding.endings")).toContain("expected array");
+      await field("Largest change").fill("");
+      await field("Endings").fill("9, 99");
+      await field("Categories").fill("design");
+      await field("Within the teacher's band").uncheck();
+      await expect.poll(rules).toEqual({ floor_tokens: 50, ceiling_tokens: 200, rounding: { kind: "charm", endings: [9, 99] }, scope: { categories: ["design"] }, respect_teacher_band: false });
+      // The other way round: the text moves the fields, and its unknown parts stay.
+      await visit.page.getByLabel("Rules, as JSON").fill('{"floor_tokens": 60, "cost_per_enrollment": {"courses": {"K0001": 5}}, "scope": {"categories": ["design"]}, "schedule": {"to": "2026-01-01T00:00:00Z"}}');
+      expect(await field("Floor").inputValue()).toBe("60");
+      expect(await field("Rounding").inputValue()).toBe("");
+      expect(await field("In force until").inputValue()).toBe("2026-01-01T00:00");
+      await field("Ceiling").fill("300");
+      await visit.page.getByLabel("Reason").last().fill("the summer");
+      await visit.page.getByRole("button", { name: "Save as a draft" }).click();
+      await visit.page.waitForURL("**/admin/policies/summer");
+      expect(await rules()).toMatchObject({ floor_tokens: 60, ceiling_tokens: 300, cost_per_enrollment: { courses: { K0001: 5 } } });
+      expect(visit.complaints.filter((complaint) => !complaint.includes("422 ("))).toEqual([]);
+    });
+
+    test("an experiment is planned by its fields, with what it takes told meanwhile, and by them alone defined", async () => {
+      visit = await browser.visit();
+      await visit.open("/admin/experiments");
+      await visit.page.getByLabel("Id").fill("three-arms");
+      const power = visit.page.locator("[data-power-out]");
+      await expect.poll(() => power.innerText(), { timeout: 9_000 }).toMatch(/units, .* days: then a difference of 2 tokens/);
+      const before = await power.innerText();
+      await visit.page.getByLabel("Smallest effect that matters").fill("4");
+      await expect.poll(() => power.innerText(), { timeout: 9_000 }).toContain("a difference of 4 tokens");
+      await visit.page.getByLabel("New units a day").fill("1000");
+      await expect.poll(() => power.innerText(), { timeout: 9_000 }).not.toBe(before);
+      const third = visit.page.locator("[data-rows=arms] [data-row]").nth(2);
+      await third.getByLabel("Name").fill("bold");
+      await third.getByLabel("Weight").fill("2");
+      await third.getByLabel("Prices").selectOption("policy");
+      await third.getByLabel("Policy").fill("default");
+      await third.getByLabel("Revision").fill("7");
+      const fault = (path: string): Promise<string> => visit.page.locator(`[data-error="${path}"]`).innerText();
+      await expect.poll(() => fault("arms"), { timeout: 9_000 }).toContain("There is no policy default-7");
+      await third.getByLabel("Revision").fill("1");
+      await visit.page.getByLabel("Control arm").fill("nobody");
+      await expect.poll(() => fault("control_arm"), { timeout: 9_000 }).toBe("is none of the arms");
+      expect(await power.innerText()).toContain("a control arm that is one of them");
+      await visit.page.getByRole("button", { name: "Define" }).click();
+      await expect.poll(() => text("form [data-told]"), { timeout: 9_000 }).toContain("is none of the arms");
+      await visit.page.getByLabel("Control arm").fill("list");
+      await expect.poll(() => fault("control_arm"), { timeout: 9_000 }).toBe("");
+      await visit.page.getByRole("button", { name: "Define" }).click();
+      await visit.page.getByRole("link", { name: "three-arms" }).click({ timeout: 20_000 });
+      await visit.page.locator("#definition ~ details summary, details summary").last().click();
+      expect(JSON.parse(await text("pre.code"))).toMatchObject({ minimum_effect: 4, control_arm: "list", arms: [{ name: "list" }, { name: "engine" }, { name: "bold", weight: 2, price: { kind: "policy", policy_id: "default", revision: 1 } }] });
+      expect(visit.complaints.filter((complaint) => !complaint.includes("422 ("))).toEqual([]);
+    });
+
     test("an experiment is defined, started and stopped", async () => {
       visit = await browser.visit();
       await visit.open("/admin/experiments");

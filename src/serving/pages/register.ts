@@ -74,7 +74,7 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     pricesPage(boards),
     coursePage(new CompetitorHistory(broker), new ModelPromotions(features)),
     modelsPage(records),
-    experimentsPage,
+    experimentsPage(trends),
     experimentPage,
     policiesPage,
     newPolicyPage,

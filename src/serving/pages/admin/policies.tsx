@@ -4,6 +4,7 @@ import { readId } from "../../body.ts";
 import { formatMinute } from "../format.ts";
 import { type Page, platformSubject } from "../page.ts";
 import { Badge, Empty, Section } from "../parts.tsx";
+import { PolicyEditor } from "./policy-editor.tsx";
 
 type Listed = PolicyListAnswer["policies"][number];
 
@@ -106,7 +107,7 @@ export const newPolicyPage: Page = {
         <>
           <Crumbs />
           <h1>{valid ? id : "A new policy"}</h1>
-          {valid ? <Editor policy_id={id} document={JSON.stringify({ description: "", floor_tokens: 10, step_log_max: 0.1, scope: { categories: [], courses: [] } }, undefined, 2)} sequence={0} fresh /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
+          {valid ? <PolicyEditor policy_id={id} document={JSON.stringify({ floor_tokens: 10, step_log_max: 0.1 }, undefined, 2)} sequence={0} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
         </>
       ),
     };
@@ -150,7 +151,7 @@ export const policyPage: Page = {
             <Difference diff={diff} policy={policy} />
           </div>
           <Section title="Document" id="document" aside={`Revision ${policy.latest ?? "–"}, without what is the default. Saving drafts the next one; prices do not change before it is activated.`}>
-            <Editor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} fresh={false} />
+            <PolicyEditor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} />
           </Section>
           <Section title="History" id="history">
             <History changes={policy.changes} />
@@ -166,35 +167,6 @@ const defaults = policySchema.parse({}) as Readonly<Record<string, unknown>>;
 /** What somebody would have to write: fields that say what they would say anyway are left out. */
 function withoutDefaults(document: PolicyAnswer["document"]): object {
   return Object.fromEntries(Object.entries(document ?? {}).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])));
-}
-
-/** A draft is refused once the policy has changed since its text was loaded: after every change the page is loaded anew, text and sequence together. */
-function Editor({ policy_id, document, sequence, fresh }: { readonly policy_id: string; readonly document: string; readonly sequence: number; readonly fresh: boolean }) {
-  return (
-    <form class="stack card" data-form="PUT" action={`/policies/${policy_id}`} data-next={`/admin/policies/${policy_id}`}>
-      <label>
-        <span>Rules, as JSON</span>
-        <textarea name="policy" data-json rows={18} spellcheck={false} class="code">
-          {document}
-        </textarea>
-      </label>
-      <label>
-        <span>Reason</span>
-        <input type="text" name="reason" maxlength={1000} placeholder="what it is for" />
-      </label>
-      <div class="row">
-        <button type="submit" class="button" data-body={JSON.stringify({ expected_sequence: sequence })} data-done="Drafted.">
-          Save as a draft
-        </button>
-        {!fresh && (
-          <button type="submit" class="button quiet" formaction="/policies/validate" data-method="POST" data-stay data-body={JSON.stringify({ policy_id })}>
-            Check
-          </button>
-        )}
-      </div>
-      <p class="told-form" role="status" data-told></p>
-    </form>
-  );
 }
 
 function Actions({ policy }: { readonly policy: PolicyAnswer }) {

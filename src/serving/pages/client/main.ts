@@ -1,9 +1,11 @@
 import { startBoard } from "./board.ts";
 import { startCharts } from "./charts.ts";
 import { startDialogs } from "./dialogs.ts";
+import { startDocumentForms } from "./document-form.ts";
 import { startForms } from "./forms.ts";
 import { startLive } from "./live.ts";
 import { keepTimes } from "./times.ts";
+import { startPower } from "./power.ts";
 import { startTheme } from "./theme.ts";
 import { startOffers } from "./offers.ts";
 import { startWhatIf } from "./what-if.ts";
@@ -15,6 +17,9 @@ function start(): void {
   startTheme();
   startForms();
   startDialogs();
+  // Before the forms of documents, which tell of them as they begin.
+  startPower();
+  startDocumentForms();
   startOffers();
   startBoard();
   startWhatIf();
