@@ -107,7 +107,7 @@ export const newPolicyPage: Page = {
         <>
           <Crumbs />
           <h1>{valid ? id : "A new policy"}</h1>
-          {valid ? <PolicyEditor policy_id={id} document={JSON.stringify({ floor_tokens: 10, step_log_max: 0.1 }, undefined, 2)} sequence={0} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
+          {valid ? <PolicyEditor policy_id={id} document={{ floor_tokens: 10, step_log_max: 0.1 }} sequence={0} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
         </>
       ),
     };
@@ -151,7 +151,7 @@ export const policyPage: Page = {
             <Difference diff={diff} policy={policy} />
           </div>
           <Section title="Document" id="document" aside={`Revision ${policy.latest ?? "–"}, without what is the default. Saving drafts the next one; prices do not change before it is activated.`}>
-            <PolicyEditor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} />
+            <PolicyEditor policy_id={id} document={withoutDefaults(newest.document)} sequence={policy.sequence} />
           </Section>
           <Section title="History" id="history">
             <History changes={policy.changes} />
@@ -165,7 +165,7 @@ export const policyPage: Page = {
 const defaults = policySchema.parse({}) as Readonly<Record<string, unknown>>;
 
 /** What somebody would have to write: fields that say what they would say anyway are left out. */
-function withoutDefaults(document: PolicyAnswer["document"]): object {
+function withoutDefaults(document: PolicyAnswer["document"]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(document ?? {}).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])));
 }
 
