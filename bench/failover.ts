@@ -49,7 +49,7 @@ export async function run({ quick, args }: BenchOptions): Promise<BenchResult> {
   const results: Drilled[] = [];
   if (only === undefined) {
     const events = sampleTraffic(createWorld(shortHistory), { seed: "failover", start_ms: shortHistory.end_ms, rate_per_s: 1_000 });
-    for (const name of ["ingest", "broker"] as const) results.push({ ...(await drill(name, { ingest: quick ? 10 : 100, broker: quick ? 3 : 20 }[name], events)), remark: "kill -9 at random moments while events are published and folded" });
+    for (const name of ["ingest", "broker"] as const) results.push({ ...(await drill(name, { ingest: quick ? 5 : 100, broker: quick ? 2 : 20 }[name], events)), remark: "kill -9 at random moments while events are published and folded" });
   }
   const not_run: string[] = [];
   for (const [name, begin] of chosen) {
