@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
+import { QuoteWriter } from "../../features/quote-writer.ts";
+import { quoteAll } from "../experiments/testing.ts";
+import { formatChange } from "./format.ts";
 import { catalogueEngine, repriced, upserted } from "../catalogue-testing.ts";
 import { registered, tokens } from "../learners/testing.ts";
 import { createApp } from "../app.ts";
@@ -16,6 +19,16 @@ async function page(path: string): Promise<string> {
   const response = await get(path);
   expect([path, response.status]).toEqual([path, 200]);
   return response.text();
+}
+
+/** What a page says once nothing of it is being worked out any more. */
+async function settled(path: string): Promise<string> {
+  for (let looks = 0; looks < 50; looks++) {
+    engine.clock.time_ms += 2_000;
+    const html = await page(path);
+    if (!html.includes('class="state pending')) return html;
+  }
+  throw new Error(`${path} goes on working things out`);
 }
 
 beforeEach(async () => {
@@ -80,6 +93,25 @@ describe("what pages say", () => {
     const { courses } = (await (await get("/courses?with=recommendation")).json()) as { courses: { course_id: string; list_price: number; recommendation: { optimal_price: number } }[] };
     expect(cut).toBe(false);
     expect(rows.map(({ id, price, optimal }) => [id, price, optimal])).toEqual(courses.map(({ course_id, list_price, recommendation }) => [course_id, list_price, recommendation.optimal_price]));
+  });
+
+  test("the portfolio says what prices are worth beside the hold-out, and until there is one, how to get it", async () => {
+    expect(await settled("/admin")).toContain("No hold-out yet");
+    const arms = [{ name: "engine", weight: 1, price: { kind: "active" } }];
+    const experiment = { unit: { kind: "learner" }, arms, control_arm: "holdout", holdout_share: 0.5, salt: "s", metric: "revenue", minimum_effect: 5, outcome_days: 7, minimum_days: 1 };
+    await engine.post("/experiments", { experiment_id: "worth", experiment });
+    await engine.post("/experiments/worth/start", {});
+    expect(await settled("/admin")).toContain("No outcome is final yet");
+    quoteAll(engine, new QuoteWriter(engine.store), Array.from({ length: 400 }, (_, i) => `n${i}`), 0, (arm, i) => i % 10 < (arm === "engine" ? 6 : 2));
+    engine.clock.time_ms += 10 * DAY_MS;
+    await settled("/admin");
+    const { results } = (await (await get("/experiments/worth")).json()) as { results: { business: { arms: { figures: { revenue_tokens: { holdout: { value: number }; difference: { value: number; low: number; high: number } } } }[] } } };
+    const { holdout, difference } = results.business.arms[0]!.figures.revenue_tokens;
+    expect(difference.low).toBeGreaterThan(0);
+    const html = await settled("/admin");
+    expect(html).toContain(`>${formatChange((difference.value / holdout.value) * 100)}</strong>`);
+    expect(html).toContain(`${formatChange((difference.low / holdout.value) * 100)} to ${formatChange((difference.high / holdout.value) * 100)}`);
+    expect(html).toContain("more than the hold-out");
   });
 
   test("an event is on the page within its second", async () => {

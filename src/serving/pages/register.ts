@@ -22,7 +22,7 @@ import { Ask, type Fetch } from "./ask.ts";
 import { Assets, assetsDirectory } from "./assets.ts";
 import { CompetitorHistory } from "./competitor-history.ts";
 import { learnerPage } from "./learner/learner.tsx";
-import { ModelPromotions } from "./model-promotions.ts";
+import { ModelLists } from "./model-lists.ts";
 import { OperationsHistory, type OperationsState } from "./operations-history.ts";
 import { loginPage } from "./login.tsx";
 import { OpenPages } from "./open-pages.ts";
@@ -68,12 +68,13 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
   const boards = new PriceBoards({ features, turns, clock }, pricing, board_courses_max);
   const trends = new PlatformTrends({ features, turns, clock });
   const records = new TrainingRecords(broker);
+  const lists = new ModelLists(features);
   const list: readonly Page[] = [
     loginPage,
     portfolioPage(trends, boards),
     pricesPage(boards),
-    coursePage(new CompetitorHistory(broker), new ModelPromotions(features)),
-    modelsPage(records),
+    coursePage(new CompetitorHistory(broker), lists),
+    modelsPage(records, lists),
     experimentsPage(trends),
     experimentPage,
     policiesPage,

@@ -93,7 +93,7 @@ export function ExperimentEditor({ trend }: { readonly trend: PlatformTrend | un
         </label>
       </div>
       <div class="document">
-        <ExperimentFields />
+        <ExperimentFields document={template} />
         <label>
           <span>Definition, as JSON</span>
           <textarea name="experiment" data-json rows={24} spellcheck={false} class="code" aria-describedby="document-error">

@@ -9,9 +9,6 @@ import { ExperimentEditor } from "./experiment-editor.tsx";
 
 type Summary = ExperimentsAnswer["experiments"][number];
 
-/** What the page waits for the platform's days; without them the plan begins with round figures. */
-const WAIT_MS = 120;
-
 const phaseTones: Readonly<Record<Summary["phase"], "good" | "warn" | "plain">> = { draft: "warn", scheduled: "warn", running: "good", ended: "plain", stopped: "plain" };
 
 /** /admin/experiments: what is compared, on whom, and what came of it. */
@@ -21,8 +18,8 @@ export const experimentsPage = (trends: PlatformTrends): Page => ({
   summary: "experiments: what they compare, on whom, since when",
   subject: platformSubject,
   live_s: 15,
-  content: async ({ ask }) => {
-    const [{ experiments }, trend] = await Promise.all([ask.get<ExperimentsAnswer>("/experiments"), within(trends.trend(), WAIT_MS)]);
+  content: async ({ ask, wait_ms }) => {
+    const [{ experiments }, trend] = await Promise.all([ask.get<ExperimentsAnswer>("/experiments"), within(trends.trend(), wait_ms)]);
     return {
       title: "Experiments",
       body: (
@@ -162,11 +159,7 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
           <Tile label="Sample ratio" value={sample_ratio === null ? "–" : sample_ratio.ok ? "as assigned" : "off"} note={sample_ratio === null ? "nothing counted yet" : `p = ${formatNumber(sample_ratio.p_value)}`} />
         </dl>
       </section>
-      {sample_ratio !== null && !sample_ratio.ok && (
-        <p class="notice bad" role="alert">
-          <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
-        </p>
-      )}
+      <SampleRatioAlarm sample_ratio={sample_ratio} />
       <Section title="Arms" id="arms">
         <div class="scroll" tabindex={0} role="region" aria-label="Arms">
           <table class="data">
@@ -269,6 +262,16 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
         </Section>
       )}
     </>
+  );
+}
+
+/** Nothing of an experiment is to be believed whose arms lose units. */
+export function SampleRatioAlarm({ sample_ratio }: Pick<ExperimentResults, "sample_ratio">) {
+  if (sample_ratio === null || sample_ratio.ok) return null;
+  return (
+    <p class="notice bad" role="alert">
+      <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
+    </p>
   );
 }
 

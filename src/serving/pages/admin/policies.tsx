@@ -76,7 +76,7 @@ function List({ policies }: { readonly policies: readonly Listed[] }) {
                   <span class="under">{policy.description}</span>
                 </th>
                 <td>
-                  <Standing {...policy} />
+                  <Standing {...policy} /> {policy.overlaps.length > 0 && <Badge tone="bad">{policy.overlaps.some(({ holds }) => holds) ? "overridden" : "overlaps"}</Badge>}
                 </td>
                 <td>{scopeText(policy)}</td>
                 <td>
@@ -107,12 +107,25 @@ export const newPolicyPage: Page = {
         <>
           <Crumbs />
           <h1>{valid ? id : "A new policy"}</h1>
-          {valid ? <PolicyEditor policy_id={id} document={JSON.stringify({ floor_tokens: 10, step_log_max: 0.1 }, undefined, 2)} sequence={0} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
+          {valid ? <PolicyEditor policy_id={id} document={{ floor_tokens: 10, step_log_max: 0.1 }} sequence={0} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
         </>
       ),
     };
   },
 };
+
+/** Two policies for the same courses that were activated in the same moment: neither host could refuse. */
+function Overlaps({ overlaps }: Pick<PolicyAnswer, "overlaps">) {
+  return (
+    <>
+      {overlaps.map(({ version, holds, message }) => (
+        <p class="notice bad" role="alert">
+          <strong>{holds ? `${version} holds where the two meet.` : `This one holds where it meets ${version}.`}</strong> Both were activated in the same moment: {message}.
+        </p>
+      ))}
+    </>
+  );
+}
 
 function Crumbs() {
   return (
@@ -146,12 +159,13 @@ export const policyPage: Page = {
             {id} <Standing {...policy} />
           </h1>
           <p class="lead-line">{policy.document?.description}</p>
+          <Overlaps overlaps={policy.overlaps} />
           <div class="figures two">
             <Actions policy={policy} />
             <Difference diff={diff} policy={policy} />
           </div>
           <Section title="Document" id="document" aside={`Revision ${policy.latest ?? "–"}, without what is the default. Saving drafts the next one; prices do not change before it is activated.`}>
-            <PolicyEditor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} />
+            <PolicyEditor policy_id={id} document={withoutDefaults(newest.document)} sequence={policy.sequence} />
           </Section>
           <Section title="History" id="history">
             <History changes={policy.changes} />
@@ -165,7 +179,7 @@ export const policyPage: Page = {
 const defaults = policySchema.parse({}) as Readonly<Record<string, unknown>>;
 
 /** What somebody would have to write: fields that say what they would say anyway are left out. */
-function withoutDefaults(document: PolicyAnswer["document"]): object {
+function withoutDefaults(document: PolicyAnswer["document"]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(document ?? {}).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])));
 }
 

@@ -1,6 +1,7 @@
 import { policySchema } from "../../../contracts/policy.ts";
 import type { FieldGroup } from "../document-fields.ts";
 import { documentFields } from "../document-form.tsx";
+import type { Document } from "../json-path.ts";
 
 /** What most policies say; the rest (bounds by category and course, costs by course, promotions, attributes of fairness) is written as text. */
 const groups: readonly FieldGroup[] = [
@@ -79,8 +80,7 @@ const PolicyFields = documentFields(policySchema, groups);
 
 export interface PolicyEditorProps {
   readonly policy_id: string;
-  /** JSON. */
-  readonly document: string;
+  readonly document: Document;
   readonly sequence: number;
 }
 
@@ -89,11 +89,11 @@ export function PolicyEditor({ policy_id, document, sequence }: PolicyEditorProp
   return (
     <form class="stack card" data-form="PUT" action={`/policies/${policy_id}`} data-next={`/admin/policies/${policy_id}`} data-document data-check="/policies/validate" data-check-body={JSON.stringify({ policy_id })}>
       <div class="document">
-        <PolicyFields />
+        <PolicyFields document={document} />
         <label>
           <span>Rules, as JSON</span>
           <textarea name="policy" data-json rows={24} spellcheck={false} class="code" aria-describedby="document-error">
-            {document}
+            {JSON.stringify(document, undefined, 2)}
           </textarea>
           <span class="field-error" id="document-error" data-error=""></span>
         </label>

@@ -1,16 +1,13 @@
 import type { CategoriesAnswer, CategoryItem } from "../../../contracts/catalogue.ts";
 import type { HealthAnswer } from "../../../contracts/api.ts";
-import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/experiment-api.ts";
-import type { ExperimentResults } from "../../../contracts/experiment-results.ts";
 import type { SegmentsAnswer } from "../../../contracts/learner-scores.ts";
 import { DAY_MS } from "../../../lib/time.ts";
-import type { Ask } from "../ask.ts";
 import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
 import { Ago, Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
-import { Business } from "./experiments.tsx";
+import { againstHoldout, Uplift } from "./uplift.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
 
@@ -48,13 +45,7 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
               {trend === undefined ? <Pending tall>Reading the days…</Pending> : <Trends trend={trend} />}
             </Section>
             <Section title="Against the hold-out" id="uplift" aside="What prices bring beside those who pay list prices, with 95 % intervals.">
-              {uplift === undefined || uplift.holdout === null ? (
-                <Empty title="No running experiment has a hold-out">
-                  <a href="/admin/experiments">An experiment</a> with a hold-out says what the engine's prices are worth.
-                </Empty>
-              ) : (
-                <Business business={uplift} />
-              )}
+              <Uplift comparison={uplift} />
             </Section>
             <Section title="Categories" id="categories" aside="Last 30 days. Elasticity: change of enrollments per view, in percent, when a price rises by one percent.">
               {categories.categories.length === 0 ? <Empty title="No category yet">Publish a course, and its category appears here.</Empty> : <Categories categories={categories.categories} />}
@@ -67,14 +58,6 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
       };
     },
   };
-}
-
-/** Business figures of the first running experiment that keeps a hold-out. */
-async function againstHoldout(ask: Ask): Promise<ExperimentResults["business"] | undefined> {
-  const { experiments } = await ask.get<ExperimentsAnswer>("/experiments?phase=running");
-  const kept = experiments.find(({ experiment }) => experiment.holdout_share > 0);
-  if (kept === undefined) return undefined;
-  return (await ask.get<ExperimentAnswer>(`/experiments/${kept.experiment_id}`)).results?.business;
 }
 
 const labels = ["Revenue, 30 days", "Enrollments, 30 days", "Conversion", "Tokens outstanding", "Churn", "Recommended changes"] as const;

@@ -1,4 +1,4 @@
-import { type Document, setAt, valueAt } from "./json-path.ts";
+import { type Document, setAt, valueAt } from "../json-path.ts";
 
 const CHECK_AFTER_MS = 300;
 

@@ -1,4 +1,4 @@
-import { type Document, valueAt } from "./json-path.ts";
+import { type Document, valueAt } from "../json-path.ts";
 import { formatCount, formatShare, formatWhole } from "../format.ts";
 
 const ASK_AFTER_MS = 250;
