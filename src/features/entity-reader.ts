@@ -70,7 +70,9 @@ export class EntityReader {
     for (const other of this.#related[entity]) this.#readRelated(evaluator, other, this.#relatedId(other.entity, entity, id, slots), now_ms);
     if (entity === "platform") this.#days.read(id, now_ms);
     const all = evaluator.evaluate(slots, now_ms);
-    const values = Float64Array.from(this.#positions[entity], (position) => all[position]!);
+    const positions = this.#positions[entity];
+    const values = new Float64Array(positions.length);
+    for (let i = 0; i < positions.length; i++) values[i] = all[positions[i]!]!;
     return { entity, id, ...header, now_ms, values };
   }
 
