@@ -6,8 +6,6 @@ import { START_MS } from "../testing.ts";
 import { BrowserEngine, chromiumPath, type Visit } from "./testing/browser.ts";
 import { KeyedEngine } from "./testing/keyed-engine.ts";
 
-/** Nobody sees so little move. */
-const STILL = 0.01;
 let keyed: KeyedEngine;
 let browser: BrowserEngine;
 let visit: Visit;
@@ -107,7 +105,7 @@ describe.skipIf(chromiumPath === undefined)("who may see what, in a browser (nee
       expect(await visit.page.evaluate("globalThis.notReloaded")).toBe(true);
       // It was sent: nobody asked for it.
       expect(asked).toEqual([]);
-      expect(await visit.layoutShift()).toBeLessThan(STILL);
+      expect(await visit.moved()).toEqual([]);
       expect(complaints()).toEqual([]);
       return figure.innerText();
     }

@@ -43,14 +43,14 @@ export class RowSource {
     return [...new Set(this.#all.map(({ category }) => category))].filter((category) => category !== "").sort();
   }
 
-  /** The rows of a view; undefined: they are what they were. Throws when the server cannot be asked. */
-  async load(view: BoardView): Promise<BoardRows | undefined> {
+  /** Fetches the rows of a view; false: they are what they were, or were asked for anew meanwhile. Throws when the server cannot be asked. */
+  async load(view: BoardView): Promise<boolean> {
     const views = ++this.#views;
     const response = await ask(this.#paged ? writeView(view) : "", this.#tag);
     const tag = response.headers.get("etag");
-    if (response.status === 304 || (tag !== null && tag === this.#tag)) return undefined;
+    if (response.status === 304 || (tag !== null && tag === this.#tag)) return false;
     const answer = (await response.json()) as BoardAnswer;
-    if (views !== this.#views) return undefined;
+    if (views !== this.#views) return false;
     const first = answer.cut && !this.#paged;
     this.#paged = answer.cut;
     // The first question did not say which view, since the catalogue might have been small.
@@ -58,7 +58,7 @@ export class RowSource {
     this.#tag = answer.cut ? null : tag;
     this.#all = answer.rows;
     this.#next = answer.next;
-    return this.of(view);
+    return true;
   }
 
   /** What is at hand of a view. */
@@ -66,19 +66,19 @@ export class RowSource {
     return this.#paged ? { rows: this.#all, courses: undefined, more: this.#next !== null } : { rows: rowsOf(this.#all, view), courses: this.#all.length, more: false };
   }
 
-  /** The rows with another page of the server's after them; undefined when there is none, or the view is another one meanwhile. */
-  async more(view: BoardView): Promise<BoardRows | undefined> {
+  /** Fetches another page of the server's; false when there is none, or the view is another one meanwhile. */
+  async more(view: BoardView): Promise<boolean> {
     const [after, views] = [this.#next, this.#views];
-    if (after === null) return undefined;
+    if (after === null) return false;
     // Asked for once.
     this.#next = null;
     try {
       const query = writeView(view);
       const answer = (await (await ask(`${query}${query === "" ? "?" : "&"}after=${encodeURIComponent(after)}`, null)).json()) as BoardAnswer;
-      if (views !== this.#views) return undefined;
+      if (views !== this.#views) return false;
       this.#all = [...this.#all, ...answer.rows];
       this.#next = answer.next;
-      return this.of(view);
+      return true;
     } catch (error) {
       if (views === this.#views) this.#next = after;
       throw error;

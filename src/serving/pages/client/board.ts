@@ -52,15 +52,17 @@ class Board {
   async load(): Promise<void> {
     // The pages that are at hand of a large catalogue stay as they are: asking anew would lead back to the first.
     if (document.hidden || (this.#source.paged && this.#rows.length > 0)) return;
-    await this.#show(this.#source.load(this.#view));
+    await this.#fetch((view) => this.#source.load(view));
   }
 
-  async #show(asked: Promise<BoardRows | undefined>): Promise<void> {
+  /** Shows what was asked for, in the view that there is by then: somebody may have typed meanwhile. */
+  async #fetch(ask: (view: BoardView) => Promise<boolean>): Promise<void> {
+    const view = this.#view;
     try {
-      const loaded = await asked;
-      if (loaded === undefined) return;
+      if (!(await ask(view))) return;
+      if (this.#source.paged && view !== this.#view) return await this.#fetch((next) => this.#source.load(next));
       this.#offer();
-      this.#arrange(loaded);
+      this.#arrange(this.#source.of(this.#view));
     } catch {
       if (this.#rows.length === 0) this.#count.textContent = "Prices cannot be had right now; trying again.";
     }
@@ -107,7 +109,7 @@ class Board {
   #changed(): void {
     history.replaceState(null, "", `${location.pathname}${writeView(this.#view)}`);
     this.#box.scrollTop = 0;
-    if (this.#source.paged) void this.#show(this.#source.load(this.#view));
+    if (this.#source.paged) void this.#fetch((view) => this.#source.load(view));
     else if (this.#source.courses > 0) this.#arrange(this.#source.of(this.#view));
   }
 
@@ -153,7 +155,7 @@ class Board {
       if (view.element.parentNode === null) this.#body.append(view.element);
     }
     for (const { place, element } of this.#views) if (place < first || place >= end) element.remove();
-    if (this.#more && end > rows.length - AHEAD) void this.#show(this.#source.more(this.#view));
+    if (this.#more && end > rows.length - AHEAD) void this.#fetch((view) => this.#source.more(view));
   }
 
   /** Puts rows into the order in which they are seen, around the one that has the focus: moving that one would take it away. */

@@ -44,7 +44,7 @@ export function learnerPage(tokens: TokenHistory): Page {
             <div class="figures two section">
               <section class="card" aria-labelledby="top-up">
                 <h2 id="top-up">Tokens</h2>
-                {recommendations === undefined ? <p class="muted">…</p> : <TopUp recommendations={recommendations} />}
+                {recommendations === undefined ? <p class="top-up">…</p> : <TopUp recommendations={recommendations} />}
                 <Split features={learner.features} />
               </section>
               <section class="card" aria-labelledby="transactions">
@@ -150,7 +150,7 @@ function TopUp({ recommendations: { recommendations, balance_tokens } }: { reado
   const short = recommendations.map((recommendation) => ({ ...recommendation, missing: Math.ceil(recommendation.price - Math.max(0, balance_tokens)) })).sort((a, b) => a.missing - b.missing);
   const open = short.filter(({ missing }) => missing <= 0).length;
   const next = short.find(({ missing }) => missing > 0);
-  if (short.length === 0) return <p class="muted">No course to save for at the moment.</p>;
+  if (short.length === 0) return <p class="top-up">No course to save for at the moment.</p>;
   return (
     <p class="top-up">
       {open > 0 && `Your balance covers ${open === 1 ? "one" : formatWhole(open)} of the courses above. `}

@@ -7,6 +7,8 @@ import { HttpServer } from "../../http-server.ts";
 import type { TestEngine } from "../../testing.ts";
 
 const TICK_MS = 100;
+/** Nobody sees so little move. */
+const STILL = 0.005;
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 function executable(): string | undefined {
@@ -70,11 +72,12 @@ export class Visit {
     });
   }
 
-  /** How much of the page has moved by itself since it was opened: 0 is nothing, 1 all of it (web.dev/cls). */
-  layoutShift(): Promise<number> {
-    return this.page.evaluate<number>(`new Promise((resolve) => {
-      let moved = 0;
-      const add = (list) => list.getEntries().forEach((entry) => (moved += entry.hadRecentInput ? 0 : entry.value));
+  /** What has moved by itself since the page was opened, so that somebody would see it, and by how much of the window (web.dev/cls). */
+  moved(): Promise<string[]> {
+    return this.page.evaluate<string[]>(`new Promise((resolve) => {
+      const moved = [];
+      const what = ({ node, previousRect, currentRect }) => (node?.nodeName ?? "?") + "." + (node?.className ?? node?.textContent ?? "") + " from " + previousRect.y + " to " + currentRect.y;
+      const add = (list) => list.getEntries().filter((entry) => !entry.hadRecentInput && entry.value > ${STILL}).forEach((entry) => moved.push(entry.value.toFixed(3) + ": " + entry.sources.map(what).join(", ")));
       new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
       requestAnimationFrame(() => setTimeout(() => resolve(moved), 50));
     })`);

@@ -3,6 +3,7 @@ import { controlSubject } from "../../../contracts/subjects.ts";
 import { silentLogger } from "../../../lib/log.ts";
 import { createKey } from "../../keys/api-key.ts";
 import { KeyAccess } from "../../keys/key-access.ts";
+import { upserted } from "../../catalogue-testing.ts";
 import { KeyHolder } from "../../keys/key-holder.ts";
 import { registered } from "../../learners/testing.ts";
 import type { Access } from "../../route-table.ts";
@@ -26,6 +27,8 @@ export class KeyedEngine {
     this.#keys = new KeyHolder({ features: this.engine.features, clock: this.engine.clock, logger: silentLogger, copy: undefined, always: true });
     late.access = new KeyAccess(this.#keys, this.engine.clock);
     this.engine.foldCatalogue();
+    // As many as a learner is recommended at once.
+    for (let i = 1; i <= 6; i++) this.engine.fold({ ...upserted(`k${i}`), teacher_id: "t2", prerequisites: [] } as ReturnType<typeof upserted>);
     this.engine.fold(registered("l1"), registered("l2"), { id: "t2", type: "teacher.upserted", time: "2026-02-01T00:00:00.000Z", teacher_id: "t2" });
   }
 
