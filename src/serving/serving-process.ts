@@ -121,10 +121,10 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
   const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
   const movement = new Movements(broker, clock);
-  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
+  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement, quotes: quotes.desk });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
-  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, features, policies, quotes });
   const watch = new PageWatch(clock, logger);
   const pages = { watch, features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
   const app = createApp({

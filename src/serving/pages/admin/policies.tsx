@@ -76,7 +76,7 @@ function List({ policies }: { readonly policies: readonly Listed[] }) {
                   <span class="under">{policy.description}</span>
                 </th>
                 <td>
-                  <Standing {...policy} />
+                  <Standing {...policy} /> {policy.overlaps.length > 0 && <Badge tone="bad">{policy.overlaps.some(({ holds }) => holds) ? "overridden" : "overlaps"}</Badge>}
                 </td>
                 <td>{scopeText(policy)}</td>
                 <td>
@@ -114,6 +114,19 @@ export const newPolicyPage: Page = {
   },
 };
 
+/** Two policies for the same courses that were activated in the same moment: neither host could refuse. */
+function Overlaps({ overlaps }: Pick<PolicyAnswer, "overlaps">) {
+  return (
+    <>
+      {overlaps.map(({ version, holds, message }) => (
+        <p class="notice bad" role="alert">
+          <strong>{holds ? `${version} holds where the two meet.` : `This one holds where it meets ${version}.`}</strong> Both were activated in the same moment: {message}.
+        </p>
+      ))}
+    </>
+  );
+}
+
 function Crumbs() {
   return (
     <nav class="crumbs" aria-label="Where this is">
@@ -146,6 +159,7 @@ export const policyPage: Page = {
             {id} <Standing {...policy} />
           </h1>
           <p class="lead-line">{policy.document?.description}</p>
+          <Overlaps overlaps={policy.overlaps} />
           <div class="figures two">
             <Actions policy={policy} />
             <Difference diff={diff} policy={policy} />

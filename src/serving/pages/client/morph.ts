@@ -36,7 +36,7 @@ export function morph(main: HTMLElement, html: string): void {
         return !old.matches(OWN);
       },
       // An opened part stays open, and what somebody has written stays written.
-      beforeAttributeUpdated: (name, element) => !(name === "open" && element instanceof HTMLDetailsElement) && !(name === "value" && element instanceof HTMLInputElement),
+      beforeAttributeUpdated: (name, element) => !(name === "open" && element instanceof HTMLDetailsElement) && !(name === "value" && element instanceof HTMLInputElement && element.value !== element.defaultValue),
       afterNodeMorphed: (old) => {
         if (!(old instanceof HTMLElement) || !("value" in old.dataset)) return;
         const before = shown.get(old);
