@@ -5,9 +5,10 @@ import { eventSubject, STREAM_QUOTES } from "../src/contracts/subjects.ts";
 import { systemClock } from "../src/lib/clock.ts";
 import { Prng } from "../src/lib/prng.ts";
 import { formatTime } from "../src/lib/time.ts";
-import { type Platform, startPlatform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
 import { startProducer } from "./processes.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
+import { headersOf } from "./roles.ts";
 import { quantile } from "./stats.ts";
 
 const INGEST_PER_S = 5_000;
@@ -33,8 +34,8 @@ interface Probe {
  * From before an enrollment is published to the first price answer whose recorded decision had folded it. Whether a decision used
  * the enrollment is read from the decision's own record, not guessed from the price.
  */
-export async function run({ quick }: BenchOptions): Promise<BenchResult> {
-  const platform = await startPlatform(quick);
+export async function run({ quick, platform: start }: BenchOptions): Promise<BenchResult> {
+  const platform = await start({ keys: true });
   const producer = await startProducer(platform.nats_url, INGEST_PER_S);
   try {
     await systemClock.sleep(2_000);
@@ -80,10 +81,10 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-function quoteOf(url: string, course_id: string): Promise<Answer> {
+function quoteOf({ url, key }: Platform, course_id: string): Promise<Answer> {
   const body = JSON.stringify({ course_id });
   return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const headers = { ...headersOf(key), "content-length": Buffer.byteLength(body) };
     const call = request(`${url}/optimize_price`, { method: "POST", agent, headers }, (response) => {
       let text = "";
       response.setEncoding("utf8");
@@ -95,9 +96,10 @@ function quoteOf(url: string, course_id: string): Promise<Answer> {
   });
 }
 
-async function probe({ url, broker, courses }: Platform, index: number, random: Prng): Promise<Probe> {
+async function probe(platform: Platform, index: number, random: Prng): Promise<Probe> {
+  const { broker, courses } = platform;
   const course_id = `C${String(random.integer(courses)).padStart(5, "0")}`;
-  const before = await quoteOf(url, course_id);
+  const before = await quoteOf(platform, course_id);
   const event: EventOf<"enrollment.created"> = {
     id: `probe-${index}`,
     type: "enrollment.created",
@@ -112,7 +114,7 @@ async function probe({ url, broker, courses }: Platform, index: number, random: 
   const answers: Answer[] = [];
   let changed_ms = Number.POSITIVE_INFINITY;
   for (;;) {
-    const answer = await quoteOf(url, course_id);
+    const answer = await quoteOf(platform, course_id);
     answers.push(answer);
     if (answer.quote_id !== before.quote_id) changed_ms = Math.min(changed_ms, answer.at_ms);
     if (answer.at_ms > changed_ms + SETTLE_MS || answer.at_ms > published_ms + PROBE_MS_MAX) break;

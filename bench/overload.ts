@@ -1,5 +1,5 @@
 import { systemClock } from "../src/lib/clock.ts";
-import { type Platform, startPlatform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
 import { Probe } from "./probe.ts";
 import { load, type LoadResult } from "./processes.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
@@ -13,8 +13,8 @@ const CALM_MS = 25;
 const AFTER_S = 3;
 
 /** Three times the load that the engine can answer: how much of it is answered all the same, how fast, and how soon afterwards everything is as before. */
-export async function run({ quick }: BenchOptions): Promise<BenchResult> {
-  const platform = await startPlatform(quick, { keys: true });
+export async function run({ quick, platform: start }: BenchOptions): Promise<BenchResult> {
+  const platform = await start({ keys: true });
   try {
     return await measure(platform, quick);
   } finally {

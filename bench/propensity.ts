@@ -52,18 +52,18 @@ export interface ScoreResult {
 
 const CHILD_MS = 900_000;
 const PROCESSES = 2;
-/** Populations that the ceiling is fitted to, beside those that judge. */
-const CEILING_POPULATIONS = 22;
 const CEILING_FROM = 101;
 
 interface Size {
   readonly config: PlatformConfig;
   readonly populations: number;
+  /** That the ceiling is fitted to, beside those that judge. */
+  readonly ceiling_populations: number;
   readonly replicates: number;
 }
 
-const full: Size = { config: defaultPlatform, populations: 4, replicates: 200 };
-const quickSize: Size = { config: { ...defaultPlatform, learners: 400, courses: 150, teachers: 40, enrollments: 2_000 }, populations: 1, replicates: 40 };
+const full: Size = { config: defaultPlatform, populations: 4, ceiling_populations: 22, replicates: 200 };
+const quickSize: Size = { config: { ...defaultPlatform, learners: 400, courses: 150, teachers: 40, enrollments: 2_000 }, populations: 1, ceiling_populations: 8, replicates: 20 };
 
 /** Runs jobs in so many processes, in their order. */
 async function inProcesses<Job, Result extends object>(script: string, jobs: readonly Job[]): Promise<Result[]> {
@@ -79,11 +79,11 @@ async function inProcesses<Job, Result extends object>(script: string, jobs: rea
   return results;
 }
 
-async function measure({ config, populations, replicates }: Size, chunk: number): Promise<{ scores: ScoreResult[]; ceilings: number[] }> {
+async function measure({ config, populations, ceiling_populations, replicates }: Size, chunk: number): Promise<{ scores: ScoreResult[]; ceilings: number[] }> {
   const folder = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
   try {
     const { calibration } = createWorld(config);
-    const others = Array.from({ length: CEILING_POPULATIONS }, (_, i) => CEILING_FROM + i);
+    const others = Array.from({ length: ceiling_populations }, (_, i) => CEILING_FROM + i);
     const chunks = Array.from({ length: Math.ceil(others.length / chunk) }, (_, i) => others.slice(i * chunk, (i + 1) * chunk));
     await inProcesses<PopulationJob, { rows: number }>("propensity-population", chunks.map((own) => ({ config, calibration, populations: own, folder })));
     const folders = others.map((population) => join(folder, String(population)));
@@ -114,7 +114,7 @@ const list = (figures: Figures, names: readonly string[]): string => names.flatM
 /** The propensity models that training ships, on the synthetic platform, against what its features could tell at best and what nobody can know. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const size = quick ? quickSize : full;
-  const { scores, ceilings } = await measure(size, quick ? CEILING_POPULATIONS / PROCESSES : 2);
+  const { scores, ceilings } = await measure(size, quick ? size.ceiling_populations / PROCESSES : 2);
   const binary = Object.fromEntries(binaryDimensions.map((dimension) => [dimension, over(scores.map((own) => own.binary[dimension]))])) as Record<BinaryDimension, Figures>;
   const price_sensitivity = over(scores.map((own) => own.price_sensitivity));
   const shuffled_auc = scores.reduce((worst, own) => (Math.abs(own.shuffled_auc - 0.5) > Math.abs(worst - 0.5) ? own.shuffled_auc : worst), 0.5);
@@ -127,7 +127,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     check: scores.map(({ hash }) => hash).join(" "),
     notes: [
       `${scores.length === 1 ? "a population" : `${scores.length} populations`} of ${size.config.learners} learners on one catalogue, each trained on by itself and judged on later cut-offs, means over populations; _error: standard error, clustered by learner`,
-      `observable_auc: boosting on ${CEILING_POPULATIONS} other populations of the same platform, all cut-offs (${ceilings.join(", ")} rows or views by dimension); latent_auc: the simulation gone on from its state ${size.replicates} times (completion integrated), for the chance left in so many extrapolated`,
+      `observable_auc: boosting on ${size.ceiling_populations} other populations of the same platform, all cut-offs (${ceilings.join(", ")} rows or views by dimension); latent_auc: the simulation gone on from its state ${size.replicates} times (completion integrated), for the chance left in so many extrapolated`,
       ...binaryDimensions.map((dimension) => `${dimension}: ${scores.map(({ champions }) => champions[dimension]).join(", ")}; targets of the product description AUC 0.80, precision_70 0.75, f1 0.75${dimension === "churn" ? ", recall_high 0.70" : ""}; here ${list(binary[dimension], ["auc", "precision_70", "f1", "recall_high"])}; a model that knew the truth ${list(binary[dimension], ["latent_auc", "latent_precision_70", "latent_f1", "latent_recall_high"])}`),
       "price_sensitivity: rank correlation with the true sensitivity over the courses that a learner sees; spearman_ceiling: the same estimator on all other populations; spearman_inputs: boosting fitted to the truth itself, what the inputs hold of it; null: not identified from so few views",
       "lifetime_ratio_60d: tokens that lifetime value expects of all learners within 60 days, over those that they spent",

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { TidemarkError } from "../src/lib/errors.ts";
+import type { Platform, PlatformOptions } from "./platform.ts";
 
 /** A figure, or the reason why it could not be taken. */
 export type Metric = number | string | Unavailable | Figures | readonly Row[];
@@ -15,6 +16,8 @@ interface Unavailable {
 
 export interface BenchOptions {
   readonly quick: boolean;
+  /** A platform that serves; its size is that of the run. */
+  readonly platform: (options: PlatformOptions) => Promise<Platform>;
   readonly args: Readonly<Record<string, string | undefined>>;
 }
 

@@ -1,6 +1,6 @@
 import { BATCH_COURSES, type Bodies } from "./children/load-options.ts";
 import { runLiveLoad } from "./live-load.ts";
-import { type Platform, startPlatform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
 import { load, type LoadResult, pacedLoad, type PacedLoadResult, startBareHono, startProducer } from "./processes.ts";
 import { missingPeers, startPriceApi } from "./python-peers.ts";
 import { decisionShare } from "./quotes.ts";
@@ -27,7 +27,7 @@ type Kind = keyof typeof kinds;
 /** The price call over the bare framework's echo, in turn, both while events stream in and are folded; with --url the load test of a platform that runs. */
 export async function run(options: BenchOptions): Promise<BenchResult> {
   if (options.args["url"] !== undefined) return runLiveLoad(options);
-  const platform = await startPlatform(options.quick, { keys: true });
+  const platform = await options.platform({ keys: true });
   try {
     const bare = await startBareHono();
     const producer = await startProducer(platform.nats_url, INGEST_PER_S);

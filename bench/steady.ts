@@ -1,5 +1,4 @@
 import { ownMemory } from "./own-memory.ts";
-import { startPlatform } from "./platform.ts";
 import { pacedLoad, startProducer } from "./processes.ts";
 import { type BenchOptions, type BenchResult, type Figures, numberArg } from "./report.ts";
 
@@ -13,7 +12,7 @@ const PARTS = 10;
 /** The same load for minutes: whether memory and latency stay as they are. */
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const minutes = numberArg(options, "minutes", options.quick ? 0.3 : 10);
-  const platform = await startPlatform(options.quick, { keys: true });
+  const platform = await options.platform({ keys: true });
   try {
     const producer = await startProducer(platform.nats_url, INGEST_PER_S);
     try {

@@ -1,8 +1,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { parquetReadObjects } from "hyparquet";
@@ -15,12 +14,13 @@ import { type LearnerBlock, learnerFeatureNames, LearnerReplay } from "../featur
 import { DatasetReplay } from "../features/replay.ts";
 import { forgetErased } from "../ingest/archive-keeper.ts";
 import { EventArchiver } from "../ingest/archiver.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { EventArchive } from "../ingest/event-archive.ts";
 import { EventHistory } from "../ingest/event-history.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { dropArchived } from "../ingest/stream-retention.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { DAY_MS, HOUR_MS, parseTime } from "../lib/time.ts";
@@ -32,24 +32,21 @@ import { buildDatasetFiles } from "../training/dataset-files.ts";
 import { createTrainingPool, type TrainingPool } from "../training/pool.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
 let pool: TrainingPool;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-datasets-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("datasets");
+  ({ directory, server, broker } = rig);
   await publishHistory(broker, platformConfig({ learners: 300, courses: 60, teachers: 12, enrollments: 1_500, weeks: 20, seed: 3, end_ms: Date.UTC(2026, 0, 1) }), {});
   pool = await createTrainingPool({ threads: 2, deadline_ms: 60_000, backend: "cpu" });
 }, 60_000);
 afterAll(async () => {
   await pool.close();
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 /** Names and digests of a directory's files. */

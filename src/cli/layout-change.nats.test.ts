@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
@@ -11,33 +10,31 @@ import { openLmdbStore } from "../features/lmdb-store.ts";
 import { MemoryStore } from "../features/memory-store.ts";
 import { resolvedPath, StoreDirectory } from "../features/store-directory.ts";
 import type { FeatureStoreReader } from "../features/store.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { runIngest } from "../ingest/ingest.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { sampleEvents } from "../ingest/sample-events.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { must } from "../lib/assert.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 const EVENTS = 30_000;
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
 
 beforeAll(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), "tidemark-layout-")));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("layout");
+  ({ directory, server, broker } = rig);
   const publisher = broker.bulkPublisher({ window: 1_000 });
   for (const { subject, data } of sampleEvents("e", EVENTS, Date.now())) await publisher.publish(subject, data);
   await publisher.flush();
 });
 afterAll(async () => {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const contents = (store: FeatureStoreReader): string[] => [...store.dump()].map(({ database, key, value }) => `${database} ${key} ${Buffer.from(value).toString("hex")}`);

@@ -1,19 +1,18 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Event } from "../contracts/events.ts";
 import { deadLetterSubject, eventSubject, STREAM_EVENTS } from "../contracts/subjects.ts";
 import { freePort } from "../ingest/broker-config.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
-import { Broker } from "../ingest/nats.ts";
-import { silentLogger } from "../lib/log.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { Broker } from "../ingest/nats.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { DAY_MS, formatTime } from "../lib/time.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
@@ -42,10 +41,8 @@ async function publish(event: Event): Promise<void> {
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-operator-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("operator");
+  ({ directory, server, broker } = rig);
   environment = { PATH: process.env["PATH"] ?? "", TIDEMARK_NATS_URL: server.url, TIDEMARK_DATA_DIR: join(directory, "data"), TIDEMARK_INGEST_METRICS_PORT: String(await freePort()) };
   ingest = spawn(process.execPath, [MAIN, "ingest"], { env: environment, stdio: ["ignore", "pipe", "inherit"] });
   ingest.stdout?.on("data", (chunk: Buffer) => (log += chunk.toString()));
@@ -53,9 +50,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   if (ingest.exitCode === null) ingest.kill("SIGKILL");
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 async function folded(events: number): Promise<string> {

@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
@@ -12,30 +10,27 @@ import { PartitionedStore } from "../features/partitioned-store.ts";
 import { resolvedPath, StoreDirectory } from "../features/store-directory.ts";
 import { entityNames } from "../features/store.ts";
 import { freePort } from "../ingest/broker-config.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { foldTo } from "../ingest/fold-to.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { sampleEvents } from "../ingest/sample-events.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { systemClock } from "../lib/clock.ts";
-import { silentLogger } from "../lib/log.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 const EVENTS = 20_000;
 const COUNT = 2;
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
 
 beforeAll(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), "tidemark-partitions-")));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("partitions");
+  ({ directory, server, broker } = rig);
 });
 afterAll(async () => {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const dataDir = (index: number): string => join(directory, `host-${index}`);

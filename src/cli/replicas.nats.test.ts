@@ -1,39 +1,34 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import { openLmdbStore } from "../features/lmdb-store.ts";
 import { resolvedPath, StoreDirectory } from "../features/store-directory.ts";
 import { freePort } from "../ingest/broker-config.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { Broker } from "../ingest/nats.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { systemClock } from "../lib/clock.ts";
-import { silentLogger } from "../lib/log.ts";
 import { Prng } from "../lib/prng.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { smallPlatform } from "../simulator/test-platform.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 const ASKED = 200;
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), "tidemark-replicas-")));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("replicas");
+  ({ directory, server, broker } = rig);
 });
 afterAll(async () => {
   for (const child of children) child.kill("SIGKILL");
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const dataDir = (host: string): string => join(directory, host);

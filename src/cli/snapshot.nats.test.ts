@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, realpath, rm, utimes } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,35 +11,33 @@ import { partitionLayout } from "../features/partition.ts";
 import { StoreDirectory } from "../features/store-directory.ts";
 import type { FeatureStore, FeatureStoreReader } from "../features/store.ts";
 import { promoteModel } from "../ingest/control.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
 import { runIngest } from "../ingest/ingest.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { sampleEvents } from "../ingest/sample-events.ts";
 import { SnapshotKeeper } from "../ingest/snapshot-keeper.ts";
 import { Snapshots } from "../ingest/snapshots.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { HOUR_MS, formatTime } from "../lib/time.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 const events = sampleEvents("e", 12_000, Date.now());
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
 let snapshots: Snapshots;
 
 beforeAll(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), "tidemark-snapshot-")));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("snapshot");
+  ({ directory, server, broker } = rig);
   await promoteModel(broker, { type: "model.promoted", time: formatTime(Date.now()), family: "elasticity", artifact: "elasticity/x", digest: "0".repeat(64), version: "x", reason: "a test" });
   snapshots = new Snapshots(broker, join(directory, "scratch"));
 });
 afterAll(async () => {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 async function publish(from: number, to: number): Promise<void> {

@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BUCKET_MODELS, modelSubject, STREAM_CONTROL, STREAM_SIGNALS } from "../contracts/subjects.ts";
 import { type TrainingRun, trainingSignalSchema } from "../contracts/training-run.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { Broker } from "../ingest/nats.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { Prng } from "../lib/prng.ts";
@@ -21,6 +20,7 @@ import { publishTestHistory } from "../training/testing.ts";
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 const random = new Prng("training kills");
 
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
@@ -29,10 +29,8 @@ let pool: TrainingPool;
 let trainer: ChildProcess | undefined;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-train-kill-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("train-kill");
+  ({ directory, server, broker } = rig);
   await publishTestHistory(broker);
   pool = await createTrainingPool({ threads: 2, deadline_ms: 60_000 });
   environment = { PATH: process.env["PATH"] ?? "", TIDEMARK_NATS_URL: server.url, TIDEMARK_DATA_DIR: directory };
@@ -41,9 +39,7 @@ beforeAll(async () => {
 afterAll(async () => {
   if (trainer?.exitCode === null) trainer.kill("SIGKILL");
   await pool.close();
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 function train(...args: string[]): ChildProcess {

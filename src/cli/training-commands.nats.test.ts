@@ -1,16 +1,16 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { TrainingRun } from "../contracts/training-run.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
-import { Broker } from "../ingest/nats.ts";
-import { silentLogger } from "../lib/log.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { Broker } from "../ingest/nats.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { publishTestHistory } from "../training/testing.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/src/main.js");
 
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
@@ -43,17 +43,13 @@ interface Model {
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-training-cli-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("training-cli");
+  ({ directory, server, broker } = rig);
   environment = { PATH: process.env["PATH"] ?? "", TIDEMARK_NATS_URL: server.url, TIDEMARK_DATA_DIR: join(directory, "data") };
 });
 
 afterAll(async () => {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 let first: TrainingRun;

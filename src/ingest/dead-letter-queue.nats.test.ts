@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { DeadLetter } from "../contracts/dead-letter.ts";
 import { deadLetterRetrySubject, deadLetterSubject, STREAM_DLQ, STREAM_EVENTS } from "../contracts/subjects.ts";
@@ -10,26 +7,21 @@ import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { formatTime } from "../lib/time.ts";
 import { findDeadLetter, listDeadLetters, openDeadLetters, retryDeadLetter } from "./dead-letter-queue.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
 import { runIngest } from "./ingest.ts";
-import { Broker } from "./nats.ts";
+import type { Broker } from "./nats.ts";
 import { replayEvents } from "./replay-events.ts";
+import { startTestBroker, type TestBroker } from "./testing/test-broker.ts";
 
-let directory: string;
-let server: EmbeddedBroker;
+let rig: TestBroker;
 let broker: Broker;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-dlq-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("dlq");
+  broker = rig.broker;
 });
 
 afterAll(async () => {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "nats";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -20,28 +19,26 @@ import { promoteModel } from "./control.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
 import { type IngestProgress, runIngest } from "./ingest.ts";
-import { Broker } from "./nats.ts";
+import type { Broker } from "./nats.ts";
 import { replayEvents } from "./replay-events.ts";
 import { type SampleEvent, sampleEvents } from "./sample-events.ts";
+import { startTestBroker, type TestBroker } from "./testing/test-broker.ts";
 
 const processPath = join(import.meta.dirname, "../../dist/src/ingest/ingest-process.js");
 
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
 let round = 0;
 
 async function startBroker(): Promise<void> {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-ingest-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("ingest");
+  ({ directory, server, broker } = rig);
 }
 
 async function stopBroker(): Promise<void> {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 }
 
 const storePath = (): string => join(directory, `features-${round++}`);

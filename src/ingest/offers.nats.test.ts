@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { learnerBudgetSubject, personalQuoteSubject, quotesErasedSubject, STREAM_BUDGETS, STREAM_OFFERS } from "../contracts/subjects.ts";
 import { MemoryStore } from "../features/memory-store.ts";
@@ -9,26 +6,21 @@ import type { DumpEntry } from "../features/store.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { DAY_MS } from "../lib/time.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "./embedded-broker.ts";
 import { runIngest } from "./ingest.ts";
-import { Broker } from "./nats.ts";
+import type { Broker } from "./nats.ts";
 import { forgetQuoteMarks, forgetQuotes } from "./quote-erasure.ts";
+import { startTestBroker, type TestBroker } from "./testing/test-broker.ts";
 
-let directory: string;
-let server: EmbeddedBroker;
+let rig: TestBroker;
 let broker: Broker;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-quotes-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("quotes");
+  broker = rig.broker;
 });
 
 afterAll(async () => {
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const offered = (store: MemoryStore): DumpEntry[] => [...store.dump()].filter(({ database }) => database.startsWith("offers.") && database !== "offers.meta");

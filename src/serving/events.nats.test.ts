@@ -1,15 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type EventBatchAnswer, eventBatchAnswerSchema } from "../contracts/event-batch.ts";
 import { problemSchema } from "../contracts/problem.ts";
 import { STREAM_EVENTS } from "../contracts/subjects.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
 import { sampleEvents } from "../ingest/sample-events.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { systemClock } from "../lib/clock.ts";
 import { silentLogger } from "../lib/log.ts";
 import { createApp } from "./app.ts";
@@ -18,7 +16,7 @@ import { EventIntake } from "./event-intake.ts";
 import { HttpServer } from "./http-server.ts";
 import { TestEngine } from "./testing.ts";
 
-let directory: string;
+let rig: TestBroker;
 let embedded: EmbeddedBroker;
 let broker: Broker;
 let link: BrokerLink;
@@ -26,10 +24,8 @@ let server: HttpServer;
 let url: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-events-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("events");
+  ({ server: embedded, broker } = rig);
   link = new BrokerLink(embedded.url, "intake", silentLogger);
   await link.settled;
   const engine = new TestEngine();
@@ -41,9 +37,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.drain();
   await link.close();
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const lines = (events: readonly { data: Uint8Array }[]): string => events.map(({ data }) => new TextDecoder().decode(data)).join("\n");

@@ -1,7 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DecisionRecord, decisionRecordSchema } from "../contracts/decision.ts";
@@ -10,14 +8,14 @@ import { FeatureReader } from "../features/feature-reader.ts";
 import { FeatureWriter } from "../features/feature-writer.ts";
 import { MemoryStore } from "../features/memory-store.ts";
 import { freePort } from "../ingest/broker-config.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../ingest/embedded-broker.ts";
-import { Broker } from "../ingest/nats.ts";
+import type { EmbeddedBroker } from "../ingest/embedded-broker.ts";
+import type { Broker } from "../ingest/nats.ts";
 import { readStream } from "../ingest/read-stream.ts";
 import { replayEvents } from "../ingest/replay-events.ts";
+import { startTestBroker, type TestBroker } from "../ingest/testing/test-broker.ts";
 import { must } from "../lib/assert.ts";
 import { systemClock } from "../lib/clock.ts";
 import { decodeDoubles } from "../lib/doubles.ts";
-import { silentLogger } from "../lib/log.ts";
 import { platformConfig } from "../simulator/config.ts";
 import { publishHistory } from "../simulator/publish-history.ts";
 import { sampleTraffic } from "../simulator/traffic.ts";
@@ -29,6 +27,7 @@ const SETTLED_MS = 6_000;
 const PHASES = 2;
 const config = platformConfig({ learners: 200, courses: 40, teachers: 8, enrollments: 800, weeks: 12, seed: 5, end_ms: Math.floor(Date.now() / 3_600_000) * 3_600_000 });
 
+let rig: TestBroker;
 let directory: string;
 let server: EmbeddedBroker;
 let broker: Broker;
@@ -36,10 +35,8 @@ const children: ChildProcess[] = [];
 let url = "";
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-replayed-"));
-  server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: server.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("replayed");
+  ({ directory, server, broker } = rig);
   await publishHistory(broker, config, {});
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
@@ -52,9 +49,7 @@ afterAll(async () => {
     child.kill("SIGTERM");
     await ended;
   }
-  await broker.close();
-  await server.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 async function price(course_id: string): Promise<boolean> {

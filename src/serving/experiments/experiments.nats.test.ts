@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,9 +9,10 @@ import { layoutIdentity } from "../../features/feature-set.ts";
 import { openLmdbStore } from "../../features/lmdb-store.ts";
 import { StoreDirectory } from "../../features/store-directory.ts";
 import type { FeatureStore } from "../../features/store.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../../ingest/embedded-broker.ts";
 import { runIngest } from "../../ingest/ingest.ts";
-import { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../../ingest/nats.ts";
+import { startTestBroker, type TestBroker } from "../../ingest/testing/test-broker.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
@@ -23,6 +22,7 @@ import { type ServingProcess, startServing } from "../serving-process.ts";
 
 const LEARNERS = Array.from({ length: 40 }, (_, i) => `L${i}`);
 
+let rig: TestBroker;
 let directory: string;
 let embedded: EmbeddedBroker;
 let broker: Broker;
@@ -54,10 +54,8 @@ async function until<Value>(ask: () => Promise<Value>, holds: (value: Value) => 
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-experiments-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("experiments");
+  ({ directory, server: embedded, broker } = rig);
   const time = formatTime(Date.now() - 100 * DAY_MS);
   await publish({ id: "c1", type: "course.upserted", time, course_id: "c1", teacher_id: "t1", category: "programming", difficulty_level: "beginner", quality_tier: "basic", base_price: 100, launched_at: time });
   for (const learner_id of LEARNERS) await publish({ id: `u-${learner_id}`, type: "learner.upserted", time, learner_id, registered_at: time });
@@ -77,9 +75,7 @@ afterAll(async () => {
   stopIngest.abort();
   await ingest;
   await store.close();
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const experiment = {

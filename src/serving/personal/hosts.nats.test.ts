@@ -1,24 +1,23 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { Agent, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Event } from "../../contracts/events.ts";
+import type { Event } from "../../contracts/events.ts";
 import { type PersonalizedAnswer, type PersonalRecord, personalRecordSchema, type QuoteAnswer, quoteAnswerSchema, replayAnswerSchema } from "../../contracts/quote.ts";
 import { BUCKET_MODELS, controlSubject, eventSubject, STREAM_BUDGETS, STREAM_EVENTS, STREAM_OFFERS } from "../../contracts/subjects.ts";
 import { layoutIdentity } from "../../features/feature-set.ts";
 import { openLmdbStore } from "../../features/lmdb-store.ts";
 import { StoreDirectory } from "../../features/store-directory.ts";
 import { promoteModel } from "../../ingest/control.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../ingest/embedded-broker.ts";
-import { Broker } from "../../ingest/nats.ts";
+import type { EmbeddedBroker } from "../../ingest/embedded-broker.ts";
+import type { Broker } from "../../ingest/nats.ts";
 import { readStream } from "../../ingest/read-stream.ts";
+import { startTestBroker, type TestBroker } from "../../ingest/testing/test-broker.ts";
 import { groupBy } from "../../lib/group-by.ts";
-import { silentLogger } from "../../lib/log.ts";
 import { Prng } from "../../lib/prng.ts";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
 import { artifactDigest, encodeArtifact } from "../../models/compiled.ts";
@@ -85,6 +84,7 @@ class Host {
   }
 }
 
+let rig: TestBroker;
 let directory: string;
 let embedded: EmbeddedBroker;
 let broker: Broker;
@@ -151,10 +151,8 @@ async function replay(url: string, path: string): Promise<{ readonly status: num
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-hosts-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("hosts");
+  ({ directory, server: embedded, broker } = rig);
   const launched_at = formatTime(Date.now() - 100 * DAY_MS);
   const publisher = broker.bulkPublisher({ window: 1_000 });
   const add = async (event: Event): Promise<void> => publisher.publish(eventSubject(event), Buffer.from(JSON.stringify(event)));
@@ -191,9 +189,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all(hosts.map((host) => host.stop()));
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 test("eight processes of two hosts, killed at random: one price a learner and course, nothing above list or budget, and no quote that was answered is lost", { timeout: 300_000 }, async () => {

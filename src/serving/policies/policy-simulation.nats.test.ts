@@ -1,13 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type PolicySimulateAnswer, policySimulateAnswerSchema } from "../../contracts/policy-api.ts";
 import { courseDecisionSubject } from "../../contracts/subjects.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../ingest/embedded-broker.ts";
-import { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../../ingest/nats.ts";
+import { startTestBroker, type TestBroker } from "../../ingest/testing/test-broker.ts";
 import { sigmoid } from "../../lib/linear-algebra.ts";
-import { silentLogger } from "../../lib/log.ts";
 import { Prng } from "../../lib/prng.ts";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
 import { START_MS, testArtifact, TestEngine } from "../testing.ts";
@@ -19,8 +15,7 @@ const DAYS = 6;
 const VIEWS = 12;
 const exploring = { exploration: { kind: "jitter", sigma: 0.08, period_hours: 24 }, step_log_max: 0.3, hold_probability: 1 };
 
-let directory: string;
-let embedded: EmbeddedBroker;
+let rig: TestBroker;
 let broker: Broker;
 let engine: TestEngine;
 let enrolled = 0;
@@ -30,10 +25,8 @@ const encode = (value: object): Uint8Array => new TextEncoder().encode(JSON.stri
 
 /** Logs some days of traffic at drawn prices, and what learners did with them: conversion falls with price, with an elasticity of about −3. */
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-simulation-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("simulation");
+  broker = rig.broker;
   engine = new TestEngine({ log: broker });
   const launched = formatTime(START_MS - 100 * DAY_MS);
   for (let c = 0; c < COURSES; c++) {
@@ -77,9 +70,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 async function simulate(body: object): Promise<PolicySimulateAnswer> {

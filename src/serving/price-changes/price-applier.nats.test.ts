@@ -1,7 +1,5 @@
-import { type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -11,11 +9,12 @@ import { controlSubject, eventSubject, STREAM_CONTROL, STREAM_EVENTS } from "../
 import { layoutIdentity } from "../../features/feature-set.ts";
 import { openLmdbStore } from "../../features/lmdb-store.ts";
 import { StoreDirectory } from "../../features/store-directory.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../../ingest/embedded-broker.ts";
 import { runIngest } from "../../ingest/ingest.ts";
 import { Lease } from "../../ingest/lease.ts";
-import { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../../ingest/nats.ts";
 import { readStream } from "../../ingest/read-stream.ts";
+import { startTestBroker, type TestBroker } from "../../ingest/testing/test-broker.ts";
 import { ManualClock, systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { formatTime, HOUR_MS } from "../../lib/time.ts";
@@ -24,22 +23,19 @@ import { type ApplierBroker, PriceApplier } from "./price-applier.ts";
 
 const LEASE_LAPSE_MS = 20_000;
 
+let rig: TestBroker;
 let directory: string;
 let embedded: EmbeddedBroker;
 let broker: Broker;
 let processes = 0;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-prices-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("prices");
+  ({ directory, server: embedded, broker } = rig);
 });
 
 afterAll(async () => {
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 const encode = (value: object): Uint8Array => new TextEncoder().encode(JSON.stringify(value));

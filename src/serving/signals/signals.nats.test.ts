@@ -1,13 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ChurnSignal, SegmentSignal } from "../../contracts/signals.ts";
 import { BUCKET_TOLD, STREAM_SIGNALS } from "../../contracts/subjects.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../ingest/embedded-broker.ts";
 import { Lease, LEASE_MS } from "../../ingest/lease.ts";
-import { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../../ingest/nats.ts";
 import { readStream } from "../../ingest/read-stream.ts";
+import { startTestBroker, type TestBroker } from "../../ingest/testing/test-broker.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
 import { registered, testScorer, tokens } from "../learners/testing.ts";
@@ -17,8 +14,7 @@ import type { SignalBroker } from "./signal-broker.ts";
 import { SignalPublisher } from "./signal-publisher.ts";
 import { signalOf } from "./told-state.ts";
 
-let directory: string;
-let embedded: EmbeddedBroker;
+let rig: TestBroker;
 let broker: Broker;
 let engine: TestEngine;
 let publishers = 0;
@@ -26,16 +22,12 @@ let publishers = 0;
 let model = "";
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-signals-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("signals");
+  broker = rig.broker;
 });
 
 afterAll(async () => {
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 beforeEach(async () => {

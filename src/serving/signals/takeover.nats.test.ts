@@ -1,7 +1,5 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -13,10 +11,11 @@ import { layoutIdentity } from "../../features/feature-set.ts";
 import { openLmdbStore } from "../../features/lmdb-store.ts";
 import { StoreDirectory } from "../../features/store-directory.ts";
 import type { FeatureStore } from "../../features/store.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../../ingest/embedded-broker.ts";
+import type { EmbeddedBroker } from "../../ingest/embedded-broker.ts";
 import { runIngest } from "../../ingest/ingest.ts";
-import { Broker } from "../../ingest/nats.ts";
+import type { Broker } from "../../ingest/nats.ts";
 import { readStream } from "../../ingest/read-stream.ts";
+import { startTestBroker, type TestBroker } from "../../ingest/testing/test-broker.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { formatTime } from "../../lib/time.ts";
@@ -25,6 +24,7 @@ import { signalOf } from "./told-state.ts";
 
 const LEARNERS = 40;
 
+let rig: TestBroker;
 let directory: string;
 let embedded: EmbeddedBroker;
 let broker: Broker;
@@ -41,10 +41,8 @@ async function publish(draft: Draft): Promise<void> {
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "tidemark-takeover-"));
-  embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  broker = await Broker.connect({ url: embedded.url, name: "test" });
-  await broker.ensureStreams();
+  rig = await startTestBroker("takeover");
+  ({ directory, server: embedded, broker } = rig);
   for (let i = 0; i < LEARNERS; i++) await publish({ type: "enrollment.created", enrollment_id: `e${i}`, course_id: "c1", learner_id: `l${i}`, price: 50 });
   store = openLmdbStore(new StoreDirectory(join(directory, "features")).prepare(layoutIdentity).path, { readonly: false });
   ingest = runIngest({ broker, store, logger: silentLogger, clock: systemClock, signal: stopIngest.signal });
@@ -55,9 +53,7 @@ afterAll(async () => {
   stopIngest.abort();
   await ingest;
   await store.close();
-  await broker.close();
-  await embedded.stop();
-  await rm(directory, { recursive: true, force: true });
+  await rig.stop();
 });
 
 /** The value of a metric without labels. */
