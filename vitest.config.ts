@@ -42,6 +42,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // What is waited for comes at once on a machine with time, and later on a busy one.
+    expect: { poll: { timeout: 15_000 } },
     // Counted in the tests' own processes: what a role or a command does in a process of its own, and what runs in a browser, is tested but not counted.
     coverage: {
       provider: "v8",

@@ -1,46 +1,15 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Event } from "../src/contracts/events.ts";
-import { openLmdbStore } from "../src/features/lmdb-store.ts";
-import { type EmbeddedBroker, startEmbeddedBroker } from "../src/ingest/embedded-broker.ts";
-import { Broker } from "../src/ingest/nats.ts";
-import { must } from "../src/lib/assert.ts";
-import { systemClock } from "../src/lib/clock.ts";
-import { TidemarkError } from "../src/lib/errors.ts";
-import { silentLogger } from "../src/lib/log.ts";
-import { Prng } from "../src/lib/prng.ts";
-import { createWorld } from "../src/simulator/world.ts";
-import { sampleTraffic } from "../src/simulator/traffic.ts";
+import { errorMessage, TidemarkError } from "../src/lib/errors.ts";
 import { drills } from "./drills/drills.ts";
+import { randomKills } from "./drills/random-kills.ts";
+import type { DrillResult } from "./drills/rig.ts";
 import { isUnavailable } from "./drills/unavailable.ts";
-import type { PriceCounts } from "./drills/price-probe.ts";
-import { Producer } from "./drills/producer.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
-import { shortHistory } from "./scaled-platform.ts";
 
-const processPath = fileURLToPath(new URL("../src/ingest/ingest-process.js", import.meta.url));
-
-/** Publications under way at a time. */
-const PUBLISHERS = 256;
-
-interface Drill {
-  readonly drill: string;
-  readonly kills: number;
-  readonly acknowledged: number;
-  readonly lost: number;
-  readonly duplicated: number;
-  /** The longest from a kill to the first commit of what came after it. */
-  readonly recovery_ms: number;
-}
+type Drilled = Omit<DrillResult, "prices"> & Partial<Pick<DrillResult, "prices">>;
 
 /**
- * Kills at random points under load, of ingest and of the broker: what was acknowledged is folded once, and the store is the one that a single fold gives.
- * Unless quick, every drill of drills/ besides; `--drill NAME` runs one of those alone.
+ * Kills at random moments under load, of ingest and of the broker, and unless quick every drill of drills/ besides: what was acknowledged is folded once, every store is the
+ * one that a single fold gives, and every price is answered. `--drill NAME` runs one of those alone.
  */
 export async function run({ quick, args }: BenchOptions): Promise<BenchResult> {
   const { drill: only } = args;
@@ -48,165 +17,44 @@ export async function run({ quick, args }: BenchOptions): Promise<BenchResult> {
   if (only !== undefined && chosen.length === 0) throw new TidemarkError("bad_usage", `--drill is ${only}\n  allowed: one of ${Object.keys(drills).join(", ")}`);
   const results: Drilled[] = [];
   if (only === undefined) {
-    const events = sampleTraffic(createWorld(shortHistory), { seed: "failover", start_ms: shortHistory.end_ms, rate_per_s: 1_000 });
-    for (const name of ["ingest", "broker"] as const) results.push({ ...(await drill(name, { ingest: quick ? 5 : 100, broker: quick ? 2 : 20 }[name], events)), remark: "kill -9 at random moments while events are published and folded" });
+    results.push(await randomKills("ingest", quick ? 5 : 100));
+    results.push(await randomKills("broker", quick ? 2 : 20));
   }
   const not_run: string[] = [];
+  const failures: string[] = [];
   for (const [name, begin] of chosen) {
-    const done = await begin().catch((error: unknown) => {
-      if (!isUnavailable(error)) throw error;
-      not_run.push(`${name} was not run: ${error.message}`);
-      console.log(`  ${not_run.at(-1)}`);
-      return undefined;
-    });
-    if (done === undefined) continue;
-    const { faults, ...result } = done;
-    console.log(`  ${result.drill}: acknowledged ${result.acknowledged}, lost ${result.lost}, duplicated ${result.duplicated}, recovery ${Math.round(result.recovery_ms)} ms, prices ${result.prices.answered} of ${result.prices.asked}`);
-    results.push({ kills: faults, ...result });
+    try {
+      const result = await begin();
+      console.log(`  ${result.drill}: acknowledged ${result.acknowledged}, lost ${result.lost}, duplicated ${result.duplicated}, recovery ${Math.round(result.recovery_ms)} ms, prices ${result.prices.answered} of ${result.prices.asked}`);
+      results.push(result);
+    } catch (error) {
+      // The others say something all the same.
+      const kind = isUnavailable(error) ? not_run : failures;
+      kind.push(`${name} ${kind === not_run ? "was not run" : "failed"}: ${errorMessage(error)}`);
+      console.log(`  ${kind.at(-1)}`);
+    }
   }
   if (results.length === 0) {
-    const none = { unavailable: not_run.join("; ") };
-    return { metrics: { acknowledged: none, lost: none, duplicated: none, recovery_ms: none, drills: [] }, check: "", notes: not_run };
+    const none = { unavailable: [...not_run, ...failures].join("; ") };
+    return { metrics: { acknowledged: none, lost: none, duplicated: none, recovery_ms: none, drills: [] }, check: "", notes: not_run, ...(failures.length > 0 ? { failure: failures.join("; ") } : {}) };
   }
   const worst = (of: (result: Drilled) => number): number => Math.max(...results.map(of));
-  const failures = results.filter(({ equal }) => !equal).map(({ drill: name }) => `after ${name} the store is not what one clean fold gives`);
+  for (const { drill: name, equal } of results) if (!equal) failures.push(`after ${name} the store is not what one clean fold gives`);
   const metrics = { acknowledged: results.reduce((sum, { acknowledged }) => sum + acknowledged, 0), lost: worst(({ lost }) => lost), duplicated: worst(({ duplicated }) => duplicated), recovery_ms: worst(({ recovery_ms }) => recovery_ms) };
   if (metrics.lost > 0) failures.push(`${metrics.lost} acknowledged events are lost`);
   if (metrics.duplicated > 0) failures.push(`${metrics.duplicated} events are folded more than once`);
   for (const { drill: name, prices } of results) if (prices !== undefined && prices.answered < prices.asked) failures.push(`${name}: ${prices.asked - prices.answered} of ${prices.asked} prices were not answered`);
-  const figures = results.map(({ drill: name, kills, acknowledged, lost, duplicated, recovery_ms, prices }) => ({ drill: name, kills, acknowledged, lost, duplicated, recovery_ms, ...(prices === undefined ? {} : { prices_asked: prices.asked, prices_answered: prices.answered, prices_degraded: prices.degraded }) }));
+  const figures = results.map(({ drill: name, faults, acknowledged, lost, duplicated, recovery_ms, prices }) => ({ drill: name, faults, acknowledged, lost, duplicated, recovery_ms, ...(prices === undefined ? {} : { prices_asked: prices.asked, prices_answered: prices.answered, prices_degraded: prices.degraded }) }));
   return {
     metrics: { ...metrics, drills: figures },
-    check: results.map(({ drill: name, kills }) => `${name} ${kills}`).join(),
+    check: results.map(({ drill: name, faults }) => `${name} ${faults}`).join(),
     notes: [
       ...not_run,
-      ...results.map(({ drill: name, kills, equal, remark }) => `${name}, ${kills} ×: ${remark}; store equal to a clean fold, key by key and byte by byte: ${equal ? "yes" : "NO"}`),
+      ...results.map(({ drill: name, faults, equal, remark }) => `${name}, ${faults} ×: ${remark}; store equal to a clean fold, key by key and byte by byte: ${equal ? "yes" : "NO"}`),
       "lost, duplicated: events acknowledged to the producer, counted by learner and kind, against the records of learners; producers repeat what was not acknowledged",
       "prices: asked some tens of times a second all the while, of the next host where one does not answer, or once more; degraded: marked as such, a missing model aside",
       "recovery_ms: the longest from a fault to the first durable commit of a new process, or of what was published since the broker is back, unless the drill says otherwise",
     ],
     ...(failures.length > 0 ? { failure: failures.join("; ") } : {}),
   };
-}
-
-interface Drilled extends Result {
-  readonly remark: string;
-  readonly prices?: PriceCounts;
-}
-
-interface Result extends Drill {
-  readonly equal: boolean;
-}
-
-async function drill(name: "ingest" | "broker", kills: number, events: Iterator<Event, never>): Promise<Result> {
-  const directory = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
-  const embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
-  const broker = await Broker.connect({ url: embedded.url, name: "bench" });
-  try {
-    await broker.ensureStreams();
-    const producer = new Producer(broker, events, PUBLISHERS);
-    const fold = new Fold(embedded.url, join(directory, "killed"));
-    fold.start();
-    await fold.commits();
-    const random = new Prng(`failover/${name}`);
-    let recovery_ms = 0;
-    for (let kill = 0; kill < kills; kill++) {
-      await systemClock.sleep(random.integer(300));
-      const killed_ms = performance.now();
-      if (name === "ingest") await fold.killAndRestart();
-      else await killBroker(embedded, broker);
-      // What was on its way when the broker was killed may still be committed: that is no recovery.
-      await fold.commits(name === "ingest" ? 0 : await lastSequence(broker));
-      recovery_ms = Math.max(recovery_ms, performance.now() - killed_ms);
-    }
-    const acknowledged = await producer.stop();
-    const last = await lastSequence(broker);
-    await fold.finish(last);
-    const clean = new Fold(embedded.url, join(directory, "clean"));
-    clean.start();
-    await clean.finish(last);
-    const killed = openLmdbStore(join(directory, "killed"), { readonly: true });
-    const { lost, duplicated } = acknowledged.difference(killed, shortHistory.end_ms);
-    await killed.close();
-    const equal = (await digest(join(directory, "killed"))) === (await digest(join(directory, "clean")));
-    return { drill: name, kills, acknowledged: acknowledged.total, lost, duplicated, recovery_ms, equal };
-  } finally {
-    await broker.close();
-    await embedded.stop();
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-async function killBroker(embedded: EmbeddedBroker, broker: Broker): Promise<void> {
-  const pid = embedded.pid();
-  process.kill(pid, "SIGKILL");
-  while (embedded.pid() === pid || !broker.connected) await systemClock.sleep(2);
-}
-
-async function lastSequence(broker: Broker): Promise<number> {
-  return must(await broker.streamInfo("EVENTS"), "EVENTS").last_sequence;
-}
-
-/** The fold as a process of its own, which says where it begins and every sequence that it committed. */
-class Fold {
-  readonly #args: string[];
-  #child: ChildProcess | undefined;
-  /** By the process that runs now; undefined before it has said where it begins. */
-  #begun: number | undefined;
-  #committed = 0;
-
-  constructor(url: string, path: string) {
-    this.#args = [url, path];
-  }
-
-  start(): void {
-    const child = fork(processPath, this.#args, { stdio: ["ignore", "pipe", "inherit", "ipc"] });
-    this.#begun = undefined;
-    this.#child = child;
-    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-      // Of a process that was killed, what is still read says nothing of the next one.
-      if (this.#child !== child) return;
-      for (const line of text.trimEnd().split("\n")) {
-        this.#begun ??= Number(line);
-        this.#committed = Math.max(this.#committed, Number(line));
-      }
-    });
-  }
-
-  async killAndRestart(): Promise<void> {
-    await this.#end("SIGKILL");
-    this.start();
-  }
-
-  /** Resolves once the process that runs now has committed something of its own, and something after `sequence`. */
-  async commits(sequence = 0): Promise<void> {
-    while (this.#begun === undefined || this.#committed <= Math.max(this.#begun, sequence)) await this.#wait(1);
-  }
-
-  /** Ends it once it has committed everything up to `last`. */
-  async finish(last: number): Promise<void> {
-    while (this.#begun === undefined || this.#committed < last) await this.#wait(10);
-    await this.#end("SIGTERM");
-  }
-
-  async #wait(ms: number): Promise<void> {
-    const code = this.#child?.exitCode ?? null;
-    if (code !== null) throw new TidemarkError("bench_child", `ingest ended by itself, with ${code}`);
-    await systemClock.sleep(ms);
-  }
-
-  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-    const child = must(this.#child, "a fold that was started");
-    const ended = once(child, "exit");
-    child.kill(signal);
-    await ended;
-  }
-}
-
-async function digest(path: string): Promise<string> {
-  const store = openLmdbStore(path, { readonly: true });
-  const hash = createHash("sha256");
-  for (const { database, key, value } of store.dump()) hash.update(`${database}\0${key}\0${value.length}\0`).update(value);
-  await store.close();
-  return hash.digest("hex");
 }

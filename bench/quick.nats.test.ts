@@ -10,7 +10,7 @@ const expected = {
   experiments: ["runs", "aa_rejected_revenue.value", "aa_rejected_four_arms.value", "power.found", "switchback.covered_at_95"],
   ingest: ["raw_consume_per_s", "fold_per_s", "ratio", "publish_per_s", "rss_mb"],
   freshness: ["p50_ms", "p99_ms", "rate_per_s"],
-  scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb"],
+  scale: ["learners", "courses", "lmdb_mb", "bytes_per_learner", "fold_per_s", "optimize_p99_ms", "serve_rss_mb", "snapshot_ready_s", "prices_compared"],
   hostile: ["requests", "over_sockets", "malformed", "errors", "answered_200"],
   failover: ["acknowledged", "lost", "duplicated", "recovery_ms"],
   elasticity: ["mae_255", "category_mean_mae_255", "mae_ratio_255", "mae_ratio_59", "mae_ratio_25", "category_mae_255", "coverage_course", "coverage_category", "coverage_global", "seeds"],

@@ -21,14 +21,19 @@ import { pacedLoad } from "./processes.ts";
 import type { BenchOptions, BenchResult } from "./report.ts";
 import { firstPrice, Roles } from "./roles.ts";
 import { shortHistory } from "./scaled-platform.ts";
+import { type SecondHost, secondHost } from "./second-host.ts";
 
 const SERVE_RATE = 2_000;
+/** Of the platform, at which a second host is made from a snapshot; quick, at its own size. */
+const SECOND_HOST_SCALE = 10;
+const READY_S_MAX = 30;
 
 interface Preloaded {
   readonly learners: number;
   readonly courses: number;
   readonly bytes_record_p90: number;
   readonly bytes_p90: number;
+  readonly bytes_course_p90: number;
 }
 
 interface Size {
@@ -38,6 +43,7 @@ interface Size {
   readonly lmdb_mb: number;
   readonly bytes_per_learner: number;
   readonly bytes_learner_record: number;
+  readonly bytes_per_course: number;
   readonly fold_per_s: number;
   readonly fold_uniform_per_s: number;
   readonly ingest_rss_mb: number;
@@ -53,24 +59,38 @@ interface Champion {
   readonly bytes: Uint8Array;
 }
 
-/** Fold, reads and prices on stores of the platform enlarged 1, 10 and 100 times. */
+/** Fold, reads and prices on stores of the platform enlarged 1, 10 and 100 times; and a second host, which must agree with the first. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const champion = await trainChampion();
+  const scales = quick ? [1, 10] : [1, 10, 100];
+  const at = quick ? 1 : SECOND_HOST_SCALE;
   const sizes: Size[] = [];
-  for (const scale of quick ? [1, 10] : [1, 10, 100]) sizes.push(await measure(scale, champion, quick));
+  let second: SecondHost | undefined;
+  for (const scale of scales) {
+    const measured = await measure(scale, champion, quick, scale === at);
+    sizes.push(measured.size);
+    second ??= measured.second;
+  }
   const largest = must(sizes.at(-1), "a size");
   const { scale: _, ...metrics } = largest;
-  const failures = quick ? [] : missed(largest);
+  const { digests_equal, ...of_second } = must(second, "a second host");
+  const failures = [
+    ...(quick ? [] : missed(largest)),
+    ...(digests_equal ? [] : ["the host from a snapshot has another state than the one that the snapshot is of"]),
+    ...(of_second.prices_unequal > 0 ? [`two hosts answer ${of_second.prices_unequal} of ${of_second.prices_compared} requests differently`] : []),
+    ...(!quick && of_second.snapshot_ready_s > READY_S_MAX ? [`a host from a snapshot is ready after ${of_second.snapshot_ready_s.toFixed(1)} s, more than ${READY_S_MAX}`] : []),
+  ];
   return {
-    metrics: { ...metrics, sizes: sizes.map((size) => ({ ...size })) },
+    metrics: { ...metrics, ...of_second, sizes: sizes.map((size) => ({ ...size })) },
     check: sizes.map(({ learners, courses }) => `${learners} ${courses}`).join(),
     notes: [
       "store: the records of the platform's own history, once per copy under new ids, with their enrollments and a full window of event ids",
       "fold: the shipped ingest on top of it, durable, all features; live traffic by the simulator's laws of who looks at what (fold_per_s), then learners and courses drawn uniformly; opening included",
-      "bytes_per_learner: 90th percentile of a learner's record and records with courses, keys and node headers included, pages taken as full",
+      "bytes_per_learner: 90th percentile of a learner's record and records with courses, keys and node headers included, pages taken as full; bytes_per_course: the same of a course's record, profile and price history",
       "reads: learners and courses drawn uniformly, one at a time; read_p99_us the record, read_features_p99_us also all its features",
       "ingest_rss_mb with the pages of the store that are in memory, twice where its file was mapped anew as it grew; ingest_own_mb without them",
       `prices: ${SERVE_RATE} calls a second on one worker, courses drawn uniformly; serve_rss_mb without the pages of the store, which are the system's`,
+      `second host, at ×${at}: snapshot restored, what came since folded, every stream's end reached, serving; then its store against the first one's, every key and byte at one sequence: ${digests_equal ? "equal" : "NOT EQUAL"}; prices_compared: random requests for prices and forecasts of random courses, whole answers compared`,
     ],
     ...(failures.length > 0 ? { failure: failures.join("; ") } : {}),
   };
@@ -112,7 +132,7 @@ async function withBroker<T>(use: (directory: string, url: string, broker: Broke
   }
 }
 
-function measure(scale: number, champion: Champion, quick: boolean): Promise<Size> {
+function measure(scale: number, champion: Champion, quick: boolean, with_second: boolean): Promise<{ readonly size: Size; readonly second: SecondHost | undefined }> {
   return withBroker(async (directory, url, broker) => {
     const stores = new StoreDirectory(join(directory, "features"));
     const { path: features } = stores.prepare(layoutIdentity);
@@ -127,13 +147,14 @@ function measure(scale: number, champion: Champion, quick: boolean): Promise<Siz
     const reads = await runChild<{ record_p99_us: number; features_p99_us: number; missing: number }>("read-latency", [features, String(learners), String(courses)], 120_000);
     // Nothing is found faster than what is not there.
     if (reads.missing > 0) throw new TidemarkError("bench_scale", `${reads.missing} of the records that were read are not in the store`);
-    return {
+    const size = {
       scale,
       learners,
       courses,
       lmdb_mb: (await stat(join(features, "data.mdb"))).size / 2 ** 20,
       bytes_per_learner: preloaded.bytes_p90,
       bytes_learner_record: preloaded.bytes_record_p90,
+      bytes_per_course: preloaded.bytes_course_p90,
       fold_per_s: simulated.per_s,
       fold_uniform_per_s: uniform.per_s,
       ingest_rss_mb: Math.max(simulated.rss_mb, uniform.rss_mb),
@@ -142,6 +163,9 @@ function measure(scale: number, champion: Champion, quick: boolean): Promise<Siz
       read_features_p99_us: reads.features_p99_us,
       ...(await serve(directory, url, courses, quick)),
     };
+    if (!with_second) return { size, second: undefined };
+    const tail = [scale, "uniform", quick ? 1_000 : 20_000, mode, "tail"];
+    return { size, second: await secondHost({ broker, nats_url: url, data_dir: directory, courses, tail, prices: quick ? 500 : 10_000 }) };
   });
 }
 

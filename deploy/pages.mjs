@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Bundles what browsers load: one script and one style sheet, minified, under names that hold their content's hash, each with its compressed forms beside it.
- * The server reads them from dist/pages.
+ * Bundles what browsers get: one script, minified, under a name that holds its content's hash, with its compressed forms beside it, and one style sheet, which
+ * the server writes into every page. It reads both from dist/pages.
  *
  *   node deploy/pages.mjs
  */
@@ -41,9 +41,12 @@ export async function buildPages(root) {
   mkdirSync(next, { recursive: true });
   const manifest = {};
   for (const { path, contents } of outputFiles) {
-    const known = path.endsWith(".css") ? "tidemark.css" : "tidemark.js";
-    const name = named(known, contents);
-    manifest[known] = name;
+    if (path.endsWith(".css")) {
+      writeFileSync(join(next, "tidemark.css"), contents);
+      continue;
+    }
+    const name = named("tidemark.js", contents);
+    manifest["tidemark.js"] = name;
     writeFileSync(join(next, name), contents);
     writeFileSync(join(next, `${name}.br`), brotliCompressSync(contents, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: contents.length } }));
     writeFileSync(join(next, `${name}.gz`), gzipSync(contents, { level: 9 }));

@@ -115,4 +115,9 @@ for (const [id, bytes] of pairs) {
   ofPairs.set(of, (ofPairs.get(of) ?? 0) + NODE_BYTES + id.length + bytes.length);
 }
 const whole = learnerRecords.map(([id], i) => onDisk[i]! + (ofPairs.get(id) ?? 0));
-answer({ learners, courses, teachers, bytes_record_p90: quantile(onDisk, 0.9), bytes_p90: quantile(whole, 0.9), lmdb_mb: statSync(join(directory, "data.mdb")).size / 2 ** 20 });
+const histories = new Map(priceRecords.map(([id, bytes]) => [id, NODE_BYTES + id.length + bytes.length]));
+const ofCourses = courseRecords.map(([id, bytes]) => {
+  const profile = NODE_BYTES + id.length + JSON.stringify(must(template.profile(id), id)).length;
+  return NODE_BYTES + id.length + bytes.length + profile + (histories.get(id) ?? 0);
+});
+answer({ learners, courses, teachers, bytes_record_p90: quantile(onDisk, 0.9), bytes_p90: quantile(whole, 0.9), bytes_course_p90: quantile(ofCourses, 0.9), lmdb_mb: statSync(join(directory, "data.mdb")).size / 2 ** 20 });

@@ -14,8 +14,10 @@ const url = must(process.argv[2], "url");
 const scale = Number(must(process.argv[3], "scale"));
 const access = must(process.argv[4], "access") as "simulated" | "uniform";
 const count = Number(must(process.argv[5], "count"));
+/** Whose draws are other ones: events of another seed have other ids. */
+const seed = process.argv[7] ?? access;
 const world = scaledWorld(process.argv[6] === "quick" ? shortHistory : defaultPlatform, scale);
-const random = new Prng(`scale/${access}`);
+const random = new Prng(`scale/${seed}`);
 
 /** The same event of another learner and course, each as likely as any. */
 function anywhere(event: Event): Event {
@@ -29,7 +31,7 @@ function anywhere(event: Event): Event {
 const broker = await Broker.connect({ url, name: "bench-traffic" });
 const publisher = broker.bulkPublisher({ window: 4096 });
 let published = 0;
-for (const event of sampleTraffic(world, { seed: access, start_ms: world.config.end_ms, rate_per_s: 1_000 })) {
+for (const event of sampleTraffic(world, { seed, start_ms: world.config.end_ms, rate_per_s: 1_000 })) {
   const sent = access === "uniform" ? anywhere(event) : event;
   const pressure = publisher.publish(eventSubject(sent), Buffer.from(JSON.stringify(sent)));
   if (pressure !== undefined) await pressure;

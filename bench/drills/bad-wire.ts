@@ -68,13 +68,12 @@ export class BadWire {
         held = undefined;
       }
     });
+    // What is still on its way to the client is not taken back.
+    broker.once("close", () => client.end());
+    client.once("close", () => broker.destroy());
     for (const socket of [client, broker]) {
       this.#sockets.add(socket);
-      socket.once("close", () => {
-        client.destroy();
-        broker.destroy();
-        this.#sockets.delete(socket);
-      });
+      socket.once("close", () => this.#sockets.delete(socket));
       socket.on("error", () => socket.destroy());
     }
   }

@@ -7,8 +7,8 @@ import { BadWire } from "./bad-wire.ts";
 import { drillOn, type DrillResult } from "./rig.ts";
 
 const BLOCK = 500;
-const SPOILT_MS = 10_000;
-const SPOILT_SHARE = 0.005;
+const SPOILT_MS = 5_000;
+const SPOILT_SHARE = 0.01;
 
 /** Every event one to three times, in another order than it happened, beside those of the producer. */
 export function repeatedAndReordered(events_count: number): Promise<DrillResult> {

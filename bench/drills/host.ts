@@ -13,7 +13,7 @@ import { isRoleReport } from "../../src/lib/role-report.ts";
 
 const main = fileURLToPath(new URL("../../src/main.js", import.meta.url));
 const RESTART_MS = 100;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** How a role is run that is not run like the others. */
 export interface RoleOptions {

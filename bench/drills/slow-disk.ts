@@ -38,9 +38,11 @@ export class SlowDisk {
       execFileSync("mount", ["-o", "loop", image, path], { stdio: ["ignore", "ignore", "pipe"] });
       mkdirSync(this.#group);
     } catch (error) {
+      this.remove();
       throw unavailable(`a disk of its own cannot be made here (root on Linux, loop devices, control groups): ${errorMessage(error)}`, error);
     }
     const { dev } = statSync(path);
+    // As Linux has them in small device numbers: major and minor, a byte each.
     this.#device = `${dev >> 8}:${dev & 0xff}`;
   }
 
@@ -55,10 +57,15 @@ export class SlowDisk {
     this.#limit(0);
   }
 
-  /** When no process writes to it any more. */
+  /** When no process writes to it any more; what was never made is passed over. */
   remove(): void {
-    execFileSync("umount", [this.path], { stdio: "ignore" });
-    rmdirSync(this.#group);
+    for (const undo of [() => execFileSync("umount", [this.path], { stdio: "ignore" }), () => rmdirSync(this.#group)]) {
+      try {
+        undo();
+      } catch {
+        // Was never made.
+      }
+    }
   }
 
   #limit(writes_per_s: number): void {

@@ -12,7 +12,8 @@ import { type AnyModel, families, type ModelFamily } from "../training/families.
 import { modelList } from "../ingest/models/model-list.ts";
 import { RunStore } from "../ingest/models/run-store.ts";
 import { runPipeline } from "../training/pipeline/pipeline.ts";
-import type { ModelRegistry, Promotion } from "../ingest/models/registry.ts";
+import type { Promotion } from "../ingest/models/model-reader.ts";
+import type { ModelRegistry } from "../ingest/models/registry.ts";
 import { type ByHand, pin, promoteByHand, rollBack } from "../ingest/models/registry-actions.ts";
 import { candidateLines, headline } from "../training/report/report-text.ts";
 import { number, textTable } from "../training/report/text-table.ts";

@@ -8,6 +8,9 @@ const reasonSchema = z.string().max(1_000).default("");
 export const defineExperimentBodySchema = z.object({ experiment_id: idSchema, reason: reasonSchema, experiment: experimentSchema });
 export type DefineExperimentBody = z.infer<typeof defineExperimentBodySchema>;
 
+export const validateExperimentBodySchema = z.object({ experiment: experimentSchema });
+export const validateExperimentAnswerSchema = z.object({ valid: z.literal(true) });
+
 export const changeExperimentBodySchema = z.object({ reason: reasonSchema });
 export const stopExperimentBodySchema = z.object({ reason: reasonSchema, /** What was concluded, in words. */ verdict: z.string().max(1_000).optional() });
 

@@ -9,7 +9,7 @@ export const ARMS_MAX = 8;
 export const HOLDOUT_ARM = "holdout";
 
 /** What one arm charges by: the policy in force, another document at a revision, or the list price, which is what a hold-out pays. */
-const armPriceSchema = z.union([
+const armPriceSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("active") }),
   z.strictObject({ kind: z.literal("policy"), policy_id: idSchema, revision: z.int().min(1).max(1_000_000) }),
   z.strictObject({ kind: z.literal("list") }),
@@ -27,7 +27,7 @@ const armSchema = z.strictObject({
  * Who is assigned to an arm: a learner for good, or a cluster of courses for a period at a time (switchback). Periods are whole UTC days, counted from 1970, since outcomes of
  * courses are kept by day; `washout_days` at the start of each are left out of the results.
  */
-const unitSchema = z.union([
+const unitSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("learner") }),
   z.strictObject({ kind: z.literal("course_cluster"), cluster_by: z.enum(["course", "category"]).default("course"), period_days: z.int().min(1).max(28), washout_days: z.int().min(0).max(27).default(0) }),
 ]);

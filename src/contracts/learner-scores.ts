@@ -153,11 +153,13 @@ export const recommendationsAnswerSchema = z.object({
       category: z.string().nullable(),
       /** Tokens that the course costs now. */
       price: z.int(),
+      /** The learner's own price of the course, where one was quoted and can still be redeemed. */
+      quote: z.object({ quote_id: z.string(), price: z.int(), expires_at: z.string() }).nullable(),
       /** Probability that the learner enrolls when shown the course. */
       enrollment_probability: z.number(),
-      /** Expected tokens: probability × price, of which half counts for what the balance does not cover. */
+      /** Expected tokens: probability × price, whatever was quoted, of which half counts for what the balance does not cover. */
       expected_value_tokens: z.number(),
-      /** Share of the price that the balance covers. */
+      /** Share of what the learner would pay, the quoted price where there is one, that the balance covers. */
       affordability: z.number(),
       reason: z.string(),
     }),

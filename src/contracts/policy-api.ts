@@ -24,6 +24,9 @@ export const policyValidateAnswerSchema = z.object({
 });
 export type PolicyValidateAnswer = z.infer<typeof policyValidateAnswerSchema>;
 
+/** A policy in force for the same courses at the same time, activated in the same moment. `holds`: that one does, where the two meet, since CONTROL has it later. */
+const overlapSchema = z.object({ version: z.string(), holds: z.boolean(), message: z.string() });
+
 const standing = {
   policy_id: z.string(),
   /** CONTROL sequence of the last message, for `expected_sequence`. */
@@ -33,6 +36,8 @@ const standing = {
   previous: z.int().nullable(),
   latest: z.int().nullable(),
   retired: z.boolean(),
+  /** Of the revision in force. */
+  overlaps: z.array(overlapSchema),
 };
 
 export const policyListAnswerSchema = z.object({

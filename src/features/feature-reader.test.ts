@@ -40,6 +40,30 @@ beforeEach(() => {
   sequence = 0;
 });
 
+describe("a reader that has read before", () => {
+  test("says what a new one says, whatever was read and folded in between", () => {
+    add(upserted("C1", "data", 100));
+    add(upserted("C2", "data", 50));
+    const reader = new FeatureReader(store);
+    const questions: ((of: FeatureReader) => unknown)[] = ["C1", "C2", "C9"].flatMap((course_id) => [
+      (of: FeatureReader) => of.course(course_id, NOW_MS),
+      (of: FeatureReader) => of.listPrice(course_id),
+      (of: FeatureReader) => of.courseFingerprint(course_id),
+    ]);
+    questions.push((of) => of.coldStart(of.category("data")!, { base_price: 70 }, NOW_MS));
+    const changes = [() => undefined, () => add(viewed("C1", 100)), () => add({ type: "course.repriced", course_id: "C1", price: 90 + sequence } as Omit<EventOf<"course.repriced">, "id" | "time">)];
+    for (const first of questions) {
+      for (const second of questions) {
+        for (const change of changes) {
+          first(reader);
+          change();
+          expect(second(reader)).toEqual(second(new FeatureReader(store)));
+        }
+      }
+    }
+  });
+});
+
 describe("a course view", () => {
   test("reads the current category unless it is given a snapshot of it", () => {
     add(upserted("C1", "data", 100));

@@ -104,6 +104,9 @@ function exposureOf(features: Float64Array): ExposureKind {
 export class FeatureReader {
   readonly #store: FeatureStoreReader;
   readonly #course = new Float64Array(recordWidths.course);
+  /** Whose record `#course` holds: list price, fingerprint and view of one course are often asked for one after the other. */
+  #decoded_id: string | undefined;
+  readonly #courseHeader: RecordHeader = { sequence: 0, updated_at_ms: 0 };
   readonly #category = new Float64Array(recordWidths.category);
   readonly #learner = new Float64Array(recordWidths.learner);
   readonly #kept = new Map<string, { readonly sequence: number; readonly now_ms: number; readonly features: Float64Array }>();
@@ -130,19 +133,14 @@ export class FeatureReader {
 
   /** Tokens that the course costs now, as its view says; undefined when nobody has seen the course. */
   listPrice(course_id: string): number | undefined {
-    const stored = this.#store.get("course", course_id);
-    if (stored === undefined) return undefined;
-    decodeRecord(stored, this.#header, this.#course);
+    if (!this.#decodeCourse(course_id)) return undefined;
     const slots = this.#course;
     return Math.max(1, Math.round(listPrice(slots[REPRICED_SLOT]!, slots[BASE_PRICE_SLOT]!, slots[REFERENCE_SLOT]!)));
   }
 
   /** Of all that happened to the course but views; undefined when nobody has seen the course. */
   courseFingerprint(course_id: string): number | undefined {
-    const stored = this.#store.get("course", course_id);
-    if (stored === undefined) return undefined;
-    decodeRecord(stored, this.#header, this.#course);
-    return fingerprintWithoutViews(this.#course);
+    return this.#decodeCourse(course_id) ? fingerprintWithoutViews(this.#course) : undefined;
   }
 
   category(category: string): CategorySnapshot | undefined {
@@ -161,10 +159,8 @@ export class FeatureReader {
 
   /** undefined when nobody has seen the course, or no price of it is known. The category's side is of its snapshot where there is one, else of its record. */
   course(course_id: string, now_ms: number, snapshots?: (category: string) => CategorySnapshot | undefined): CourseView | undefined {
-    const stored = this.#store.get("course", course_id);
-    if (stored === undefined) return undefined;
-    decodeRecord(stored, this.#header, this.#course);
-    const { sequence, updated_at_ms } = this.#header;
+    if (!this.#decodeCourse(course_id)) return undefined;
+    const { sequence, updated_at_ms } = this.#courseHeader;
     const ordinal = this.#course[CATEGORY_SLOT]! - 1;
     const name = ordinal < 0 ? "" : must(this.#store.name("category", ordinal), "course of a category without a name");
     const teacher = this.#course[TEACHER_SLOT]! - 1;
@@ -183,6 +179,7 @@ export class FeatureReader {
     this.#category.set(category.values);
     this.#category[offsetOf(categoryCourses)]! += 1;
     this.#category[offsetOf(categoryListPrices)]! += course.base_price;
+    this.#decoded_id = undefined;
     this.#course.fill(0);
     this.#course[offsetOf(courseBasePrice) + 1] = course.base_price;
     this.#course[offsetOf(courseDemand)] = course.base_price;
@@ -210,6 +207,17 @@ export class FeatureReader {
       last_activity_ms: read("last_activity_ms"),
       registered_at_ms: read("registered_at_ms"),
     };
+  }
+
+  /** Fills `#course` and its header; false when nobody has seen the course. A record of the same sequence is the same record. */
+  #decodeCourse(course_id: string): boolean {
+    const stored = this.#store.get("course", course_id);
+    if (stored === undefined) return false;
+    if (this.#decoded_id === course_id && recordSequence(stored) === this.#courseHeader.sequence) return true;
+    this.#decoded_id = undefined;
+    decodeRecord(stored, this.#courseHeader, this.#course);
+    this.#decoded_id = course_id;
+    return true;
   }
 
   #offerCells({ course_id, features, cells, now_ms }: Pick<CourseView, "course_id" | "features" | "cells" | "now_ms">): Float64Array {

@@ -39,8 +39,9 @@ export type { BrokerMessage, BulkPublisher, ConsumeOptions, Consumption, Deliver
 // The one file that knows the NATS client: another client is a change of this file alone.
 
 const REQUEST_MS = 5_000;
-/** While a cluster elects a leader requests are not answered at all: what asks again and again must not wait long for each. */
+/** While a cluster elects a leader requests are not answered at all: what may be asked twice is asked again after this, so often in all. */
 const ELECTION_REQUEST_MS = 1_500;
+const ELECTION_REQUESTS = 4;
 const CONNECT_MS = 5_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
@@ -163,9 +164,16 @@ export class Broker {
    * consumed from there (`stream_missing`, `stream_recreated`, `cursor_ahead`, `gap_below_first`); waits while the broker is away.
    */
   async consume(stream: string, options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
+    // With a filter the broker may have to look through the stream first.
+    let patient = options.subject !== undefined;
     const api: ConsumerApi = {
       streamState: () => this.streamInfo(stream),
-      create: (start_sequence) => this.#createConsumer(stream, start_sequence, options.subject),
+      create: (start_sequence) => {
+        // A broker that is only slow must not be asked in vain for ever: every other time there is time enough.
+        const manager = patient ? this.#manager : this.#impatient;
+        patient = !patient;
+        return this.#createConsumer(manager, stream, start_sequence, options.subject);
+      },
     };
     const consumption = new OrderedConsumption(stream, this.#wire, api, options, onMessage);
     await consumption.start();
@@ -344,12 +352,10 @@ export class Broker {
   }
 
   #info(stream: string): Promise<StreamInfo | undefined> {
-    return this.#ask(() => this.#impatient.streams.info(stream));
+    return this.#askAgain(() => this.#impatient.streams.info(stream));
   }
 
-  async #createConsumer(stream: string, start_sequence: number, subject: string | undefined): ReturnType<ConsumerApi["create"]> {
-    // With a filter the broker may have to look through the stream first.
-    const { consumers } = subject === undefined ? this.#impatient : this.#manager;
+  async #createConsumer({ consumers }: JetStreamManager, stream: string, start_sequence: number, subject: string | undefined): ReturnType<ConsumerApi["create"]> {
     const info = await this.#ask(() =>
       consumers.add(stream, {
         ack_policy: AckPolicy.None,
@@ -372,6 +378,17 @@ export class Broker {
 
   #bucket(name: string): ReturnType<ReturnType<JetStreamManager["jetstream"]>["views"]["os"]> {
     return this.#manager.jetstream().views.os(name, { storage: StorageType.File, replicas: this.#replicas ?? 1 });
+  }
+
+  /** The same of what may be asked twice: again while nothing answers and the connection stands. */
+  async #askAgain<T>(request: () => Promise<T>): Promise<T | undefined> {
+    for (let asked = 1; ; asked++) {
+      try {
+        return await this.#ask(request);
+      } catch (error) {
+        if (asked === ELECTION_REQUESTS || !this.connected || !(error instanceof TidemarkError && error.code === "broker_unreachable")) throw error;
+      }
+    }
   }
 
   /** Undefined for "not found"; other failures as TidemarkError. */

@@ -66,15 +66,25 @@ export function compilePolicies(documents: readonly ActiveDocument[]): PolicyBoo
   };
 }
 
-/** Two documents that would both be in force for the same courses at the same time with neither the more specific one: which, and for what. */
-export function conflictBetween(documents: readonly ActiveDocument[]): { readonly versions: readonly [string, string]; readonly message: string } | undefined {
+/** Two documents for the same courses at the same time, in the order in which they were given. */
+export interface PolicyOverlap {
+  readonly versions: readonly [string, string];
+  readonly message: string;
+}
+
+/** Documents that would both be in force for the same courses at the same time with neither the more specific one: which, and for what. */
+export function* overlapsOf(documents: readonly ActiveDocument[]): Generator<PolicyOverlap, void> {
   for (const [i, a] of documents.entries()) {
     for (const b of documents.slice(i + 1)) {
       if (!spansMeet(scheduleOf(a.document), scheduleOf(b.document))) continue;
       const shared = sharedScope(a.document.scope, b.document.scope);
       if (shared === undefined) continue;
-      return { versions: [a.version, b.version], message: `${a.version} and ${b.version} would both be in force for ${shared} at the same time: narrow a scope or a schedule, or retire one` };
+      yield { versions: [a.version, b.version], message: `${a.version} and ${b.version} would both be in force for ${shared} at the same time: narrow a scope or a schedule, or retire one` };
     }
   }
-  return undefined;
+}
+
+/** The first of them. */
+export function conflictBetween(documents: readonly ActiveDocument[]): PolicyOverlap | undefined {
+  return overlapsOf(documents).next().value ?? undefined;
 }

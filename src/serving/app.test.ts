@@ -109,7 +109,7 @@ describe("answers", () => {
     expect(text).toMatch(/tidemark_price_cache_hits_total 1\n/);
     expect(text).toMatch(/tidemark_decisions_recorded_total 1\n/);
     expect(text).toContain('tidemark_serving_info{model="v1",propensity_model="none",policy="default-1"} 1');
-    expect(text).toContain('tidemark_degraded{reason="broker_unreachable"} 0');
+    for (const reason of ["broker_unreachable", "features_unavailable"]) expect(text).toContain(`tidemark_degraded{reason="${reason}"} 0`);
   });
 });
 

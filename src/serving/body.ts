@@ -89,11 +89,14 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The problem that names the first field at fault; `whole` names what is checked where it is no field of it. */
-function invalidField(error: z.ZodError, whole: string): ProblemError {
-  const issue = error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? whole : issue.path.map(String).join(".");
-  return new ProblemError("invalid_field", `${field}: ${issue?.message ?? "invalid"}`, { field });
+/** What a problem lists of fields at fault. */
+const ISSUES_MAX = 20;
+
+/** The problem that names the first field at fault, and all of them where they are more; `whole` names what is checked where it is no field of it. */
+function invalidField({ issues }: z.ZodError, whole: string): ProblemError {
+  const faults = issues.slice(0, ISSUES_MAX).map(({ path, message }) => ({ field: path.length === 0 ? whole : path.map(String).join("."), message }));
+  const { field, message } = faults[0] ?? { field: whole, message: "invalid" };
+  return new ProblemError("invalid_field", `${field}: ${message}`, { field, ...(faults.length > 1 ? { extension: { issues: faults } } : {}) });
 }
 
 function parseBody<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {

@@ -54,12 +54,8 @@ export class BrokerLink implements BrokerPort, EventPublisher, SignalBroker {
     return this.#must().consume(stream, options, onMessage);
   }
 
-  async putObject(bucket: string, name: string, bytes: Uint8Array, metadata?: Readonly<Record<string, string>>): Promise<void> {
-    return this.#must().putObject(bucket, name, bytes, metadata);
-  }
-
-  async deleteObject(bucket: string, name: string): Promise<void> {
-    return this.#must().deleteObject(bucket, name);
+  async putObject(bucket: string, name: string, bytes: Uint8Array): Promise<void> {
+    return this.#must().putObject(bucket, name, bytes);
   }
 
   async getObject(bucket: string, name: string): Promise<Uint8Array | undefined> {

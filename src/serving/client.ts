@@ -4,7 +4,7 @@ import type { bundleAnswerSchema, bundleBodySchema } from "../contracts/bundle.t
 import type { CategoriesAnswer, CourseDetail, courseOrders, CoursesAnswer } from "../contracts/catalogue.ts";
 import type { EventBatchAnswer } from "../contracts/event-batch.ts";
 import type { Event } from "../contracts/events.ts";
-import type { changeExperimentBodySchema, defineExperimentBodySchema, ExperimentAnswer, ExperimentsAnswer, experimentsQuerySchema, powerAnswerSchema, powerBodySchema, stopExperimentBodySchema } from "../contracts/experiment-api.ts";
+import type { changeExperimentBodySchema, defineExperimentBodySchema, ExperimentAnswer, ExperimentsAnswer, experimentsQuerySchema, powerAnswerSchema, powerBodySchema, stopExperimentBodySchema, validateExperimentAnswerSchema, validateExperimentBodySchema } from "../contracts/experiment-api.ts";
 import type { keyCreateBodySchema, keyCreatedAnswerSchema, keyListAnswerSchema, keyRevokeQuerySchema, keySummarySchema } from "../contracts/key-api.ts";
 import type { LearnerScoresAnswer, propensityBatchAnswerSchema, propensityBatchBodySchema, RecommendationsAnswer, SegmentsAnswer } from "../contracts/learner-scores.ts";
 import type { Topic } from "../contracts/live-stream.ts";
@@ -244,6 +244,11 @@ export class TidemarkClient {
 
   stopExperiment(experiment_id: string, body: In<typeof stopExperimentBodySchema>): Promise<ExperimentAnswer> {
     return this.#change(at("experiments", experiment_id, "stop"), body);
+  }
+
+  /** Refuses, with the fields at fault, what could not be defined. */
+  validateExperiment(body: In<typeof validateExperimentBodySchema>): Promise<Out<typeof validateExperimentAnswerSchema>> {
+    return this.#ask("/experiments/validate", body);
   }
 
   experimentPower(body: In<typeof powerBodySchema>): Promise<Out<typeof powerAnswerSchema>> {

@@ -29,7 +29,7 @@ export async function readKeyFile(path: string): Promise<string> {
 }
 
 export interface GateDeps {
-  readonly config: Pick<ServeConfig, "host" | "data_dir" | "gate">;
+  readonly config: Pick<ServeConfig, "host" | "workers" | "data_dir" | "gate">;
   readonly features: FeatureSource;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -37,9 +37,9 @@ export interface GateDeps {
 
 /** The keys and the check of them. Throws TidemarkError `bad_key_file`. */
 export async function createGate({ config, features, clock, logger }: GateDeps): Promise<{ readonly keys: KeyHolder; readonly access: KeyAccess }> {
-  const { host, data_dir, gate } = config;
+  const { host, workers, data_dir, gate } = config;
   const local_key = gate?.key_file === undefined ? undefined : await readKeyFile(gate.key_file);
-  const keys = new KeyHolder({ features, clock, logger, copy: join(data_dir, KEYS_FILE), local_key, always: !isLoopback(host) });
+  const keys = new KeyHolder({ features, clock, logger, copy: join(data_dir, KEYS_FILE), local_key, always: !isLoopback(host), workers });
   await keys.restore();
   return { keys, access: new KeyAccess(keys, clock) };
 }

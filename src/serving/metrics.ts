@@ -4,6 +4,7 @@ import type { Admission } from "./admission.ts";
 import type { DecisionLog } from "./decision-log.ts";
 import type { Degradation } from "./degradation.ts";
 import type { EventIntake } from "./event-intake.ts";
+import type { FeatureSource } from "./feature-source.ts";
 import type { LearnerScores } from "./learners/learner-scores.ts";
 import type { Learners } from "./learners/learners.ts";
 import type { ModelHolder, ServableModel } from "./model-holder.ts";
@@ -32,6 +33,7 @@ export interface MetricSources {
   readonly learners: Learners;
   readonly signals: Pick<SignalPublisher, "published" | "baselines" | "passed_over" | "leading">;
   readonly degradation: Degradation;
+  readonly features: Pick<FeatureSource, "current">;
   readonly policies: Pick<PolicySource, "platform">;
   readonly quotes: Personal;
 }
@@ -61,7 +63,7 @@ export class ServingMetrics {
 
   /** Registers the figures that others count. In a cluster counters and queues add up, states take the worst. */
   watch(sources: MetricSources): void {
-    const { prices, models, propensity, decisions, events, turns, indexes, degradation, policies } = sources;
+    const { prices, models, propensity, decisions, events, turns, indexes, degradation, features, policies } = sources;
     collectDefaultMetrics({ register: this.registry });
     this.#counter("tidemark_price_cache_hits_total", "Prices answered from the cache", () => prices.hits);
     this.#counter("tidemark_price_cache_misses_total", "Prices computed", () => prices.misses);
@@ -101,6 +103,7 @@ export class ServingMetrics {
       collect(): void {
         const reasons = new Set<string>(degradation.reasons);
         for (const reason of ["broker_unreachable", "features_stale"]) degraded.set({ reason }, reasons.has(reason) ? 1 : 0);
+        degraded.set({ reason: "features_unavailable" }, features.current === undefined ? 1 : 0);
         degraded.set({ reason: "no_model" }, models.current === undefined ? 1 : 0);
         degraded.set({ reason: "no_propensity_model" }, propensity.current === undefined ? 1 : 0);
       },

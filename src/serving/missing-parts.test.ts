@@ -120,6 +120,7 @@ describe("a price is answered inside its guardrails, and says what is missing", 
     const metrics = await (await engine.app.request("/metrics")).text();
     expect(metrics).toContain("tidemark_features_available 0");
     expect(metrics).toContain("tidemark_degraded_answers_total 2");
+    for (const reason of ["broker_unreachable", "features_stale", "features_unavailable", "no_model"]) expect(metrics).toContain(`tidemark_degraded{reason="${reason}"} 1`);
   });
 });
 

@@ -50,8 +50,9 @@ async function enroll(course_id: string, price: number): Promise<void> {
 
 async function promote(version: string): Promise<void> {
   const bytes = encodeArtifact(testArtifact(version));
-  await broker.putObject(BUCKET_MODELS, version, bytes);
-  await promoteModel(broker, { type: "model.promoted", time: formatTime(Date.now()), family: "elasticity", artifact: version, digest: artifactDigest(bytes), version, reason: "test" });
+  const artifact = `elasticity/${version}`;
+  await broker.putObject(BUCKET_MODELS, artifact, bytes);
+  await promoteModel(broker, { type: "model.promoted", time: formatTime(Date.now()), family: "elasticity", artifact, digest: artifactDigest(bytes), version, reason: "test" });
 }
 
 async function say(message: PolicyMessage): Promise<void> {
@@ -175,6 +176,11 @@ describe("the serve role on real parts", () => {
 
       await promote("v2");
       await until(() => served.quote("c1"), (answer) => answer.model === "v2");
+      for (const [action, version] of [["rollback", "v1"], ["promote", "v2"]] as const) {
+        const changed = await post(`${served.url}/models/elasticity/${action}`, { reason: "test", ...(action === "promote" ? { version } : {}) });
+        expect(JSON.parse(changed.body)).toMatchObject({ version, author: "local" });
+        await until(() => served.quote("c1"), (answer) => answer.model === version);
+      }
 
       // Whichever worker is asked, it answers for all.
       for (let i = 0; i < 20; i++) await served.quote("c2");

@@ -41,6 +41,7 @@ import { elasticityFamily } from "./model-info.ts";
 import type { ServeConfig } from "./options.ts";
 import { PolicySimulation } from "./policies/policy-simulation.ts";
 import { operationsState } from "./pages/operations-history.ts";
+import { PageWatch } from "./pages/page-watch.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import { PriceWork } from "./price-changes/price-changes.ts";
@@ -60,6 +61,8 @@ const KEY_CHECK_MS = 250;
 const CONTROL_CHECK_MS = 250;
 const EXPERIMENT_CHECK_MS = 60_000;
 const STREAM_BEAT_MS = 5_000;
+/** How soon an open page follows what it is about. */
+const PAGE_CHECK_MS = 200;
 const CERTIFICATE_CHECK_MS = 60_000;
 const SURVEY_CHECK_MS = 10_000;
 /** Answers given before the broker is there say so; waiting a moment for it avoids that at every start. */
@@ -118,11 +121,12 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const keyring = new QuoteKeyring(config.quote_keys_file ?? join(config.data_dir, QUOTE_KEYS_FILE), logger, config.quote_keys);
   const quotes = createPersonal({ features, scores, decisions, keyring, broker, modelOf, turns, clock, logger, models, degradation, policies });
   const movement = new Movements(broker, clock);
-  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
+  const learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement, quotes: quotes.desk });
   const lease = new Lease({ broker, clock, name: "signals", holder: randomUUID() });
   const signals = new SignalPublisher({ features, scores, degradation, broker, lease, turns, clock, logger });
-  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
-  const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
+  metrics.watch({ prices, models, propensity, decisions, events, turns, indexes, scores, learners, signals, degradation, features, policies, quotes });
+  const watch = new PageWatch(clock, logger);
+  const pages = { watch, features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
   const app = createApp({
     prices,
     batches,
@@ -152,7 +156,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   const server = new HttpServer(app, clock, { tls: certificates });
   metrics.watchServer(server);
   watchExperiments(metrics.registry, { holder: policies, checker, bundles });
-  watchGate(metrics.registry, { keys, access, stream, features, clock });
+  watchGate(metrics.registry, { keys, access, stream, pages: watch, features, clock });
   metrics.watchPriceWork(work);
 
   await Promise.race([broker.settled, clock.sleep(BROKER_WAIT_MS)]);
@@ -166,6 +170,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     new Repeat(clock, logger, MODEL_CHECK_MS, () => models.check()),
     new Repeat(clock, logger, MODEL_CHECK_MS, () => propensity.check()),
     new Repeat(clock, logger, STREAM_BEAT_MS, () => stream.beat()),
+    new Repeat(clock, logger, PAGE_CHECK_MS, () => watch.check()),
     new Repeat(clock, logger, KEY_CHECK_MS, () => keys.check()),
     ...(certificates === undefined ? [] : [new Repeat(clock, logger, CERTIFICATE_CHECK_MS, () => server.renew(() => readCertificates(config.gate?.tls)))]),
     new Repeat(clock, logger, CONTROL_CHECK_MS, () => documents.check()),
@@ -202,6 +207,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
     drain: async () => {
       health.drain();
       stream.close();
+      watch.close();
       await server.drain();
       await release();
     },

@@ -45,6 +45,7 @@ import { ModelDesk } from "./models/model-desk.ts";
 import { ModelHolder, type ServableModel } from "./model-holder.ts";
 import { elasticityFamily } from "./model-info.ts";
 import { operationsState } from "./pages/operations-history.ts";
+import { PageWatch } from "./pages/page-watch.ts";
 import { createPersonal, type Personal } from "./personal/personal.ts";
 import { TestQuoteBroker, testKeyring } from "./personal/testing.ts";
 import { PolicyDesk } from "./policies/policy-desk.ts";
@@ -173,14 +174,6 @@ export class TestBroker implements BrokerPort, EventPublisher {
     return this.#answer(this.objects.get(name));
   }
 
-  putObject(_bucket: string, name: string, bytes: Uint8Array): Promise<void> {
-    return this.#answer(void this.objects.set(name, bytes));
-  }
-
-  deleteObject(_bucket: string, name: string): Promise<void> {
-    return this.#answer(void this.objects.delete(name));
-  }
-
   /** Of every bucket: names tell them apart. */
   listObjects(_bucket: string): Promise<ObjectEntry[]> {
     return this.#answer([...this.objects].map(([name, bytes]) => ({ name, bytes: bytes.byteLength, stored_at: formatTime(START_MS), metadata: { digest: artifactDigest(bytes) } })));
@@ -303,6 +296,7 @@ export class TestEngine {
   readonly experiments: ExperimentDesk;
   readonly bundles: BundleService;
   readonly stream = new StreamHub({ broker: this.broker, clock: this.clock, logger: silentLogger });
+  readonly watch = new PageWatch(this.clock, silentLogger);
   readonly catalogue: Catalogue;
   readonly turns = new Turns();
   /** Set to serve a model; without one the hand-weighted scores answer. */
@@ -364,19 +358,19 @@ export class TestEngine {
     const { experiments } = this;
     const bundles = new BundleService({ features, models, degradation, policies, decisions, turns, clock });
     this.bundles = bundles;
-    this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement });
-    const { learners, served } = this;
     this.quote_broker = new TestQuoteBroker(clock);
     const modelOf = (digest: string): Promise<CompiledModel | undefined> => Promise.resolve(models.current?.model.digest === digest ? models.current.model : undefined);
     this.quotes = createPersonal({ features, scores, decisions, keyring: testKeyring(), broker: this.quote_broker, modelOf, turns, clock, logger, models, degradation, policies });
     const { quotes } = this;
+    this.learners = createLearners({ features, scores, rules, degradation, turns, clock, indexes, pricing: { models, degradation, policies }, movement, quotes: quotes.desk });
+    const { learners, served } = this;
     const signals = { published: 0, baselines: 0, passed_over: 0, leading: false };
     const metricsText = (): Promise<string> => metrics.registry.metrics();
-    const pages = { features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
-    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, policies, quotes });
+    const pages = { watch: this.watch, features, pricing: { models, degradation, policies }, broker, turns, clock, metricsText, operations: () => operationsState(features, degradation) };
+    metrics.watch({ prices, models, propensity: served, decisions, events, turns, indexes, scores, learners, signals, degradation, features, policies, quotes });
     this.batches = new BatchPrices({ features, prices, decisions, clock });
     watchExperiments(metrics.registry, { holder: policies, checker: { stopped_arms: 0, failures: 0 }, bundles });
-    watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, features, clock });
+    watchGate(metrics.registry, { keys: { usable: 0 }, access: { refused: { unauthorized: 0, forbidden: 0, rate_limited: 0 } }, stream: this.stream, pages: this.watch, features, clock });
     this.appDeps = {
       prices,
       batches: this.batches,

@@ -4,7 +4,8 @@ import { TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { formatTime } from "../lib/time.ts";
 import { compare, type Opponent } from "./promotion-gate.ts";
-import type { ModelRegistry, Promotion, PromotionNote, StoredModel } from "../ingest/models/registry.ts";
+import type { Promotion, PromotionNote, StoredModel } from "../ingest/models/model-reader.ts";
+import type { ModelRegistry } from "../ingest/models/registry.ts";
 
 /** Promotions of others that one challenge lives through. */
 const RACES_MAX = 5;

@@ -14,7 +14,7 @@ export const keyCommands: CommandGroup = {
         ["--name <name>", "what it is for, as histories show it"],
         ["--learner <id>", "it speaks for this learner alone"],
         ["--teacher <id>", "it speaks for this teacher alone"],
-        ["--rate <per second>", "requests a second that each serving process lets it make"],
+        ["--rate <per second>", "requests a second that each host lets it make, shared out among its processes"],
         ["--file <file>", "an administrator's key into this new file, for TIDEMARK_KEY_FILE: without a broker, and before there is any other"],
         reason,
         json,

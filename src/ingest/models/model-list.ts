@@ -1,5 +1,5 @@
 import type { TrainingRun } from "../../contracts/training-run.ts";
-import type { ModelEntry, ModelRegistry, Promotion } from "./registry.ts";
+import type { ModelEntry, ModelReader, Promotion } from "./model-reader.ts";
 import { passed, rollbackTarget } from "./registry-actions.ts";
 
 /** What is known of a stored model: whether it serves or has served, and what the run that made it said. */
@@ -24,7 +24,7 @@ export interface ModelList {
 }
 
 /** The models of a family, as operators choose among them. */
-export async function modelList(registry: ModelRegistry<{ readonly version: string }>, runs: readonly TrainingRun[]): Promise<ModelList> {
+export async function modelList(registry: ModelReader<{ readonly version: string }>, runs: readonly TrainingRun[]): Promise<ModelList> {
   const [entries, history] = await Promise.all([registry.list(), registry.history()]);
   const current = history.at(-1);
   const models = entries.map(({ version, bytes, stored_at, digest }): ListedModel => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rollbackTarget } from "./registry-actions.ts";
-import type { Promotion } from "./registry.ts";
+import type { Promotion } from "./model-reader.ts";
 
 const history = (...versions: readonly string[]): Promotion[] =>
   versions.map((version, i) => ({ type: "model.promoted", time: "2026-01-01T00:00:00Z", family: "f", artifact: `f/${version}`, digest: version.repeat(64).slice(0, 64), version, reason: "", sequence: i + 1 }));

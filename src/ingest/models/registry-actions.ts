@@ -1,7 +1,7 @@
 import type { TrainingRun } from "../../contracts/training-run.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import { formatTime } from "../../lib/time.ts";
-import type { ModelRegistry, Promotion, PromotionNote, StoredModel } from "./registry.ts";
+import type { ModelReader, Promotion, PromotionNote, StoredModel } from "./model-reader.ts";
 
 /** What an operator says beside what is to be done. */
 export interface ByHand {
@@ -34,15 +34,15 @@ export function passed({ verdict }: TrainingRun): boolean {
 }
 
 /** Stored anew before it is named: it may be the next to be removed. */
-async function name<Model extends { readonly version: string }>(registry: ModelRegistry<Model>, model: StoredModel<Model>, note: PromotionNote, decided_on: number): Promise<Promotion> {
-  return registry.promote(await registry.store(model.bytes), note, decided_on);
+async function name<Model extends { readonly version: string }>(registry: ModelReader<Model>, model: StoredModel<Model>, note: PromotionNote, decided_on: number): Promise<Promotion> {
+  return registry.promote(await registry.renew(model), note, decided_on);
 }
 
 /**
  * Promotes a stored model by hand. One that no run judged, or that was judged and refused, needs `force` and a reason. Throws TidemarkError `unknown_model`, `not_judged`,
  * `wrong_last_sequence`, and what compiling throws.
  */
-export async function promoteByHand<Model extends { readonly version: string }>(registry: ModelRegistry<Model>, version: string, runs: readonly TrainingRun[], force: boolean, by: ByHand): Promise<Promotion> {
+export async function promoteByHand<Model extends { readonly version: string }>(registry: ModelReader<Model>, version: string, runs: readonly TrainingRun[], force: boolean, by: ByHand): Promise<Promotion> {
   const history = await registry.history();
   const model = await registry.load(version);
   const run = runs.find(({ artifact }) => artifact?.digest === model.digest);
@@ -65,7 +65,7 @@ export function rollbackTarget(history: readonly Promotion[]): Promotion | undef
 }
 
 /** Goes back to an earlier champion, the one before unless named. Throws TidemarkError `nothing_to_roll_back`, `unknown_model`, and what compiling throws. */
-export async function rollBack<Model extends { readonly version: string }>(registry: ModelRegistry<Model>, version: string | undefined, by: ByHand): Promise<Promotion> {
+export async function rollBack<Model extends { readonly version: string }>(registry: ModelReader<Model>, version: string | undefined, by: ByHand): Promise<Promotion> {
   const history = await registry.history();
   const current = history.at(-1);
   const target = version === undefined ? rollbackTarget(history) : history.findLast((promotion) => promotion.version === version && promotion.digest !== current?.digest);
@@ -78,7 +78,7 @@ export async function rollBack<Model extends { readonly version: string }>(regis
 }
 
 /** Holds the champion in its place, or lets go of it. Throws TidemarkError `no_champion`; when there is nothing to change, what is in force comes back. */
-export async function pin<Model extends { readonly version: string }>(registry: ModelRegistry<Model>, by: ByHand): Promise<Promotion> {
+export async function pin<Model extends { readonly version: string }>(registry: ModelReader<Model>, by: ByHand): Promise<Promotion> {
   const current = await registry.promoted();
   if (current === undefined) throw new TidemarkError("no_champion", "there is no champion to pin");
   if ((current.pinned ?? false) === by.pinned && (by.decided_on ?? current.sequence) === current.sequence) return current;

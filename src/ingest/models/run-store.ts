@@ -1,35 +1,26 @@
 import { BUCKET_RUNS } from "../../contracts/subjects.ts";
 import { trainingReportSchema, trainingRunSchema, type TrainingReport, type TrainingRun } from "../../contracts/training-run.ts";
-import type { Broker } from "../nats.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
+import type { Broker } from "../nats.ts";
 
 const RECORD = "run.json";
 const REPORT = "report.json";
 const KEPT_MAX = 50;
 
-type ObjectStore = Pick<Broker, "putObject" | "getObject" | "listObjects" | "deleteObject">;
+type RunBroker = Pick<Broker, "getObject" | "listObjects">;
 
 function runOf(name: string): string {
   return name.slice(0, name.indexOf("/"));
 }
 
-/** Records and reports of ended runs, in the object store RUNS: the newest 50. */
-export class RunStore {
-  readonly #broker: ObjectStore;
+/** Records and reports of ended runs, in the object store RUNS, for those who read them. */
+export class RunReader {
+  readonly #broker: RunBroker;
   /** Records that were read, by name and when they were stored: those of ended runs never change. */
   #read = new Map<string, TrainingRun | undefined>();
 
-  constructor(broker: ObjectStore) {
+  constructor(broker: RunBroker) {
     this.#broker = broker;
-  }
-
-  /** `files` by name, such as report.html. The record comes last: a run that is listed has its report. */
-  async put({ analysis, ...run }: TrainingReport, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
-    const put = (file: string, bytes: Uint8Array): Promise<void> => this.#broker.putObject(BUCKET_RUNS, `${run.run_id}/${file}`, bytes);
-    for (const [file, bytes] of Object.entries(files)) await put(file, bytes);
-    await put(REPORT, encode({ ...run, analysis }));
-    await put(RECORD, encode(run));
-    await this.#prune();
   }
 
   /** Newest first. Records of other versions are passed over. */
@@ -66,6 +57,25 @@ export class RunStore {
     const bytes = await this.#broker.getObject(BUCKET_RUNS, `${run_id}/${file}`);
     if (bytes === undefined) throw new TidemarkError("unknown_run", `the object store ${BUCKET_RUNS} holds no ${file} of a run ${run_id}: \`tidemark pipeline list\` shows what there is`);
     return bytes;
+  }
+}
+
+/** The same, for training: the newest 50 are kept. */
+export class RunStore extends RunReader {
+  readonly #broker: RunBroker & Pick<Broker, "putObject" | "deleteObject">;
+
+  constructor(broker: RunBroker & Pick<Broker, "putObject" | "deleteObject">) {
+    super(broker);
+    this.#broker = broker;
+  }
+
+  /** `files` by name, such as report.html. The record comes last: a run that is listed has its report. */
+  async put({ analysis, ...run }: TrainingReport, files: Readonly<Record<string, Uint8Array>>): Promise<void> {
+    const put = (file: string, bytes: Uint8Array): Promise<void> => this.#broker.putObject(BUCKET_RUNS, `${run.run_id}/${file}`, bytes);
+    for (const [file, bytes] of Object.entries(files)) await put(file, bytes);
+    await put(REPORT, encode({ ...run, analysis }));
+    await put(RECORD, encode(run));
+    await this.#prune();
   }
 
   async #prune(): Promise<void> {

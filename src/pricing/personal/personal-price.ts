@@ -69,12 +69,17 @@ function wishedPrice(inputs: PersonalInputs, nodes: DemandNodes): number {
 
 const vector = (text: string): Float64Array => must(decodeDoubles(text), "the schema has checked it");
 
+/** The course's demand as the inputs record it. */
+function recordedDemand({ slopes, odds }: PersonalInputs): DemandNodes {
+  return { slopes: vector(slopes), odds: vector(odds) };
+}
+
 /**
  * The price of a course for one learner: the best under the course's demand posterior, moved by what is known of the learner, from the lowest that is allowed
  * up to the anchor. Personal data only ever lower a price: the anchor is what the learner would pay without. A pure function of the inputs.
+ * `nodes`: the demand that the inputs record, where it is at hand as numbers.
  */
-export function personalPrice(inputs: PersonalInputs): PersonalPrice {
-  const nodes = { slopes: vector(inputs.slopes), odds: vector(inputs.odds) };
+export function personalPrice(inputs: PersonalInputs, nodes = recordedDemand(inputs)): PersonalPrice {
   const personal = inputs.mode === "personal";
   const wished_price = personal ? wishedPrice(inputs, nodes) : inputs.anchor_price;
   const fair_price = fairPrice(inputs, wished_price);

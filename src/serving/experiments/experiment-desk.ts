@@ -78,7 +78,7 @@ export class ExperimentDesk {
     const before = experimentState(store.controlHistory("experiment", experiment_id));
     if (before?.from_ms !== undefined) throw new ProblemError("conflict", `Experiment ${experiment_id} has started: what it compares does not change any more. Define another one.`);
     if (before === undefined && store.controlIds("experiment").length >= EXPERIMENTS_MAX) throw new ProblemError("conflict", `There are ${EXPERIMENTS_MAX} experiments already: define a draft anew instead.`);
-    this.#checkArms(experiment);
+    this.check(experiment);
     return this.#say(experiment_id, { type: "experiment.defined", experiment }, change, before?.sequence ?? 0);
   }
 
@@ -86,7 +86,7 @@ export class ExperimentDesk {
   async start(experiment_id: string, change: Change): Promise<ExperimentState> {
     const state = this.find(experiment_id);
     if (state.from_ms !== undefined) throw new ProblemError("conflict", `Experiment ${experiment_id} has started already.`);
-    this.#checkArms(state.experiment);
+    this.check(state.experiment);
     if (this.now_ms() >= state.until_ms) throw new ProblemError("conflict", `Experiment ${experiment_id} would have ended at ${state.experiment.ends_at}: define it anew.`);
     const others = this.conflicts(state);
     if (others.length > 0) {
@@ -155,7 +155,8 @@ export class ExperimentDesk {
     return state;
   }
 
-  #checkArms({ arms }: Experiment): void {
+  /** Whether every arm has a price. Throws ProblemError `invalid_field`. */
+  check({ arms }: Experiment): void {
     for (const [i, { price }] of arms.entries()) {
       if (price.kind !== "policy") continue;
       const version = `${price.policy_id}-${price.revision}`;

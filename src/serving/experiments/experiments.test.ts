@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { experimentAnswerSchema, type ExperimentAnswer, experimentsAnswerSchema, powerAnswerSchema } from "../../contracts/experiment-api.ts";
 import { defaultPolicy, type Policy } from "../../contracts/policy.ts";
-import { personalQuoteSubject } from "../../contracts/subjects.ts";
 import { QuoteWriter } from "../../features/quote-writer.ts";
 import type { BrokerMessage, PublishOptions } from "../../ingest/broker-message.ts";
 import { Lease } from "../../ingest/lease.ts";
@@ -12,6 +11,7 @@ import { handScorer } from "../../models/propensity/hand-scorer.ts";
 import { FixedPolicy, type PolicySource } from "../policy-source.ts";
 import { START_MS, TestEngine } from "../testing.ts";
 import { ExperimentChecker } from "./experiment-checker.ts";
+import { quoteAll, scope } from "./testing.ts";
 
 const other: Policy = Object.freeze({ ...defaultPolicy, version: "bold-3", step_log_max: 0.5 });
 
@@ -37,7 +37,6 @@ const definition = {
 };
 const by_course = { ...definition, unit: { kind: "course_cluster", cluster_by: "course", period_days: 1 } };
 
-const scope = { course_id: "c1", category: "programming", teacher_id: "t1" };
 const learners = Array.from({ length: 400 }, (_, i) => `l${i}`);
 
 const get = (engine: TestEngine, path: string): Promise<Response> => Promise.resolve(engine.app.request(path));
@@ -236,20 +235,6 @@ describe("whose policy holds", () => {
     expect(seen).toEqual([[first, 0], [first + 1, 1], [first + 1, 1], [first + 2, 0]]);
   });
 });
-
-/** Quotes of an experiment, folded as the stream would be, and what came of them. */
-function quoteAll(engine: TestEngine, writer: QuoteWriter, ids: readonly string[], sequence: number, answers: (arm: string, i: number) => boolean): number {
-  for (const [i, learner_id] of ids.entries()) {
-    const { experiments } = engine.policies.personalPolicyFor(learner_id, scope, engine.clock.time_ms);
-    if (experiments.length === 0) continue;
-    const issued_ms = engine.clock.time_ms;
-    const terms = { quote_id: `q_${sequence}`, learner_id, course_id: "c1", price: 90, issued_ms, expires_ms: issued_ms + DAY_MS, locked_ms: issued_ms + DAY_MS };
-    writer.apply(personalQuoteSubject(learner_id, "c1"), new TextEncoder().encode(JSON.stringify({ kind: "personal", terms, experiments, answer: { personal_features_used: true } })), ++sequence, issued_ms);
-    if (answers(experiments[0]!.arm, i)) engine.fold({ id: `b${sequence}`, type: "enrollment.created", time: formatTime(issued_ms + HOUR_MS), enrollment_id: `b${sequence}`, course_id: "c1", learner_id, price: 100 });
-  }
-  writer.commit({ stream_created: "s", sequence, message_hash: "" });
-  return sequence;
-}
 
 const two_arms = { arms: definition.arms.slice(0, 2), minimum_days: 1 };
 

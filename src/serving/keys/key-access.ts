@@ -31,14 +31,14 @@ export class KeyAccess implements Access {
     const admitted = new Set<string>(rolesThatMay(role));
     return (context) => {
       if (!this.#keys.required) return;
-      const { principal, bucket } = this.#authenticate(context);
+      const { principal, bucket, record } = this.#authenticate(context);
       const bound = principal.learner_id !== undefined || principal.teacher_id !== undefined;
       if (!admitted.has(principal.role)) this.#refuse("forbidden", `A key of role ${principal.role} may not use this endpoint: it asks for ${role}.`);
       if (bound && owner !== "handler" && !(owner !== undefined && context.req.param("id") === (owner === "learner" ? principal.learner_id : principal.teacher_id))) {
         this.#refuse("forbidden", "This key speaks for one person, and reaches what is about that person alone.");
       }
       const wait_s = bucket?.take(this.#clock.now_ms()) ?? 0;
-      if (wait_s > 0) this.#refuse("rate_limited", `This key may make ${bucket?.rate_per_s} requests a second.`, { "retry-after": String(Math.ceil(wait_s)) });
+      if (wait_s > 0) this.#refuse("rate_limited", `This key may make ${record.rate_per_s} requests a second, shared out among the host's processes.`, { "retry-after": String(Math.ceil(wait_s)) });
       setPrincipal(context, principal);
     };
   }

@@ -22,6 +22,8 @@ export interface KeyHolderDeps {
   readonly local_key?: string | undefined;
   /** Who is asked for a key even while there is none: everybody, unless this process listens to its own machine alone. */
   readonly always: boolean;
+  /** Processes of this host that answer, this one among them; 1 unless given. */
+  readonly workers?: number;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface KeyHolderDeps {
  */
 export class KeyHolder {
   readonly #deps: KeyHolderDeps;
-  readonly #ring = new KeyRing();
+  readonly #ring: KeyRing;
   /** CONTROL messages of each key that its record was made of. */
   readonly #messages = new Map<string, number>();
   #open: OpenFeatures | undefined;
@@ -40,6 +42,7 @@ export class KeyHolder {
 
   constructor(deps: KeyHolderDeps) {
     this.#deps = deps;
+    this.#ring = new KeyRing(deps.workers);
     this.#required = deps.always;
     const { local_key, clock } = deps;
     const key_id = local_key === undefined ? undefined : keyIdOf(local_key);

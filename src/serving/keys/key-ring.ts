@@ -25,6 +25,12 @@ const nobody = new KeyProof(undefined);
 /** Every key by its id. */
 export class KeyRing {
   readonly #keys = new Map<string, HeldKey>();
+  readonly #workers: number;
+
+  /** `workers`: processes of this host that answer, each of which lets a key have its share of the key's rate. */
+  constructor(workers = 1) {
+    this.#workers = workers;
+  }
 
   get size(): number {
     return this.#keys.size;
@@ -51,7 +57,7 @@ export class KeyRing {
     }
     const { key_id, name, role, learner_id, teacher_id, rate_per_s } = record;
     const principal = { key_id, name, role, learner_id, teacher_id };
-    this.#keys.set(key_id, { record, principal, proof: new KeyProof(record.hash), bucket: rate_per_s === undefined ? undefined : new TokenBucket(rate_per_s, now_ms) });
+    this.#keys.set(key_id, { record, principal, proof: new KeyProof(record.hash), bucket: rate_per_s === undefined ? undefined : new TokenBucket(rate_per_s / this.#workers, now_ms) });
   }
 
   /**

@@ -14,6 +14,7 @@ import { TestClock } from "../testing.ts";
 import { createKey, hashOf, keyIdOf, KeyProof, type NewKey } from "./api-key.ts";
 import { KeyHolder } from "./key-holder.ts";
 import { keyRecordOf } from "./key-record.ts";
+import { KeyRing } from "./key-ring.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 const base = { time: "2026-03-01T12:00:00Z", author: "test", reason: "" };
@@ -61,6 +62,23 @@ describe("keys", () => {
     expect(rolesThatMay("events")).toEqual(["events", "operate", "admin"]);
     expect(rolesThatMay("operate")).toEqual(["operate", "admin"]);
     expect(rolesThatMay("admin")).toEqual(["admin"]);
+  });
+
+  test("a host's processes together let a key have its rate", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 8, max: 200 }), fc.integer({ min: 1, max: 8 }), fc.array(fc.tuple(fc.nat(7), fc.nat(20)), { maxLength: 400 }), (rate_per_s, workers, asked) => {
+        const key = createKey();
+        const rings = Array.from({ length: workers }, () => new KeyRing(workers));
+        for (const ring of rings) ring.put(keyRecordOf(key.key_id, [created(key, { rate_per_s } as Partial<KeyMessage>)])!, 0);
+        let now_ms = 0;
+        let let_through = 0;
+        for (const [worker, pause_ms] of asked) {
+          now_ms += pause_ms;
+          if (rings[worker % workers]!.find(key.key)!.bucket!.take(now_ms) === 0) let_through++;
+        }
+        expect(let_through).toBeLessThanOrEqual(rate_per_s + (now_ms * rate_per_s) / 1_000 + 1e-6);
+      }),
+    );
   });
 
   test("a bucket gives what flows in, and a second's worth at once", () => {

@@ -4,7 +4,7 @@ import type { PricingContext } from "../pricing-inputs.ts";
 import { LearnerDesk, type LearnerDeskDeps } from "./learner-desk.ts";
 import { LearnerPropensity } from "./learner-propensity.ts";
 import { PropensityBatch } from "./propensity-batch.ts";
-import { Recommendations } from "./recommendations.ts";
+import { type HeldQuotes, Recommendations } from "./recommendations.ts";
 import { type Movement, SegmentList } from "./segment-list.ts";
 
 /** What is said of learners. */
@@ -23,14 +23,15 @@ export interface LearnersDeps extends LearnerDeskDeps {
   readonly indexes: CourseIndexes;
   readonly pricing: PricingContext;
   readonly movement: Movement;
+  readonly quotes: HeldQuotes;
 }
 
-export function createLearners({ indexes, pricing, movement, ...deps }: LearnersDeps): Learners {
+export function createLearners({ indexes, pricing, movement, quotes, ...deps }: LearnersDeps): Learners {
   const desk = new LearnerDesk(deps);
   const propensity = new LearnerPropensity(desk);
   const batch = new PropensityBatch(desk);
   const list = new SegmentList(desk, movement);
-  const recommendations = new Recommendations({ desk, indexes, pricing });
+  const recommendations = new Recommendations({ desk, indexes, pricing, quotes });
   return {
     propensity: (context) => propensity.answer(context),
     batch: (context) => batch.answer(context),

@@ -4,6 +4,7 @@ import { affordability } from "../../features/affordability.ts";
 import type { CourseBlock } from "../../features/course-block.ts";
 import type { CourseIndex } from "../../features/course-index.ts";
 import { learnerPosition } from "../../models/propensity/learner-vector.ts";
+import { formatTime } from "../../lib/time.ts";
 import { conversionNow, enrollmentProbability, expectedValue, learnerLevel, tasteLift } from "../../pricing/learners/recommend.ts";
 import { roundRate, roundTokens } from "../../pricing/money.ts";
 import { readQuery } from "../body.ts";
@@ -31,6 +32,7 @@ const EXPOSURES = learnerPosition("exposures");
 
 /** What is the same for all courses of one answer. */
 interface Taste {
+  readonly learner_id: string;
   readonly courses: LearnerCourses;
   /** Enrollments of the learner by category, and all of them. */
   readonly by_category: ReadonlyMap<string, number>;
@@ -39,7 +41,13 @@ interface Taste {
   readonly balance_tokens: number;
 }
 
+/** Quotes that can be redeemed now. */
+export interface HeldQuotes {
+  held(learner_id: string, course_id: string): { readonly quote_id: string; readonly price: number; readonly expires_ms: number } | undefined;
+}
+
 interface RecommendationDeps {
+  readonly quotes: HeldQuotes;
   readonly desk: LearnerDesk;
   readonly indexes: CourseIndexes;
   readonly pricing: PricingContext;
@@ -47,7 +55,7 @@ interface RecommendationDeps {
 
 /**
  * GET /learner/{id}/recommendations: the courses that the learner is expected to bring most tokens with, at the prices that they have now. What the learner enrolled in
- * before is left out, and what still lacks a prerequisite.
+ * before is left out, and what still lacks a prerequisite. A personal quote that the learner holds is cited; none is made.
  */
 export class Recommendations {
   readonly #deps: RecommendationDeps;
@@ -91,7 +99,7 @@ export class Recommendations {
     return valued.sort((a, b) => b.expected_value_tokens - a.expected_value_tokens || (a.course_id < b.course_id ? -1 : 1)).slice(0, query.limit);
   }
 
-  *#taste(open: OpenFeatures, index: CourseIndex, { features }: ScoredLearner, courses: LearnerCourses): Generator<void, Taste> {
+  *#taste(open: OpenFeatures, index: CourseIndex, { learner_id, features }: ScoredLearner, courses: LearnerCourses): Generator<void, Taste> {
     const lookup = this.#lookups.of(open);
     const now_ms = this.#deps.desk.deps.clock.now_ms();
     const by_category = new Map<string, number>();
@@ -101,12 +109,12 @@ export class Recommendations {
       const category = lookup.known(course_id, now_ms, now_ms)?.view.category ?? "";
       by_category.set(category, (by_category.get(category) ?? 0) + 1);
     }
-    return { courses, by_category, enrollments, level: learnerLevel(features[ENROLLED]!, features[EXPOSURES]!, index.conversion), balance_tokens: features[BALANCE]! };
+    return { learner_id, courses, by_category, enrollments, level: learnerLevel(features[ENROLLED]!, features[EXPOSURES]!, index.conversion), balance_tokens: features[BALANCE]! };
   }
 
   /** undefined where the course has no price any more. */
   #value(open: OpenFeatures, index: CourseIndex, taste: Taste, course_id: string): Recommendation | undefined {
-    const { pricing, desk } = this.#deps;
+    const { pricing, desk, quotes } = this.#deps;
     const now_ms = desk.deps.clock.now_ms();
     const found = this.#lookups.of(open).known(course_id, now_ms, minuteOf(course_id, now_ms));
     if (found === undefined) return undefined;
@@ -115,16 +123,18 @@ export class Recommendations {
     const conversion = conversionNow(inputs, model);
     const lift = liftOf(index, taste, category);
     const probability = enrollmentProbability(conversion, taste.level, lift);
-    const covered = affordability(taste.balance_tokens, inputs.current_price);
+    const quote = quotes.held(taste.learner_id, course_id);
+    const to_pay = quote?.price ?? inputs.current_price;
     return {
       course_id,
       title: open.store.profile(course_id)?.title || null,
       category: category || null,
       price: inputs.current_price,
+      quote: quote === undefined ? null : { quote_id: quote.quote_id, price: quote.price, expires_at: formatTime(quote.expires_ms) },
       enrollment_probability: roundRate(probability),
-      expected_value_tokens: roundTokens(expectedValue(probability, inputs.current_price, covered)),
-      affordability: roundRate(covered),
-      reason: reasonOf(conversion, lift, category, inputs.current_price, taste, prerequisites(open, course_id).length),
+      expected_value_tokens: roundTokens(expectedValue(probability, inputs.current_price, affordability(taste.balance_tokens, inputs.current_price))),
+      affordability: roundRate(affordability(taste.balance_tokens, to_pay)),
+      reason: reasonOf({ conversion, lift, category, to_pay, quoted: quote !== undefined, needed: prerequisites(open, course_id).length }, taste),
     };
   }
 }
@@ -151,12 +161,22 @@ function siftingValue(index: CourseIndex, taste: Taste, category: string | undef
   };
 }
 
-function reasonOf(conversion: number, lift: number, category: string, price: number, taste: Taste, needed: number): string {
-  const { balance_tokens, by_category, enrollments } = taste;
+interface Reasons {
+  readonly conversion: number;
+  readonly lift: number;
+  readonly category: string;
+  readonly to_pay: number;
+  readonly quoted: boolean;
+  /** Prerequisites, all of them completed. */
+  readonly needed: number;
+}
+
+function reasonOf({ conversion, lift, category, to_pay, quoted, needed }: Reasons, { balance_tokens, by_category, enrollments }: Taste): string {
   const parts = [`${roundTokens(conversion * 100)} % of those who see it enroll.`];
   if (lift > LIFT_TOLD) parts.push(`${by_category.get(category) ?? 0} of the learner's ${enrollments} enrollments are in ${category}.`);
   if (needed > 0) parts.push(needed === 1 ? "Its prerequisite is completed." : `Its ${needed} prerequisites are completed.`);
-  const short = Math.ceil(price - Math.max(0, balance_tokens));
+  if (quoted) parts.push(`The learner was quoted ${to_pay} ${to_pay === 1 ? "token" : "tokens"} for it.`);
+  const short = Math.ceil(to_pay - Math.max(0, balance_tokens));
   parts.push(short <= 0 ? "The balance covers its price." : `The balance is ${short} ${short === 1 ? "token" : "tokens"} short of its price.`);
   return parts.join(" ");
 }

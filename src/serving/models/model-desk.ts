@@ -1,9 +1,9 @@
 import type { ModelChangedAnswer, ModelsAnswer, ServedFamily } from "../../contracts/model-api.ts";
 import type { TrainingRun } from "../../contracts/training-run.ts";
 import { modelList } from "../../ingest/models/model-list.ts";
-import { ModelRegistry, type Promotion, type RegistryBroker } from "../../ingest/models/registry.ts";
+import { ModelReader, type Promotion, type ReaderBroker } from "../../ingest/models/model-reader.ts";
 import { type ByHand, pin, promoteByHand, rollBack } from "../../ingest/models/registry-actions.ts";
-import { RunStore } from "../../ingest/models/run-store.ts";
+import { RunReader } from "../../ingest/models/run-store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { TidemarkError } from "../../lib/errors.ts";
 import type { ControlDesk } from "../control-desk.ts";
@@ -12,7 +12,7 @@ import { elasticityFamily } from "../model-info.ts";
 import { ProblemError } from "../problem.ts";
 
 export interface ModelDeskDeps {
-  readonly broker: RegistryBroker;
+  readonly broker: ReaderBroker;
   readonly desk: Pick<ControlDesk, "promote">;
   readonly clock: Clock;
 }
@@ -24,21 +24,24 @@ export interface ModelOrder {
   readonly expected_sequence?: number | undefined;
 }
 
-type Registry = ModelRegistry<{ readonly version: string }>;
+type Registry = ModelReader<{ readonly version: string }>;
 
-/** Which model of a family serves, changed by hand: the command line's own rules, answered once this host's fold has the promotion. */
+/**
+ * Which model of a family serves, changed by hand: the command line's own rules, answered once this host's fold has the promotion. Serving stores no model: what it names was read
+ * back and compiled, and is kept since the last 50 promotions name it.
+ */
 export class ModelDesk {
   readonly #registries: Readonly<Record<ServedFamily, Registry>>;
-  readonly #runs: RunStore;
+  readonly #runs: RunReader;
   readonly #clock: Clock;
 
   constructor({ broker, desk, clock }: ModelDeskDeps) {
     const publish = desk.promote.bind(desk);
     this.#registries = {
-      elasticity: new ModelRegistry(broker, elasticityFamily.family, elasticityFamily.compile, publish),
-      propensity: new ModelRegistry(broker, propensityFamily.family, propensityFamily.compile, publish),
+      elasticity: new ModelReader(broker, elasticityFamily.family, elasticityFamily.compile, publish),
+      propensity: new ModelReader(broker, propensityFamily.family, propensityFamily.compile, publish),
     };
-    this.#runs = new RunStore(broker);
+    this.#runs = new RunReader(broker);
     this.#clock = clock;
   }
 

@@ -29,8 +29,12 @@ function viewer(visitor: Visitor): Viewer {
   return { known: true, keyed: true, platform: !bound && PLATFORM_ROLES.has(role), teacher_id, learner_id };
 }
 
+export function viewerOfKey(access: Access, key: string | undefined): Viewer {
+  return viewer(access.visitor?.(key));
+}
+
 export function viewerOf(access: Access, context: Context): Viewer {
-  return viewer(access.visitor?.(presentedKey(context)));
+  return viewerOfKey(access, presentedKey(context));
 }
 
 /** Whose figures a page shows; `nobody`: none. */

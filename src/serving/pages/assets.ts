@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Context } from "hono";
@@ -6,8 +7,8 @@ import { TidemarkError } from "../../lib/errors.ts";
 import { contentHash, isKnown } from "../etag.ts";
 import { ProblemError } from "../problem.ts";
 
-const TYPES: Readonly<Record<string, string>> = { ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml" };
-const manifestSchema = z.object({ "tidemark.js": z.string(), "tidemark.css": z.string() });
+const TYPES: Readonly<Record<string, string>> = { ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml" };
+const manifestSchema = z.object({ "tidemark.js": z.string() });
 
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0b6e69"/><path d="M3 21c4 0 4-5 8.5-5s5 5 9.5 5 4.500-5 8-5v9a4 4 0 0 1-4 4H7a4 4 0 0 1-4-4z" fill="#bdeee7"/><path d="M3 13c4 0 4-5 8.5-5s5 5 9.5 5 4.500-5 8-5" fill="none" stroke="#fff" stroke-width="2.5" stroke-linecap="round"/></svg>`;
 
@@ -22,16 +23,21 @@ interface Asset {
 
 const bytesOf = (file: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(file));
 
-/** What browsers load besides pages: read once, and the same for the life of the process. */
+/** What browsers get besides a page's own figures: read once, and the same for the life of the process. */
 export class Assets {
+  /** Address of the script. */
   readonly script: string;
+  /** The style sheet, which stands in every page: a page that had to fetch it could not be painted before a second answer. */
   readonly style: string;
+  /** What the Content-Security-Policy lets in of inline style: this sheet, by its hash, and no other. */
+  readonly style_source: string;
   readonly #assets = new Map<string, Asset>();
 
   private constructor(directory: string) {
     const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(directory, "manifest.json"), "utf8")));
     this.script = `/assets/${manifest["tidemark.js"]}`;
-    this.style = `/assets/${manifest["tidemark.css"]}`;
+    this.style = readFileSync(join(directory, "tidemark.css"), "utf8");
+    this.style_source = `'sha256-${createHash("sha256").update(this.style).digest("base64")}'`;
     for (const name of readdirSync(directory)) {
       const type = TYPES[/\.\w+$/.exec(name)?.[0] ?? ""];
       if (type === undefined) continue;

@@ -20,13 +20,17 @@ export interface BoardRow {
 
 export interface BoardAnswer {
   readonly rows: readonly BoardRow[];
+  /** Whether there are too many courses for one answer: then `rows` is a page of what was asked for. */
   readonly cut: boolean;
-  readonly as_of: string;
+  /** What asks for the next page; null: there is none. */
+  readonly next: string | null;
 }
 
 /** Columns that the table can be sorted by. */
 export const boardColumns = ["title", "category", "price", "optimal", "gain", "confidence", "risk", "revenue", "enrollments", "conversion", "elasticity"] as const;
 export type BoardColumn = (typeof boardColumns)[number];
+/** Those among them that a catalogue has an index of, however large it is. */
+export const pagedColumns = ["title", "price", "revenue", "enrollments", "conversion"] as const satisfies readonly BoardColumn[];
 
 const riskOrder = { low: 0, medium: 1, high: 2 } as const;
 

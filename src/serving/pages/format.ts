@@ -25,6 +25,8 @@ export const formatWholeShare = (share: number): string => `${signs(whole.format
 /** Of a change in percent, with its sign. */
 export const formatChange = (change_pct: number): string => `${change_pct > 0 ? "+" : ""}${signs(oneFixed.format(change_pct))} %`;
 export const formatTokens = (tokens: number): string => `${formatCount(tokens)} ${tokens === 1 ? "token" : "tokens"}`;
+/** A count with its noun: "1 rating", "2 ratings". */
+export const formatCounted = (count: number, noun: string): string => `${formatWhole(count)} ${noun}${count === 1 ? "" : "s"}`;
 export const formatDay = (time_ms: number): string => day.format(time_ms);
 export const formatShortDay = (time_ms: number): string => shortDay.format(time_ms);
 export const formatClock = (time_ms: number): string => clock.format(time_ms);

@@ -1,3 +1,4 @@
+import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 
 export type Theme = "auto" | "light" | "dark";
@@ -16,20 +17,21 @@ export interface DocumentProps {
   readonly place: Place;
   readonly theme: Theme;
   readonly navigation: readonly NavigationItem[];
-  /** Addresses of the script and the style sheet. */
+  /** Address of the script. */
   readonly script: string;
+  /** The style sheet itself. */
   readonly style: string;
   /** Seconds between two looks at what changed; absent on pages that do not. */
   readonly live_s?: number | undefined;
-  readonly topics?: readonly string[] | undefined;
-  readonly course_id?: string | undefined;
+  /** Of what stands in `main`. */
+  readonly tag: string;
   /** Whether there is a session that can be ended. */
   readonly keyed: boolean;
   readonly children?: Child;
 }
 
-/** The whole document. Nothing in it is inline: the Content-Security-Policy forbids it. */
-export function Document({ title, place, theme, navigation, script, style, live_s, topics, course_id, keyed, children }: DocumentProps) {
+/** The whole document. Nothing in it is inline but the style sheet, which the Content-Security-Policy knows by its hash: anything else inline is refused. */
+export function Document({ title, place, theme, navigation, script, style, live_s, tag, keyed, children }: DocumentProps) {
   return (
     <html lang="en" data-theme={theme}>
       <head>
@@ -38,7 +40,7 @@ export function Document({ title, place, theme, navigation, script, style, live_
         <meta name="color-scheme" content="light dark" />
         <title>{`${title} · Tidemark`}</title>
         <link rel="icon" href="/assets/tidemark.svg" type="image/svg+xml" />
-        <link rel="stylesheet" href={style} />
+        <style>{raw(style)}</style>
         <script type="module" src={script}></script>
       </head>
       <body>
@@ -83,7 +85,7 @@ export function Document({ title, place, theme, navigation, script, style, live_
             </button>
           </div>
         </header>
-        <main id="main" tabindex={-1} data-live-seconds={live_s} data-live-topics={topics?.join(",")} data-live-course={course_id}>
+        <main id="main" tabindex={-1} data-live-seconds={live_s} data-live-tag={live_s === undefined ? undefined : tag}>
           {children}
         </main>
       </body>

@@ -1,6 +1,5 @@
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
-import type { Topic } from "../../contracts/live-stream.ts";
 import type { Subject } from "./access.ts";
 import type { Ask } from "./ask.ts";
 import type { Place } from "./layout.tsx";
@@ -10,11 +9,11 @@ export interface PageRequest {
   readonly context: Context;
   readonly ask: Ask;
   readonly now_ms: number;
+  /** How long the page may wait for what takes a while: hardly at all when somebody waits for the first paint, longer when an open page is brought up to date. */
+  readonly wait_ms: number;
 }
 
 export interface PageContent {
-  /** The course that `topics` are of alone. */
-  readonly course_id?: string;
   readonly title: string;
   readonly body: Child;
 }
@@ -26,10 +25,10 @@ export interface Page {
   /** What it shows, in half a sentence. */
   readonly summary: string;
   readonly subject: (context: Context) => Subject;
-  /** Seconds between two looks at what changed; absent where nothing does. */
+  /** Open pages are brought up to date after so many seconds at most; absent where nothing changes. */
   readonly live_s?: number;
-  /** Of GET /stream, whose events ask for a look at once. Who speaks for one person has no stream, and looks every `live_s`. */
-  readonly topics?: readonly Topic[];
+  /** The entity whose record the page is about, by the path's `id`: a change of it brings open pages up to date at once. */
+  readonly record?: "course" | "teacher" | "learner";
   content(request: PageRequest): Promise<PageContent> | PageContent;
 }
 

@@ -1,8 +1,13 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { DAY_MS, formatTime } from "../../lib/time.ts";
+import { QuoteWriter } from "../../features/quote-writer.ts";
+import { quoteAll } from "../experiments/testing.ts";
+import { formatChange } from "./format.ts";
 import { catalogueEngine, repriced, upserted } from "../catalogue-testing.ts";
 import { registered, tokens } from "../learners/testing.ts";
+import { createApp } from "../app.ts";
 import { START_MS, type TestEngine } from "../testing.ts";
 import type { BoardAnswer } from "./board-row.ts";
 
@@ -14,6 +19,16 @@ async function page(path: string): Promise<string> {
   const response = await get(path);
   expect([path, response.status]).toEqual([path, 200]);
   return response.text();
+}
+
+/** What a page says once nothing of it is being worked out any more. */
+async function settled(path: string): Promise<string> {
+  for (let looks = 0; looks < 50; looks++) {
+    engine.clock.time_ms += 2_000;
+    const html = await page(path);
+    if (!html.includes('class="state pending')) return html;
+  }
+  throw new Error(`${path} goes on working things out`);
 }
 
 beforeEach(async () => {
@@ -34,8 +49,12 @@ describe("every page", () => {
     expect(html).toMatch(/^<!doctype html><html lang="en"/);
     expect(html).toMatch(/<main id="main"[^>]*>.+<\/main><\/body><\/html>$/s);
     expect(html.match(/<h1>/g)).toHaveLength(1);
-    // Nothing that the policy would refuse: no style, no script of the page's own, nothing from elsewhere.
-    expect(html).not.toMatch(/<style|<script(?! type="module" src="\/assets\/)|\sstyle=|\son\w+=|(?:src|href)="(?:https?:)?\/\//);
+    // Of style there is the sheet that the policy names, by its hash, and nothing else.
+    const [style, ...others] = [...html.matchAll(/<style>(.*?)<\/style>/gs)].map(([, text]) => text!);
+    expect(others).toEqual([]);
+    expect(policy).toContain(`style-src 'sha256-${createHash("sha256").update(style!).digest("base64")}';`);
+    // Nothing that the policy would refuse: no script of the page's own, nothing from elsewhere.
+    expect(html.replace(style!, "")).not.toMatch(/<style(?!><\/style>)|<script(?! type="module" src="\/assets\/)|\sstyle=|\son\w+=|(?:src|href)="(?:https?:)?\/\//);
   });
 
   test.each(paths)("%s is not sent again to whoever has it, until it changes", async (path) => {
@@ -74,6 +93,25 @@ describe("what pages say", () => {
     const { courses } = (await (await get("/courses?with=recommendation")).json()) as { courses: { course_id: string; list_price: number; recommendation: { optimal_price: number } }[] };
     expect(cut).toBe(false);
     expect(rows.map(({ id, price, optimal }) => [id, price, optimal])).toEqual(courses.map(({ course_id, list_price, recommendation }) => [course_id, list_price, recommendation.optimal_price]));
+  });
+
+  test("the portfolio says what prices are worth beside the hold-out, and until there is one, how to get it", async () => {
+    expect(await settled("/admin")).toContain("No hold-out yet");
+    const arms = [{ name: "engine", weight: 1, price: { kind: "active" } }];
+    const experiment = { unit: { kind: "learner" }, arms, control_arm: "holdout", holdout_share: 0.5, salt: "s", metric: "revenue", minimum_effect: 5, outcome_days: 7, minimum_days: 1 };
+    await engine.post("/experiments", { experiment_id: "worth", experiment });
+    await engine.post("/experiments/worth/start", {});
+    expect(await settled("/admin")).toContain("No outcome is final yet");
+    quoteAll(engine, new QuoteWriter(engine.store), Array.from({ length: 400 }, (_, i) => `n${i}`), 0, (arm, i) => i % 10 < (arm === "engine" ? 6 : 2));
+    engine.clock.time_ms += 10 * DAY_MS;
+    await settled("/admin");
+    const { results } = (await (await get("/experiments/worth")).json()) as { results: { business: { arms: { figures: { revenue_tokens: { holdout: { value: number }; difference: { value: number; low: number; high: number } } } }[] } } };
+    const { holdout, difference } = results.business.arms[0]!.figures.revenue_tokens;
+    expect(difference.low).toBeGreaterThan(0);
+    const html = await settled("/admin");
+    expect(html).toContain(`>${formatChange((difference.value / holdout.value) * 100)}</strong>`);
+    expect(html).toContain(`${formatChange((difference.low / holdout.value) * 100)} to ${formatChange((difference.high / holdout.value) * 100)}`);
+    expect(html).toContain("more than the hold-out");
   });
 
   test("an event is on the page within its second", async () => {
@@ -118,6 +156,54 @@ describe("what pages say", () => {
     for (const path of ["/admin", "/admin/prices", "/admin/models", "/admin/operations", "/teacher", "/learner"]) await page(path);
     expect(await page("/admin/prices")).toContain("No course yet");
     expect(await page("/admin/models")).toContain("No model of demand yet");
+  });
+});
+
+describe("a catalogue that is too large for one table", () => {
+  const COURSES = 450;
+
+  async function answer(query: string): Promise<BoardAnswer> {
+    const response = await engine.app.request(`/admin/prices.json${query}`);
+    expect(response.status).toBe(200);
+    return (await response.json()) as BoardAnswer;
+  }
+
+  /** Ids of all pages, and how many pages they were on. */
+  async function all(query: string): Promise<{ readonly ids: readonly string[]; readonly pages: number }> {
+    const ids: string[] = [];
+    let pages = 0;
+    for (let next: string | null = ""; next !== null; pages++) {
+      const page: BoardAnswer = await answer(`?${query}${next === "" ? "" : `&after=${encodeURIComponent(next)}`}`);
+      ids.push(...page.rows.map(({ id }) => id));
+      next = page.next;
+    }
+    return { ids, pages };
+  }
+
+  beforeEach(() => {
+    for (let i = 0; i < COURSES; i++) {
+      const id = `K${String(i).padStart(3, "0")}`;
+      engine.fold({ ...upserted(id), teacher_id: `t${i % 9}`, base_price: 10 + i } as ReturnType<typeof upserted>);
+    }
+    const { pages } = engine.appDeps;
+    engine = Object.assign(Object.create(engine) as TestEngine, { app: createApp({ ...engine.appDeps, pages: { ...pages!, board_courses_max: 100 } }) });
+  });
+
+  test("is given a page at a time, each course once, in the order that was asked for", async () => {
+    const { ids, pages } = await all("sort=-price");
+    expect([new Set(ids).size, ids.length, pages]).toEqual([COURSES + 3, COURSES + 3, 3]);
+    expect(ids.filter((id) => id.startsWith("K"))).toEqual(Array.from({ length: COURSES }, (_, i) => `K${String(COURSES - 1 - i).padStart(3, "0")}`));
+    expect((await all("sort=title")).ids).toEqual(ids.toSorted());
+    expect(await page("/admin/prices?sort=-price")).toMatch(/More than 100 courses.*\/admin\/prices\/K449/s);
+  });
+
+  test("is searched by the beginning of an id, or a teacher, and filtered by category", async () => {
+    expect((await all("search=K12")).ids).toEqual(Array.from({ length: 10 }, (_, i) => `K12${i}`));
+    expect((await all("search=K")).ids).toHaveLength(COURSES);
+    expect((await all("search=K449")).ids).toEqual(["K449"]);
+    expect((await all("search=t3")).ids.toSorted()).toEqual(Array.from({ length: 50 }, (_, i) => `K${String(9 * i + 3).padStart(3, "0")}`));
+    for (const nobody of ["search=nobody", "search=two%20words", "search=%00", "category=nothing"]) expect((await answer(`?${nobody}`)).rows).toEqual([]);
+    expect((await all("category=programming")).ids.length).toBeGreaterThan(0);
   });
 });
 
@@ -182,8 +268,8 @@ describe("hostile data", () => {
 describe("assets", () => {
   test("have names that hold their content, and are kept for ever", async () => {
     const html = await page("/admin");
-    const names = [...html.matchAll(/\/assets\/tidemark-[0-9a-f]{12}\.(?:js|css)/g)].map(([name]) => name);
-    expect(names).toHaveLength(2);
+    const names = [...html.matchAll(/\/assets\/tidemark-[0-9a-f]{12}\.js/g)].map(([name]) => name);
+    expect(names).toHaveLength(1);
     for (const name of names) {
       const response = await get(name);
       expect([response.status, response.headers.get("cache-control")]).toEqual([200, "public, max-age=31536000, immutable"]);

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { raw } from "hono/html";
 import type { Clock } from "../../lib/clock.ts";
 import { contentHash, isKnown } from "../etag.ts";
 import { ProblemError } from "../problem.ts";
@@ -13,18 +14,24 @@ import type { Page, PageContent } from "./page.ts";
 
 /** A page that many look at is made once in so long. */
 const KEPT_MS = 1_000;
+/** What the first paint waits for figures that are still being worked out: those that are kept are there at once, the others come with the first update. */
+const FIRST_WAIT_MS = 25;
+const UPDATE_WAIT_MS = 1_000;
+/** A request with this header is an open page's, for what stands in its place alone. */
+export const UPDATE_HEADER = "x-tidemark-update";
 /** Some 100 KB each. */
 const KEPT_MAX = 64;
 
-const headers = Object.freeze({
+const commonHeaders = Object.freeze({
   "content-type": "text/html; charset=utf-8",
   "cache-control": "private, no-cache",
   "x-content-type-options": "nosniff",
   "referrer-policy": "same-origin",
-  vary: "cookie, authorization",
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  vary: `cookie, authorization, ${UPDATE_HEADER}`,
 });
+
+const policyWith = (style_source: string): string =>
+  `default-src 'none'; script-src 'self'; style-src ${style_source}; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 
 export interface PagesDeps {
   readonly pages: readonly Page[];
@@ -36,9 +43,16 @@ export interface PagesDeps {
   readonly revision: () => number;
 }
 
+/** A document, or what stands in its place for an open page. */
+interface Made {
+  readonly html: string;
+  readonly tag: string;
+  readonly status: number;
+}
+
 interface Kept {
   readonly until_ms: number;
-  readonly made: Promise<{ readonly html: string; readonly tag: string; readonly status: number }>;
+  readonly made: Promise<Made>;
 }
 
 function navigationFor({ platform, teacher_id, learner_id }: Viewer): readonly NavigationItem[] {
@@ -59,22 +73,37 @@ function themeOf(context: Context): Theme {
 export class Pages {
   readonly pages: readonly Page[];
   readonly #deps: PagesDeps;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #kept = new Map<string, Kept>();
+  readonly #vouched = new WeakMap<Request, Viewer>();
 
   constructor(deps: PagesDeps) {
     this.#deps = deps;
+    this.#headers = Object.freeze({ ...commonHeaders, "content-security-policy": policyWith(deps.assets.style_source) });
     this.pages = deps.pages;
+  }
+
+  /** Changes with everything that somebody decides. */
+  get revision(): number {
+    return this.#deps.revision();
+  }
+
+  /** A request from within, for a viewer whose key was looked at elsewhere. */
+  vouch(request: Request, viewer: Viewer): void {
+    this.#vouched.set(request, viewer);
   }
 
   /** Answers one page; problems become pages that say what to do, with their own status. */
   async answer(page: Page, context: Context): Promise<Response> {
-    const viewer = viewerOf(this.#deps.access, context);
-    const theme = themeOf(context);
+    const viewer = this.#vouched.get(context.req.raw) ?? viewerOf(this.#deps.access, context);
+    // An update has no frame, and so no theme.
+    const theme = context.req.header(UPDATE_HEADER) === undefined ? themeOf(context) : undefined;
+    const headers = this.#headers;
     const { pathname, search } = new URL(context.req.url);
     if (!viewer.known && !maySee(viewer, page.subject(context))) {
       return new Response(null, { status: 303, headers: { ...headers, location: `/login?next=${encodeURIComponent(pathname)}` } });
     }
-    const key = `${pathname}${search}|${theme}|${JSON.stringify(viewer)}|${this.#deps.revision()}`;
+    const key = `${pathname}${search}|${theme ?? "update"}|${JSON.stringify(viewer)}|${this.revision}`;
     const now_ms = this.#deps.clock.now_ms();
     const kept = this.#kept.get(key);
     const fresh = kept !== undefined && now_ms < kept.until_ms ? kept : { until_ms: now_ms + KEPT_MS, made: this.#make(page, context, viewer, theme) };
@@ -91,24 +120,28 @@ export class Pages {
     return new Response(html, { status, headers: all });
   }
 
-  async #make(page: Page, context: Context, viewer: Viewer, theme: Theme): Promise<{ html: string; tag: string; status: number }> {
+  async #make(page: Page, context: Context, viewer: Viewer, theme: Theme | undefined): Promise<Made> {
     const { fetch, clock } = this.#deps;
     let status = 200;
     let content: PageContent;
     try {
       mustSee(viewer, page.subject(context));
-      content = await page.content({ context, ask: new Ask(fetch, context), now_ms: clock.now_ms() });
+      content = await page.content({ context, ask: new Ask(fetch, context), now_ms: clock.now_ms(), wait_ms: theme === undefined ? UPDATE_WAIT_MS : FIRST_WAIT_MS });
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
       ({ status } = error);
       content = { title: "Not available", body: <ErrorPage problem={error} /> };
     }
+    const rendered = <>{content.body}</>;
+    const body = (await rendered).toString();
+    const tag = contentHash(body);
+    if (theme === undefined) return { html: body, tag, status };
     const { script, style } = this.#deps.assets;
     // A page that could not be made may come back by itself; one that does not exist does not.
     const live_s = status === 200 || status === 503 ? page.live_s : undefined;
     const document = (
-      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s}>
-        {content.body}
+      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s} tag={tag}>
+        {raw(body)}
       </Document>
     );
     const html = `<!doctype html>${(await document).toString()}`;

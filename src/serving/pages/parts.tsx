@@ -1,5 +1,5 @@
 import type { Child } from "hono/jsx";
-import { formatChange } from "./format.ts";
+import { formatChange, formatDay } from "./format.ts";
 
 /** A figure that is worth its own card. */
 export function Tile({ label, value, unit, note, trend }: { readonly label: string; readonly value: string; readonly unit?: string; readonly note?: Child; readonly trend?: Child }) {
@@ -95,11 +95,11 @@ const degradedTexts: Readonly<Record<string, string>> = {
   not_converged: "A demand curve could not be fitted: the price is held.",
 };
 
-/** A time that the script keeps relative ("4 s ago"); without it, the time itself. */
+/** A time that the script keeps relative ("4 s ago"); without it, its day, which is as wide: nothing moves when the script takes over. */
 export function Ago({ time }: { readonly time: string }) {
   return (
-    <time datetime={time} data-ago>
-      {`${time.slice(0, 10)} ${time.slice(11, 19)} UTC`}
+    <time datetime={time} title={time} data-ago>
+      {formatDay(Date.parse(time))}
     </time>
   );
 }

@@ -6,7 +6,7 @@ import { type FeatureSource, mustFeatures, type OpenFeatures, PerStore } from ".
 import { minuteOf, type PricingContext } from "../pricing-inputs.ts";
 import { Rebuilt, type RebuiltDeps } from "../rebuilt.ts";
 
-/** Courses that a table in a browser still handles well; of a larger catalogue, the first by id, and the page says so. */
+/** Courses that are priced and given to a browser at once; of a larger catalogue the first by id, and the table asks for pages. */
 export const BOARD_COURSES_MAX = 20_000;
 const COURSES_PER_STEP = 8;
 
@@ -23,8 +23,10 @@ export class PriceBoards {
   readonly #pricing: PricingContext;
   readonly #lookups = new PerStore(({ reader }) => new CourseLookup(reader));
   readonly #board: Rebuilt<PriceBoard>;
+  readonly #courses_max: number;
 
-  constructor(deps: RebuiltDeps, pricing: PricingContext) {
+  constructor(deps: RebuiltDeps, pricing: PricingContext, courses_max = BOARD_COURSES_MAX) {
+    this.#courses_max = courses_max;
     this.#features = deps.features;
     this.#pricing = pricing;
     this.#board = new Rebuilt(deps, (open, now_ms) => this.#read(open, now_ms));
@@ -45,7 +47,7 @@ export class PriceBoards {
       for (const course_id of ids) {
         const found = lookup.known(course_id, now_ms, minuteOf(course_id, now_ms));
         if (found === undefined) continue;
-        if (courses.length === BOARD_COURSES_MAX) return { courses, cut: true, at_ms: now_ms };
+        if (courses.length === this.#courses_max) return { courses, cut: true, at_ms: now_ms };
         courses.push(courseItem(this.#pricing, course_id, found, open.store.profile(course_id)?.title, true));
       }
       yield;

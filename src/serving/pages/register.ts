@@ -18,14 +18,16 @@ import { operationsPage } from "./admin/operations.tsx";
 import { newPolicyPage, policiesPage, policyPage } from "./admin/policies.tsx";
 import { portfolioPage } from "./admin/portfolio.tsx";
 import { boardResponse, pricesPage } from "./admin/prices.tsx";
-import type { Fetch } from "./ask.ts";
+import { Ask, type Fetch } from "./ask.ts";
 import { Assets, assetsDirectory } from "./assets.ts";
 import { CompetitorHistory } from "./competitor-history.ts";
 import { learnerPage } from "./learner/learner.tsx";
-import { ModelPromotions } from "./model-promotions.ts";
+import { ModelLists } from "./model-lists.ts";
 import { OperationsHistory, type OperationsState } from "./operations-history.ts";
 import { loginPage } from "./login.tsx";
+import { OpenPages } from "./open-pages.ts";
 import type { Page } from "./page.ts";
+import type { PageWatch } from "./page-watch.ts";
 import { Pages } from "./pages.tsx";
 import { peoplePage } from "./people.tsx";
 import { PlatformTrends } from "./platform-trend.ts";
@@ -44,6 +46,9 @@ export interface PageSources {
   readonly clock: Clock;
   readonly metricsText: () => Promise<string>;
   readonly operations: () => OperationsState;
+  readonly watch: PageWatch;
+  /** Courses that the table of prices gets at once, unless BOARD_COURSES_MAX. */
+  readonly board_courses_max?: number;
   /** Where the build put script and style sheet. */
   readonly directory?: string;
 }
@@ -59,17 +64,18 @@ const reportHeaders = Object.freeze({
 
 /** Puts every page and what it loads into the application. Without a build they answer what is missing; everything else works. */
 export function registerPages(route: Route, fetch: Fetch, access: Access, sources: PageSources, logger: Logger): void {
-  const { features, pricing, broker, turns, clock, metricsText, operations, directory = assetsDirectory() } = sources;
-  const boards = new PriceBoards({ features, turns, clock }, pricing);
+  const { features, pricing, broker, turns, clock, metricsText, operations, watch, board_courses_max, directory = assetsDirectory() } = sources;
+  const boards = new PriceBoards({ features, turns, clock }, pricing, board_courses_max);
   const trends = new PlatformTrends({ features, turns, clock });
   const records = new TrainingRecords(broker);
+  const lists = new ModelLists(features);
   const list: readonly Page[] = [
     loginPage,
     portfolioPage(trends, boards),
     pricesPage(boards),
-    coursePage(new CompetitorHistory(broker), new ModelPromotions(features)),
-    modelsPage(records),
-    experimentsPage,
+    coursePage(new CompetitorHistory(broker), lists),
+    modelsPage(records, lists),
+    experimentsPage(trends),
     experimentPage,
     policiesPage,
     newPolicyPage,
@@ -94,9 +100,11 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
   }
   const pages = new Pages({ pages: list, assets, access, fetch, clock, revision: () => features.current?.store.cursor(STREAM_CONTROL)?.sequence ?? 0 });
   for (const each of list) page(each.path, each.summary, (context) => pages.answer(each, context));
+  const open = new OpenPages({ pages, watch, access, fetch, features });
+  page("/live", "brings an open page up to date", (context) => open.answer(context), "text/event-stream");
   page("/assets/:name", "what pages load", (context) => assets.answer(context), "text/javascript");
   const platform = (context: Context): void => mustSee(viewerOf(access, context), { kind: "platform" });
-  page("/admin/prices.json", "rows of the table of prices", (context) => (platform(context), boardResponse(boards, context)), "application/json");
+  page("/admin/prices.json", "rows of the table of prices", (context) => (platform(context), boardResponse(boards, new Ask(fetch, context), context)), "application/json");
   page("/admin/models/runs/:id", "the report of a training run", (context) => (platform(context), reportResponse(records, context)));
   registerSession(route, access);
 }

@@ -1,44 +1,18 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { KeyMessage, Role } from "../../contracts/control.ts";
-import { controlSubject } from "../../contracts/subjects.ts";
-import { silentLogger } from "../../lib/log.ts";
+import type { Role } from "../../contracts/control.ts";
 import { createKey } from "../keys/api-key.ts";
-import { KeyAccess } from "../keys/key-access.ts";
-import { KeyHolder } from "../keys/key-holder.ts";
-import { registered } from "../learners/testing.ts";
-import type { Access } from "../route-table.ts";
-import { TestEngine } from "../testing.ts";
+import type { TestEngine } from "../testing.ts";
+import { KeyedEngine } from "./testing/keyed-engine.ts";
 
+let keyed: KeyedEngine;
 let engine: TestEngine;
-let keys: KeyHolder;
 
 beforeEach(() => {
-  const late: { access?: KeyAccess } = {};
-  const access: Access = {
-    guard: (definition) => {
-      let guard: ReturnType<Access["guard"]> | undefined;
-      return (context) => (guard ??= late.access!.guard(definition))(context);
-    },
-    visitor: (presented) => late.access?.visitor(presented),
-  };
-  engine = new TestEngine({ access });
-  keys = new KeyHolder({ features: engine.features, clock: engine.clock, logger: silentLogger, copy: undefined, always: true });
-  late.access = new KeyAccess(keys, engine.clock);
-  engine.foldCatalogue();
-  engine.fold(registered("l1"), registered("l2"), { id: "t2", type: "teacher.upserted", time: "2026-02-01T00:00:00.000Z", teacher_id: "t2" });
+  keyed = new KeyedEngine();
+  ({ engine } = keyed);
 });
 
-async function say(message: Readonly<Record<string, unknown>> & { readonly key_id: string }): Promise<void> {
-  engine.foldControl(controlSubject("key", message.key_id), message as unknown as KeyMessage);
-  await keys.check();
-}
-
-async function keyOf(role: Role, more: object = {}): Promise<string> {
-  const { key, key_id, hash } = createKey();
-  await say({ type: "key.created", time: "2026-03-01T12:00:00Z", author: "test", reason: "", key_id, hash, role, name: role, ...more });
-  return key;
-}
-
+const keyOf = (role: Role, more: object = {}): Promise<string> => keyed.keyOf(role, more);
 const get = (path: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> => Promise.resolve(engine.app.request(path, { headers }));
 const login = (key: string): Promise<Response> => engine.post("/session", { key });
 
@@ -72,7 +46,7 @@ describe("a log-in", () => {
     const key = await keyOf("admin");
     const cookie = await session(key);
     expect((await get("/admin", { cookie })).status).toBe(200);
-    await say({ type: "key.revoked", time: "2026-03-01T12:00:00Z", author: "test", reason: "", key_id: key.slice(4, 20) });
+    await keyed.revoke(key);
     for (const wrong of [key, createKey().key, "", "x"]) expect([401, 422]).toContain((await login(wrong)).status);
     expect((await get("/admin", { cookie })).status).toBe(303);
   });
@@ -124,6 +98,38 @@ describe("what a key shows", () => {
     engine.clock.time_ms += 100;
     const other = await session(await keyOf("price"));
     expect(await shown(other)).toEqual([]);
+  });
+
+  test("a page that stays open shows no more than the page itself", async () => {
+    const teacher = await keyOf("price", { teacher_id: "t1" });
+    const live = async (page: string, cookie: string): Promise<string> => {
+      const response = await get(`/live?page=${page}`, cookie === "" ? {} : { cookie });
+      expect(response.status).toBe(200);
+      const reader = response.body!.getReader();
+      let text = "";
+      for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        text += new TextDecoder().decode(read.value);
+        if (text.includes("data:")) break;
+      }
+      await reader.cancel();
+      return text;
+    };
+    const cookie = await session(teacher);
+    expect(await live("/teacher/t1", cookie)).toContain("event: page");
+    for (const page of ["/teacher/t2", "/learner/l1", "/admin", "/admin/prices/c1", "/admin/operations"]) {
+      const told = await live(page, cookie);
+      expect(told).toContain("event: ended");
+      expect(told).not.toContain("event: page");
+      expect(await live(page, "")).toContain("event: ended");
+    }
+    // Who shares a page with somebody whose key is revoked keeps it; the other loses it with the next update.
+    const other = await session(await keyOf("price", { teacher_id: "t1" }));
+    const response = await get("/live?page=/teacher/t1", { cookie });
+    await keyed.revoke(teacher);
+    engine.clock.time_ms += 5_000;
+    engine.watch.check();
+    expect(await response.text()).toContain("event: ended");
+    expect(await live("/teacher/t1", other)).toContain("event: page");
   });
 
   test("pages offer the ways that are open, and no others", async () => {

@@ -7,6 +7,7 @@ import { MINUTE_MS } from "../../lib/time.ts";
 import { decisionOf } from "../../pricing/decision.ts";
 import { feature, featureAt } from "../../pricing/inputs.ts";
 import { priceCourse } from "../../pricing/price-course.ts";
+import type { DemandNodes } from "../../pricing/quadrature.ts";
 import { AnswerCache } from "../answer-cache.ts";
 import { CourseLookup, type FoundCourse } from "../course-lookup.ts";
 import type { DecisionLog } from "../decision-log.ts";
@@ -22,6 +23,8 @@ const PRICES_MAX = 65_536;
 /** The course's side of a personal price: the same for every learner. */
 export interface CourseDemand {
   readonly part: Pick<PersonalInputs, "objective" | "cost_tokens" | "revenue_floor_share" | "list_price" | "anchor_price" | "lowest_price" | "rounding" | "slopes" | "odds">;
+  /** The same demand as `part` records. */
+  readonly nodes: DemandNodes;
   /** Of the course's demand, log-odds a log price. */
   readonly slope: number;
   /** Of all courses of the category; 0 where nothing is known. */
@@ -131,6 +134,7 @@ export class CourseDemands {
         slopes: encodeDoubles(posterior.nodes.slopes),
         odds: encodeDoubles(posterior.nodes.odds),
       },
+      nodes: posterior.nodes,
       slope: posterior.slope,
       category_conversion: feature(inputs, featureAt.category_conversion_90d),
       decision_id: decision.id,

@@ -61,7 +61,7 @@ export class PersonalPricer {
     const period = Math.floor(now_ms / (period_hours * HOUR_MS));
     const fairness_log = groups.length === 0 ? null : this.#fairness.allowance(period, groups, delta_log);
     const wished: PersonalInputs = { ...course, ...learnerPart(scored, mode, demand), fairness_log, budget: "not_needed" };
-    const priced = personalPrice(wished);
+    const priced = personalPrice(wished, demand.nodes);
     const fairness = groups.length === 0 ? undefined : this.#fairness.reserve(period, groups, delta_log, Math.log(course.anchor_price / priced.price));
     const taken = await budget.take(learner_id, priced.discount_milli, policy.personalisation.budget, now_ms);
     const granted = taken.answer === "granted" || taken.answer === "not_needed";
@@ -85,7 +85,7 @@ export class PersonalPricer {
       if (share !== undefined) this.#fairness.settle(share, outcome);
       if (outcome === "lost") taken.giveBack();
     };
-    return { decision, times: timesOf(policy, now_ms), found: granted ? priced : personalPrice(inputs), settle };
+    return { decision, times: timesOf(policy, now_ms), found: granted ? priced : personalPrice(inputs, demand.nodes), settle };
   }
 
   /** The list price, or the one that is locked, without a promise: nobody could record one. */

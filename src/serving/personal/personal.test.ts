@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Policy, policySchema } from "../../contracts/policy.ts";
+import { type RecommendationsAnswer, recommendationsAnswerSchema } from "../../contracts/learner-scores.ts";
 import { personalizedAnswerSchema, type PersonalizedAnswer, personalRecordSchema, quoteAnswerSchema, redemptionsAnswerSchema, replayAnswerSchema } from "../../contracts/quote.ts";
 import { controlSubject, STREAM_BUDGETS } from "../../contracts/subjects.ts";
 import { DAY_MS, formatTime, HOUR_MS } from "../../lib/time.ts";
@@ -121,6 +122,39 @@ describe("a personal price", () => {
     await ask(engine);
     engine.fold({ id: "er", type: "learner.erased", time: formatTime(START_MS), learner_id: "L1" });
     expect((await engine.post("/personalized_pricing", { learner_id: "L1", course_id: "c1" })).status).toBe(404);
+  });
+});
+
+describe("a learner's recommendations", () => {
+  const cited = async (engine: TestEngine, learner_id = "L1"): Promise<(RecommendationsAnswer["recommendations"][number] | undefined)[]> => {
+    const answer = recommendationsAnswerSchema.strict().parse(await (await engine.app.request(`/learner/${learner_id}/recommendations`)).json());
+    return ["c1", "c2"].map((id) => answer.recommendations.find(({ course_id }) => course_id === id));
+  };
+
+  test("cite the learner's own quote for as long as it can be redeemed, and make none", async () => {
+    const engine = engineOf();
+    await engine.models.check();
+    expect((await cited(engine)).map((each) => each?.quote)).toEqual([null, null]);
+    expect(engine.quote_broker.offers).toHaveLength(0);
+    const { quote_id, personalized_price, expires_at } = (await ask(engine)).answer;
+    const [own, other] = await cited(engine);
+    expect(own).toMatchObject({ price: 100, quote: { quote_id, price: personalized_price, expires_at }, reason: expect.stringContaining(`quoted ${personalized_price} tokens`) as string });
+    // 40 tokens of the quoted price, not of the list price.
+    expect(own!.affordability).toBeCloseTo(40 / personalized_price, 3);
+    expect(other?.quote).toBeNull();
+    expect((await cited(engine, "L2"))[0]?.quote).toBeNull();
+    fold(engine);
+    expect((await cited(engine))[0]?.quote?.quote_id).toBe(quote_id);
+    engine.clock.time_ms = Date.parse(expires_at!);
+    expect((await cited(engine))[0]?.quote).toBeNull();
+  });
+
+  test("cite no quote that personal data made once the learner allows none", async () => {
+    const engine = engineOf();
+    await engine.models.check();
+    await ask(engine);
+    engine.foldControl(controlSubject("learner", "L1"), { type: "learner.personalisation", time: formatTime(START_MS), author: "local", reason: "asked", learner_id: "L1", allowed: false });
+    expect((await cited(engine))[0]?.quote).toBeNull();
   });
 });
 

@@ -6,7 +6,7 @@ import type { Clock } from "../../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { type IssuedQuote, issueQuote } from "../../pricing/personal/quote-record.ts";
-import { type FeatureSource, mustFeatures } from "../feature-source.ts";
+import { type FeatureSource, mustFeatures, type OpenFeatures } from "../feature-source.ts";
 import type { LearnerScores } from "../learners/learner-scores.ts";
 import { ProblemError } from "../problem.ts";
 import type { CourseDemands } from "./course-demand.ts";
@@ -62,7 +62,7 @@ export class QuoteDesk {
     if (open.store.sequence("learner", body.learner_id) === undefined) throw unknown();
     const list_price = this.#deps.demands.listPrice(open, body.course_id);
     if (list_price === undefined) throw new ProblemError("unknown_course", `No event of course ${body.course_id} has arrived.`, { field: "course_id" });
-    const opted_out = open.store.control("learner", body.learner_id)?.message.allowed === false;
+    const opted_out = optedOut(open, body.learner_id);
     const lock = this.known.of(open, body.learner_id, body.course_id);
     if (lock !== undefined && now_ms < lock.expires_ms && heldBy(lock, { now_ms, list_price, opted_out })) {
       this.counts.locked++;
@@ -72,6 +72,17 @@ export class QuoteDesk {
     const scored = scores.find(body.learner_id);
     if (scored === undefined) throw unknown();
     return this.#issueOnce({ ...body, open, now_ms, scored, list_price, opted_out }, lock);
+  }
+
+  /** The quote that a learner could redeem now; undefined where there is none, and without features. */
+  held(learner_id: string, course_id: string): HeldQuote | undefined {
+    const { features, demands, clock } = this.#deps;
+    const open = features.current;
+    const lock = open === undefined ? undefined : this.known.of(open, learner_id, course_id);
+    const list_price = open === undefined || lock === undefined ? undefined : demands.listPrice(open, course_id);
+    if (open === undefined || lock === undefined || list_price === undefined) return undefined;
+    const now_ms = clock.now_ms();
+    return now_ms < lock.expires_ms && heldBy(lock, { now_ms, list_price, opted_out: optedOut(open, learner_id) }) ? lock : undefined;
   }
 
   #issueOnce(call: PersonalCall, lock: HeldQuote | undefined): Promise<string> {
@@ -170,6 +181,10 @@ export class QuoteDesk {
   #nonce(): string {
     return `${this.#name}${this.#made++}`;
   }
+}
+
+function optedOut({ store }: OpenFeatures, learner_id: string): boolean {
+  return store.control("learner", learner_id)?.message.allowed === false;
 }
 
 function readRecord(data: Uint8Array): (PersonalRecord & { readonly answer_json: string }) | undefined {

@@ -124,6 +124,45 @@ describe("what is refused", () => {
     expect((await activate(engine, "two", 1)).status).toBe(200);
   });
 
+  test("two activated past each other's check: the later one by CONTROL holds, the earlier one's author is told, and both say so from then on", async () => {
+    const engine = await setUp();
+    const scope = { categories: ["programming"] };
+    for (const id of ["one", "two"]) await draft(engine, id, { scope });
+    const record = engine.broker.onControl!;
+    // Another host, whose fold had neither, activates the second one before the first one's author is answered.
+    engine.broker.onControl = (subject, data, options) => {
+      engine.broker.onControl = record;
+      const sequence = record(subject, data, options);
+      engine.foldControl("control.policy.two", { type: "policy.activated", policy_id: "two", revision: 1, author: "other", reason: "test", time: formatTime(START_MS) });
+      return sequence;
+    };
+    expect(await activate(engine, "one", 1)).toMatchObject({ status: 409, body: { code: "conflict", detail: expect.stringContaining("two-1 was activated at the same moment and holds") } });
+    expect((await price(engine)).policy).toBe("two-1");
+    const shown = async (id: string): Promise<unknown> => ((await (await engine.app.request(`/policies/${id}`)).json()) as { overlaps: unknown }).overlaps;
+    expect(await shown("one")).toMatchObject([{ version: "two-1", holds: true }]);
+    expect(await shown("two")).toMatchObject([{ version: "one-1", holds: false }]);
+    engine.clock.time_ms += 2_000;
+    expect(await (await engine.app.request("/admin/policies")).text()).toContain("overridden");
+    expect(await (await engine.app.request("/admin/policies/one")).text()).toContain("two-1 holds where the two meet");
+    await change(engine, "/policies/two/retire", {});
+    expect((await price(engine)).policy).toBe("one-1");
+    expect(await shown("one")).toEqual([]);
+  });
+
+  test("whatever CONTROL says, revision 1 of the default is the built-in document, and default-1 names nothing else", async () => {
+    const engine = await setUp();
+    const before = await price(engine);
+    const said = { policy_id: "default", revision: 1, author: "other", reason: "test", time: formatTime(START_MS) };
+    engine.foldControl("control.policy.default", { type: "policy.drafted", ...said, policy: policySchema.parse({ floor_tokens: 5_000 }) });
+    engine.foldControl("control.policy.default", { type: "policy.activated", ...said });
+    engine.documents.check();
+    expect(await price(engine)).toMatchObject({ policy: "default-1", optimal_price: before.optimal_price });
+    expect(engine.documents.byVersion("default-1")).toMatchObject({ floor_tokens: 1 });
+    expect((await draft(engine, "default", { floor_tokens: 7 })).body).toMatchObject({ revision: 2 });
+    expect((await activate(engine, "default", 2)).status).toBe(200);
+    expect(engine.documents.byVersion("default-1")).toMatchObject({ floor_tokens: 1 });
+  });
+
   test("of changes that were decided on the same state, all but one", async () => {
     const engine = await setUp();
     const statuses = (await Promise.all(Array.from({ length: 8 }, () => draft(engine, "race", {})))).map(({ status }) => status);

@@ -42,13 +42,13 @@ export class PolicyDesk {
   }
 
   list(): PolicyListAnswer {
-    return { policies: this.#ids().map((id) => itemOf(this.#state(id))), platform: this.#deps.holder.platform.version };
+    return { policies: this.#ids().map((id) => this.#item(this.#state(id))), platform: this.#deps.holder.platform.version };
   }
 
   show(policy_id: string, revision: number | undefined): PolicyAnswer {
     const state = this.#known(policy_id);
     const chosen = revision === undefined ? shown(state) : { revision, document: this.#document(state, revision) };
-    return { ...standingOf(state), revision: chosen?.revision ?? null, document: chosen?.document ?? null, changes: [...state.changes] };
+    return { ...this.#standing(state), revision: chosen?.revision ?? null, document: chosen?.document ?? null, changes: [...state.changes] };
   }
 
   diff(policy_id: string, from: number | undefined, to: number | undefined): PolicyDiffAnswer {
@@ -82,7 +82,11 @@ export class PolicyDesk {
     this.#refuseConflicts(document);
     const overlap = this.#overlap(policy_id, { version: versionOf(policy_id, revision), document });
     if (overlap !== undefined) throw new ProblemError("invalid_policy", `${capital(overlap.message)}.`, { field: "scope", extension: { conflicts: [{ rules: [...overlap.versions], message: overlap.message }] } });
-    return this.#write<"policy.activated">(state, { type: "policy.activated", revision }, order);
+    const answer = await this.#write<"policy.activated">(state, { type: "policy.activated", revision }, order);
+    // Another host may have activated another policy between the check and the fold, which alone says which came later.
+    const lost = this.#overlapsOf(versionOf(policy_id, revision)).find(({ holds }) => holds);
+    if (lost !== undefined) throw new ProblemError("conflict", `Revision ${revision} is recorded, but ${lost.version} was activated at the same moment and holds: ${lost.message}.`, { field: "scope" });
+    return answer;
   }
 
   async rollback(policy_id: string, order: PolicyOrder): Promise<PolicyChangedAnswer> {
@@ -109,6 +113,21 @@ export class PolicyDesk {
     const state = this.#known(policy_id);
     const chosen = revision ?? state.latest;
     return { version: versionOf(policy_id, chosen), document: this.#document(state, chosen) };
+  }
+
+  #standing({ policy_id, sequence, active, previous, latest, retired }: PolicyState): Omit<PolicyAnswer, "revision" | "document" | "changes"> {
+    return { policy_id, sequence, active, previous, latest: latest === 0 ? null : latest, retired, overlaps: active === null ? [] : this.#overlapsOf(versionOf(policy_id, active)) };
+  }
+
+  #item(state: PolicyState): PolicyListAnswer["policies"][number] {
+    const { description, scope, schedule } = shown(state)?.document ?? builtInPolicy.document;
+    return { ...this.#standing(state), description, scope, schedule };
+  }
+
+  /** What two hosts have activated past each other's check, as this host's fold has it. */
+  #overlapsOf(version: string): PolicyAnswer["overlaps"] {
+    const own = this.#deps.holder.overlaps.filter(({ versions }) => versions.includes(version));
+    return own.map(({ versions: [earlier, later], message }) => ({ version: version === earlier ? later : earlier, holds: version === earlier, message }));
   }
 
   #ids(): string[] {
@@ -170,15 +189,6 @@ export class PolicyDesk {
     holder.check();
     return { policy_id, revision: message.type === "policy.retired" ? null : message.revision, active: this.#state(policy_id).active, sequence };
   }
-}
-
-function standingOf({ policy_id, sequence, active, previous, latest, retired }: PolicyState): Omit<PolicyAnswer, "revision" | "document" | "changes"> {
-  return { policy_id, sequence, active, previous, latest: latest === 0 ? null : latest, retired };
-}
-
-function itemOf(state: PolicyState): PolicyListAnswer["policies"][number] {
-  const { description, scope, schedule } = shown(state)?.document ?? builtInPolicy.document;
-  return { ...standingOf(state), description, scope, schedule };
 }
 
 /** What people want to see of a policy: what is in force, else the newest draft. */

@@ -3,7 +3,7 @@ import { STREAM_CONTROL } from "../../contracts/subjects.ts";
 import type { FeatureStoreReader } from "../../features/store.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { type ActiveDocument, compilePolicies, conflictBetween, type PolicyBook } from "../../pricing/policy-book.ts";
+import { type ActiveDocument, compilePolicies, overlapsOf, type PolicyBook, type PolicyOverlap } from "../../pricing/policy-book.ts";
 import { validatePolicy } from "../../pricing/policy-conflicts.ts";
 import { activeDocument, type BuiltInPolicy, policyState } from "../../pricing/policies/policy-history.ts";
 import type { FeatureSource } from "../feature-source.ts";
@@ -40,6 +40,7 @@ export class PolicyHolder implements PolicySource {
   #book: PolicyBook = compilePolicies([{ version: defaultPolicy.version, document: builtInPolicy.document }]);
   #platform: Policy = defaultPolicy;
   #personal: PersonalPolicy = { policy: defaultPolicy, experiments: [] };
+  #overlaps: readonly PolicyOverlap[] = [];
   #revision = 0;
   #applies = false;
   #store: FeatureStoreReader | undefined;
@@ -57,6 +58,11 @@ export class PolicyHolder implements PolicySource {
 
   get platform(): Policy {
     return this.#platform;
+  }
+
+  /** Policies that were activated for the same courses at the same time past each other's check: of each two the second one holds. */
+  get overlaps(): readonly PolicyOverlap[] {
+    return this.#overlaps;
   }
 
   /** Whether any policy in force, now or at its time, does something about recommended prices. */
@@ -124,8 +130,8 @@ export class PolicyHolder implements PolicySource {
     const now_ms = this.#deps.clock.now_ms();
     const own = this.#known.get(DEFAULT_ID)?.active ?? { version: defaultPolicy.version, document: builtInPolicy.document };
     const others = [...this.#known].flatMap(([id, { active }]) => (id === DEFAULT_ID || active === undefined ? [] : [active])).sort((a, b) => a.sequence - b.sequence);
-    const conflict = conflictBetween(others);
-    if (conflict !== undefined) this.#deps.logger.warn({ versions: conflict.versions, reason: conflict.message }, "two policies overlap; the later activation holds");
+    this.#overlaps = [...overlapsOf(others)];
+    for (const { versions, message } of this.#overlaps) this.#deps.logger.warn({ versions, reason: message }, "two policies overlap; the later activation holds");
     this.#book = compilePolicies([own, ...others]);
     this.#applies = [own, ...others].some(({ document }) => document.application.mode !== "none");
     this.#platform = this.#book.for({ course_id: null, category: "" }, now_ms) ?? defaultPolicy;

@@ -10,6 +10,8 @@ import {
   powerAnswerSchema,
   powerBodySchema,
   stopExperimentBodySchema,
+  validateExperimentAnswerSchema,
+  validateExperimentBodySchema,
 } from "../../contracts/experiment-api.ts";
 import { idSchema } from "../../contracts/fields.ts";
 import { formatTime } from "../../lib/time.ts";
@@ -86,6 +88,13 @@ export function registerExperiments(route: Route, desk: ExperimentDesk): void {
     async (context) => {
       const { experiment_id, reason, experiment } = await readBody(context, defineExperimentBodySchema);
       return json(await answerOf(desk, await desk.define(experiment_id, experiment, { author: authorOf(context), reason })), 201);
+    },
+  );
+  route(
+    { method: "POST", path: "/experiments/validate", role: "operate", summary: "whether a definition may be kept as a draft, and if not, which fields are at fault", body: validateExperimentBodySchema, answer: validateExperimentAnswerSchema, example: { body: { experiment: example.experiment } } },
+    async (context) => {
+      desk.check((await readBody(context, validateExperimentBodySchema)).experiment);
+      return json({ valid: true });
     },
   );
   route(

@@ -1,9 +1,9 @@
-import type { StreamEvent, StreamNotice, Topic } from "../../contracts/live-stream.ts";
+import type { StreamNotice, Topic } from "../../contracts/live-stream.ts";
 import type { Consumption, DeliveredMessage } from "../../ingest/broker-message.ts";
 import type { Clock } from "../../lib/clock.ts";
-import { formatTime } from "../../lib/time.ts";
 import { type Positions, positionsText } from "./positions.ts";
-import { told, topicSources } from "./topics.ts";
+import type { SharedEvents } from "./shared-events.ts";
+import { topicSources } from "./topics.ts";
 
 /** What waits for a client before nothing more is asked of the broker for it. */
 const PAUSE_BYTES = 64 * 1024;
@@ -23,6 +23,7 @@ export interface StreamClientDeps {
   readonly topics: readonly Topic[];
   readonly course_id: string | undefined;
   readonly positions: Positions;
+  readonly events: SharedEvents;
   readonly clock: Clock;
   readonly onTold: () => void;
   readonly onEnd: (dropped: boolean) => void;
@@ -33,7 +34,6 @@ export class StreamClient {
   readonly body: ReadableStream<Uint8Array>;
   readonly #deps: StreamClientDeps;
   readonly #consumptions: Consumption[] = [];
-  readonly #decoder = new TextDecoder();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #paused = false;
   #read_ms: number;
@@ -68,17 +68,17 @@ export class StreamClient {
   }
 
   /** A message of one of its streams; those that nobody here asked for move the position alone. */
-  receive(stream: string, { subject, sequence, time_ms, data }: DeliveredMessage): void {
+  receive(stream: string, message: DeliveredMessage): void {
     if (this.ended) return;
-    const { positions, topics, course_id, onTold } = this.#deps;
-    positions.set(stream, sequence);
+    const { positions, topics, course_id, events, onTold } = this.#deps;
+    const { subject } = message;
+    positions.set(stream, message.sequence);
     const topic = topics.find((name) => topicSources[name].stream === stream && subject.startsWith(topicSources[name].prefix));
     if (topic === undefined) return;
     if (course_id !== undefined && topicSources[topic].by_course === true && subject !== `${topicSources[topic].prefix}${course_id}`) return;
-    const message = this.#parse(data);
-    if (message === undefined) return;
-    const event: StreamEvent = { topic, sequence, time: formatTime(time_ms), subject, data: told(topic, message) };
-    this.#send(`event: ${topic}\nid: ${positionsText(positions)}\ndata: ${JSON.stringify(event)}\n\n`);
+    const data = events.of(topic, message);
+    if (data === undefined) return;
+    this.#send(`event: ${topic}\nid: ${positionsText(positions)}\n`, data);
     onTold();
   }
 
@@ -110,10 +110,12 @@ export class StreamClient {
     for (const consumption of this.#consumptions) consumption.resume();
   }
 
-  #send(text: string): void {
+  /** `shared`: the rest of an event, the same for other clients. */
+  #send(text: string, shared?: Uint8Array): void {
     const controller = this.#controller;
     if (controller === undefined) return;
     this.#write(text);
+    if (shared !== undefined) controller.enqueue(shared);
     if (this.#waiting() > BUFFER_BYTES_MAX) this.#drop();
     else if (!this.#paused && (controller.desiredSize ?? 0) <= 0) {
       this.#paused = true;
@@ -127,15 +129,6 @@ export class StreamClient {
 
   #waiting(): number {
     return PAUSE_BYTES - (this.#controller?.desiredSize ?? PAUSE_BYTES);
-  }
-
-  #parse(data: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-    try {
-      const message: unknown = JSON.parse(this.#decoder.decode(data));
-      return typeof message === "object" && message !== null && !Array.isArray(message) ? (message as Record<string, unknown>) : undefined;
-    } catch {
-      return undefined;
-    }
   }
 
   #end(dropped: boolean): void {

@@ -5,10 +5,11 @@ import { errorMessage } from "../../lib/errors.ts";
 import type { Logger } from "../../lib/log.ts";
 import { ProblemError } from "../problem.ts";
 import type { Positions } from "./positions.ts";
+import { SharedEvents } from "./shared-events.ts";
 import { StreamClient } from "./stream-client.ts";
 import { topicSources } from "./topics.ts";
 
-/** Each has consumers of its own in the broker, and costs this process a parse of every message that it is told. */
+/** Each has consumers of its own in the broker, which keep its place when it falls behind; what it is told is encoded once for all. */
 export const STREAM_CLIENTS_MAX = 64;
 const RETRY_S = "2";
 
@@ -44,6 +45,7 @@ function askedOf({ topics, course_id }: Pick<StreamQuery, "topics" | "course_id"
 export class StreamHub {
   readonly #deps: StreamHubDeps;
   readonly #clients = new Set<StreamClient>();
+  readonly #events = new SharedEvents();
   #opening = 0;
   #closed = false;
   told = 0;
@@ -98,6 +100,7 @@ export class StreamHub {
       topics: query.topics,
       course_id: query.course_id,
       positions,
+      events: this.#events,
       clock,
       onTold: () => void this.told++,
       onEnd: (dropped) => {

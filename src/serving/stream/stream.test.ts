@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { streamEventSchema } from "../../contracts/live-stream.ts";
 import { problemSchema } from "../../contracts/problem.ts";
 import { STREAM_CONTROL, STREAM_QUOTES, STREAM_SIGNALS } from "../../contracts/subjects.ts";
@@ -78,6 +78,19 @@ describe("topics", () => {
     expect(JSON.stringify(quote)).not.toContain("xxx");
     expect(segment).toMatchObject({ name: "segments", id: "C903.S906.Q905", data: { data: { to: "hot" } } });
     for (const event of [model, quote, segment]) streamEventSchema.strict().parse(event?.data);
+  });
+
+  test("a message is read once, however many are told of it", async () => {
+    const listeners = await Promise.all([listen("?topics=models"), listen("?topics=models"), listen("?topics=models,segments")]);
+    for (const listener of listeners) await listener.next();
+    const parse = vi.spyOn(JSON, "parse");
+    engine.broker.deliver(STREAM_CONTROL, "control.model.elasticity", 903, { type: "model.promoted", version: "v2" });
+    expect(parse).toHaveBeenCalledTimes(1);
+    parse.mockRestore();
+    const last = engine.sequence;
+    const events = await Promise.all(listeners.map((listener) => listener.next()));
+    for (const event of events) expect(event).toMatchObject({ name: "models", data: { sequence: 903, data: { version: "v2" } } });
+    expect(events.map((event) => event?.id)).toEqual(["C903", "C903", `C903.S${last}`]);
   });
 
   test("decisions and prices of one course", async () => {

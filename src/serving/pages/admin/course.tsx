@@ -12,37 +12,34 @@ import { Features } from "../features-table.tsx";
 import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatNumber, formatWhole, formatWholeShare } from "../format.ts";
 import { PriceDecision } from "../price-decision.tsx";
-import type { ModelPromotions } from "../model-promotions.ts";
+import type { ModelLists } from "../model-lists.ts";
 import { type Page, platformSubject, within } from "../page.ts";
 import { Ago, Badge, Degraded, Empty, Section, Tile } from "../parts.tsx";
 import { Waterfall } from "../waterfall.tsx";
 import { CourseEvents } from "./course-events.tsx";
 
-/** What the page waits for histories that the broker keeps. */
-const WAIT_MS = 120;
 
 const actionWords = { increase: "Raise", decrease: "Lower", hold: "Hold" } as const;
 const sourceWords: Readonly<Record<string, string>> = { course: "its own sales", category: "its category", global: "the whole platform", prior: "no data yet: a prior" };
 
 /** /admin/prices/{id}: one course, and everything behind its price. */
-export function coursePage(competitors: CompetitorHistory, models: ModelPromotions): Page {
+export function coursePage(competitors: CompetitorHistory, models: ModelLists): Page {
   return {
     path: "/admin/prices/:id",
     place: "prices",
     summary: "a course's recommendation, demand, price history and waterfall",
     subject: platformSubject,
     live_s: 3,
-    topics: ["decisions", "prices"],
-    content: async ({ context, ask, now_ms }) => {
+    record: "course",
+    content: async ({ context, ask, now_ms, wait_ms }) => {
       const id = readId(context);
       const [detail, definitions, changes] = await Promise.all([ask.get<CourseDetail>(`/courses/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PriceChangesAnswer>(`/courses/${id}/price_changes?limit=50`)]);
       const { title, category, teacher_id } = detail;
       // Beside the course's own figures: what the broker does not give in time comes with the next update.
-      const [promotions, market, promoted] = await Promise.all([promotionsOf(ask, detail.policy), within(competitors.of(id, category ?? ""), WAIT_MS), within(models.of(ask), WAIT_MS)]);
-      const timeline = courseTimeline({ detail, changes: changes.changes, promotions, competitors: market ?? [], models: promoted ?? [] });
+      const [promotions, market, promoted] = await Promise.all([promotionsOf(ask, detail.policy), within(competitors.of(id, category ?? ""), wait_ms), within(models.of(ask, "elasticity", now_ms, Number.POSITIVE_INFINITY), wait_ms)]);
+      const timeline = courseTimeline({ detail, changes: changes.changes, promotions, competitors: market ?? [], models: promoted?.promotions ?? [] });
       return {
         title: title ?? id,
-        course_id: id,
         body: (
           <>
             <nav class="crumbs" aria-label="Where this is">

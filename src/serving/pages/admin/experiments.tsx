@@ -2,38 +2,24 @@ import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/exp
 import type { ExperimentResults, Figure as Estimate } from "../../../contracts/experiment-results.ts";
 import { readId } from "../../body.ts";
 import { formatChange, formatCount, formatMinute, formatNumber, formatShare, formatWhole } from "../format.ts";
-import { type Page, platformSubject } from "../page.ts";
+import { type Page, platformSubject, within } from "../page.ts";
 import { Badge, Empty, Section, Tile } from "../parts.tsx";
+import type { PlatformTrends } from "../platform-trend.ts";
+import { ExperimentEditor } from "./experiment-editor.tsx";
 
 type Summary = ExperimentsAnswer["experiments"][number];
 
 const phaseTones: Readonly<Record<Summary["phase"], "good" | "warn" | "plain">> = { draft: "warn", scheduled: "warn", running: "good", ended: "plain", stopped: "plain" };
 
-/** To begin with: half of the learners pay list prices. */
-const template = {
-  unit: { kind: "learner" },
-  arms: [
-    { name: "list", weight: 1, price: { kind: "list" } },
-    { name: "engine", weight: 1, price: { kind: "active" } },
-  ],
-  control_arm: "list",
-  holdout_share: 0.05,
-  salt: "first",
-  metric: "revenue",
-  minimum_effect: 2,
-  guardrails: [{ metric: "refund_rate", worse_by_max: 0.02 }],
-};
-
 /** /admin/experiments: what is compared, on whom, and what came of it. */
-export const experimentsPage: Page = {
+export const experimentsPage = (trends: PlatformTrends): Page => ({
   path: "/admin/experiments",
   place: "experiments",
   summary: "experiments: what they compare, on whom, since when",
   subject: platformSubject,
   live_s: 15,
-  topics: ["experiments"],
-  content: async ({ ask }) => {
-    const { experiments } = await ask.get<ExperimentsAnswer>("/experiments");
+  content: async ({ ask, wait_ms }) => {
+    const [{ experiments }, trend] = await Promise.all([ask.get<ExperimentsAnswer>("/experiments"), within(trends.trend(), wait_ms)]);
     return {
       title: "Experiments",
       body: (
@@ -41,36 +27,13 @@ export const experimentsPage: Page = {
           <h1>Experiments</h1>
           {experiments.length === 0 ? <Empty title="No experiment yet">Define one below: it assigns nobody before its start.</Empty> : <List experiments={experiments} />}
           <Section title="Define one" id="define" aside="Two arms or more, or one and a hold-out. A draft can be defined anew; once started it is fixed.">
-            <form class="stack card" data-form="POST" action="/experiments" data-done="Defined: it stands above as a draft.">
-              <div class="row">
-                <label>
-                  <span>Id</span>
-                  <input type="text" name="experiment_id" required pattern="[A-Za-z0-9_\-]{1,64}" placeholder="engine-vs-list" />
-                </label>
-                <label>
-                  <span>Reason</span>
-                  <input type="text" name="reason" maxlength={1000} placeholder="what it is to find out" />
-                </label>
-              </div>
-              <label>
-                <span>Definition, as JSON</span>
-                <textarea name="experiment" data-json rows={16} spellcheck={false} class="code">
-                  {JSON.stringify(template, undefined, 2)}
-                </textarea>
-              </label>
-              <div class="row">
-                <button type="submit" class="button">
-                  Define
-                </button>
-              </div>
-              <p class="told-form" role="status" data-told></p>
-            </form>
+            <ExperimentEditor trend={trend} />
           </Section>
         </>
       ),
     };
   },
-};
+});
 
 function List({ experiments }: { readonly experiments: readonly Summary[] }) {
   return (
@@ -120,7 +83,6 @@ export const experimentPage: Page = {
   summary: "an experiment's results: arms, comparisons, sample ratio, guardrails, verdict",
   subject: platformSubject,
   live_s: 15,
-  topics: ["experiments"],
   content: async ({ context, ask }) => {
     const id = readId(context);
     const answer = await ask.get<ExperimentAnswer>(`/experiments/${id}`);
@@ -197,11 +159,7 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
           <Tile label="Sample ratio" value={sample_ratio === null ? "–" : sample_ratio.ok ? "as assigned" : "off"} note={sample_ratio === null ? "nothing counted yet" : `p = ${formatNumber(sample_ratio.p_value)}`} />
         </dl>
       </section>
-      {sample_ratio !== null && !sample_ratio.ok && (
-        <p class="notice bad" role="alert">
-          <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
-        </p>
-      )}
+      <SampleRatioAlarm sample_ratio={sample_ratio} />
       <Section title="Arms" id="arms">
         <div class="scroll" tabindex={0} role="region" aria-label="Arms">
           <table class="data">
@@ -304,6 +262,16 @@ function Results({ results, alpha, metric }: { readonly results: ExperimentResul
         </Section>
       )}
     </>
+  );
+}
+
+/** Nothing of an experiment is to be believed whose arms lose units. */
+export function SampleRatioAlarm({ sample_ratio }: Pick<ExperimentResults, "sample_ratio">) {
+  if (sample_ratio === null || sample_ratio.ok) return null;
+  return (
+    <p class="notice bad" role="alert">
+      <strong>The arms do not have the sizes that they were assigned.</strong> Something loses units of one arm: no verdict is given until that is explained.
+    </p>
   );
 }
 

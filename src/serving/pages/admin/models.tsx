@@ -3,6 +3,7 @@ import type { ModelsAnswer, ServedFamily } from "../../../contracts/model-api.ts
 import type { PropensityInfoAnswer } from "../../../contracts/propensity-info.ts";
 import type { TrainingReport } from "../../../contracts/training-run.ts";
 import type { Ask } from "../ask.ts";
+import type { ModelLists } from "../model-lists.ts";
 import { type Page, platformSubject, within } from "../page.ts";
 import { Empty, Pending, Section } from "../parts.tsx";
 import type { TrainingRecords } from "../training-records.ts";
@@ -11,26 +12,27 @@ import { Demand } from "./models-demand.tsx";
 import { LearnerModels } from "./models-learners.tsx";
 import { Runs, TrainingNow } from "./models-runs.tsx";
 
-/** What the page waits for the lists that the broker keeps; the next update has them. */
-const WAIT_MS = 120;
+/** A run that has ended shows within so long; a promotion at once. */
+const LIST_AGE_MAX_MS = 10_000;
 
 /** /admin/models: what answers, how good it is, whether it still is, and what could take its place. */
-export function modelsPage(records: TrainingRecords): Page {
+export function modelsPage(records: TrainingRecords, lists: ModelLists): Page {
+  const stored = async (family: ServedFamily, ask: Ask, now_ms: number): Promise<Stored> => (await lists.of(ask, family, now_ms, LIST_AGE_MAX_MS)) ?? "away";
   return {
     path: "/admin/models",
     place: "models",
     summary: "champion and candidates, calibration, drift, health; promote, roll back, pin",
     subject: platformSubject,
-    live_s: 15,
-    topics: ["models", "training"],
-    content: async ({ ask, now_ms }) => {
+    // A training that is under way is told of as it goes.
+    live_s: 3,
+    content: async ({ ask, now_ms, wait_ms }) => {
       const [model, propensity, health, progress, demand_models, learner_models] = await Promise.all([
         ask.find<ModelInfoAnswer>("/model_info"),
         ask.find<PropensityInfoAnswer>("/model_info?family=propensity"),
         records.propensityHealth(),
         records.progress(),
-        within(stored(ask, "elasticity"), WAIT_MS),
-        within(stored(ask, "propensity"), WAIT_MS),
+        within(stored("elasticity", ask, now_ms), wait_ms),
+        within(stored("propensity", ask, now_ms), wait_ms),
       ]);
       const report = await reportOf(records, model?.run_id);
       return {
@@ -62,10 +64,6 @@ export function modelsPage(records: TrainingRecords): Page {
 
 /** `away`: the broker keeps them, and does not answer. */
 type Stored = ModelsAnswer | "away";
-
-function stored(ask: Ask, family: ServedFamily): Promise<Stored> {
-  return ask.get<ModelsAnswer>(`/models/${family}`).catch(() => "away" as const);
-}
 
 async function reportOf(records: TrainingRecords, run_id: string | null | undefined): Promise<TrainingReport | undefined> {
   return run_id === null || run_id === undefined ? undefined : records.report(run_id);

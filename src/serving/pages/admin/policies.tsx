@@ -4,6 +4,7 @@ import { readId } from "../../body.ts";
 import { formatMinute } from "../format.ts";
 import { type Page, platformSubject } from "../page.ts";
 import { Badge, Empty, Section } from "../parts.tsx";
+import { PolicyEditor } from "./policy-editor.tsx";
 
 type Listed = PolicyListAnswer["policies"][number];
 
@@ -14,7 +15,6 @@ export const policiesPage: Page = {
   summary: "every policy, and which revision of it is in force",
   subject: platformSubject,
   live_s: 10,
-  topics: ["policies"],
   content: async ({ ask }) => {
     const { policies, platform } = await ask.get<PolicyListAnswer>("/policies");
     return {
@@ -76,7 +76,7 @@ function List({ policies }: { readonly policies: readonly Listed[] }) {
                   <span class="under">{policy.description}</span>
                 </th>
                 <td>
-                  <Standing {...policy} />
+                  <Standing {...policy} /> {policy.overlaps.length > 0 && <Badge tone="bad">{policy.overlaps.some(({ holds }) => holds) ? "overridden" : "overlaps"}</Badge>}
                 </td>
                 <td>{scopeText(policy)}</td>
                 <td>
@@ -107,12 +107,25 @@ export const newPolicyPage: Page = {
         <>
           <Crumbs />
           <h1>{valid ? id : "A new policy"}</h1>
-          {valid ? <Editor policy_id={id} document={JSON.stringify({ description: "", floor_tokens: 10, step_log_max: 0.1, scope: { categories: [], courses: [] } }, undefined, 2)} sequence={0} fresh /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
+          {valid ? <PolicyEditor policy_id={id} document={{ floor_tokens: 10, step_log_max: 0.1 }} sequence={0} /> : <Empty title="An id is needed">1 to 64 characters of A-Z a-z 0-9 _ -.</Empty>}
         </>
       ),
     };
   },
 };
+
+/** Two policies for the same courses that were activated in the same moment: neither host could refuse. */
+function Overlaps({ overlaps }: Pick<PolicyAnswer, "overlaps">) {
+  return (
+    <>
+      {overlaps.map(({ version, holds, message }) => (
+        <p class="notice bad" role="alert">
+          <strong>{holds ? `${version} holds where the two meet.` : `This one holds where it meets ${version}.`}</strong> Both were activated in the same moment: {message}.
+        </p>
+      ))}
+    </>
+  );
+}
 
 function Crumbs() {
   return (
@@ -129,7 +142,6 @@ export const policyPage: Page = {
   summary: "a policy: document, difference, activation, history",
   subject: platformSubject,
   live_s: 10,
-  topics: ["policies"],
   content: async ({ context, ask }) => {
     const id = readId(context);
     const policy = await ask.get<PolicyAnswer>(`/policies/${id}`);
@@ -147,12 +159,13 @@ export const policyPage: Page = {
             {id} <Standing {...policy} />
           </h1>
           <p class="lead-line">{policy.document?.description}</p>
+          <Overlaps overlaps={policy.overlaps} />
           <div class="figures two">
             <Actions policy={policy} />
             <Difference diff={diff} policy={policy} />
           </div>
           <Section title="Document" id="document" aside={`Revision ${policy.latest ?? "–"}, without what is the default. Saving drafts the next one; prices do not change before it is activated.`}>
-            <Editor policy_id={id} document={JSON.stringify(withoutDefaults(newest.document), undefined, 2)} sequence={policy.sequence} fresh={false} />
+            <PolicyEditor policy_id={id} document={withoutDefaults(newest.document)} sequence={policy.sequence} />
           </Section>
           <Section title="History" id="history">
             <History changes={policy.changes} />
@@ -166,37 +179,8 @@ export const policyPage: Page = {
 const defaults = policySchema.parse({}) as Readonly<Record<string, unknown>>;
 
 /** What somebody would have to write: fields that say what they would say anyway are left out. */
-function withoutDefaults(document: PolicyAnswer["document"]): object {
+function withoutDefaults(document: PolicyAnswer["document"]): Record<string, unknown> {
   return Object.fromEntries(Object.entries(document ?? {}).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])));
-}
-
-/** A draft is refused once the policy has changed since its text was loaded: after every change the page is loaded anew, text and sequence together. */
-function Editor({ policy_id, document, sequence, fresh }: { readonly policy_id: string; readonly document: string; readonly sequence: number; readonly fresh: boolean }) {
-  return (
-    <form class="stack card" data-form="PUT" action={`/policies/${policy_id}`} data-next={`/admin/policies/${policy_id}`}>
-      <label>
-        <span>Rules, as JSON</span>
-        <textarea name="policy" data-json rows={18} spellcheck={false} class="code">
-          {document}
-        </textarea>
-      </label>
-      <label>
-        <span>Reason</span>
-        <input type="text" name="reason" maxlength={1000} placeholder="what it is for" />
-      </label>
-      <div class="row">
-        <button type="submit" class="button" data-body={JSON.stringify({ expected_sequence: sequence })} data-done="Drafted.">
-          Save as a draft
-        </button>
-        {!fresh && (
-          <button type="submit" class="button quiet" formaction="/policies/validate" data-method="POST" data-stay data-body={JSON.stringify({ policy_id })}>
-            Check
-          </button>
-        )}
-      </div>
-      <p class="told-form" role="status" data-told></p>
-    </form>
-  );
 }
 
 function Actions({ policy }: { readonly policy: PolicyAnswer }) {

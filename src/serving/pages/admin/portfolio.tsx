@@ -1,21 +1,16 @@
 import type { CategoriesAnswer, CategoryItem } from "../../../contracts/catalogue.ts";
 import type { HealthAnswer } from "../../../contracts/api.ts";
-import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/experiment-api.ts";
-import type { ExperimentResults } from "../../../contracts/experiment-results.ts";
 import type { SegmentsAnswer } from "../../../contracts/learner-scores.ts";
 import { DAY_MS } from "../../../lib/time.ts";
-import type { Ask } from "../ask.ts";
 import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
-import { Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
-import { Business } from "./experiments.tsx";
+import { Ago, Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
+import { againstHoldout, Uplift } from "./uplift.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
 
-/** What the page waits for figures that take a walk over the store; the first viewer after a start gets them with the next update. */
-const WAIT_MS = 120;
 const WINDOW_DAYS = 30;
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -29,15 +24,14 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
     summary: "how the platform does: revenue, conversion, tokens, churn, categories, learners",
     subject: platformSubject,
     live_s: 5,
-    topics: ["models", "experiments"],
-    content: async ({ ask }) => {
+    content: async ({ ask, wait_ms }) => {
       const [categories, health, segments, trend, board, uplift] = await Promise.all([
         ask.get<CategoriesAnswer>("/categories"),
         ask.get<HealthAnswer>("/health"),
-        within(ask.get<SegmentsAnswer>("/segments"), WAIT_MS),
-        within(trends.trend(), WAIT_MS),
-        within(boards.board(), WAIT_MS),
-        within(againstHoldout(ask), WAIT_MS),
+        within(ask.get<SegmentsAnswer>("/segments"), wait_ms),
+        within(trends.trend(), wait_ms),
+        within(boards.board(), wait_ms),
+        within(againstHoldout(ask), wait_ms),
       ]);
       return {
         title: "Portfolio",
@@ -51,13 +45,7 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
               {trend === undefined ? <Pending tall>Reading the days…</Pending> : <Trends trend={trend} />}
             </Section>
             <Section title="Against the hold-out" id="uplift" aside="What prices bring beside those who pay list prices, with 95 % intervals.">
-              {uplift === undefined || uplift.holdout === null ? (
-                <Empty title="No running experiment has a hold-out">
-                  <a href="/admin/experiments">An experiment</a> with a hold-out says what the engine's prices are worth.
-                </Empty>
-              ) : (
-                <Business business={uplift} />
-              )}
+              <Uplift comparison={uplift} />
             </Section>
             <Section title="Categories" id="categories" aside="Last 30 days. Elasticity: change of enrollments per view, in percent, when a price rises by one percent.">
               {categories.categories.length === 0 ? <Empty title="No category yet">Publish a course, and its category appears here.</Empty> : <Categories categories={categories.categories} />}
@@ -70,14 +58,6 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
       };
     },
   };
-}
-
-/** Business figures of the first running experiment that keeps a hold-out. */
-async function againstHoldout(ask: Ask): Promise<ExperimentResults["business"] | undefined> {
-  const { experiments } = await ask.get<ExperimentsAnswer>("/experiments?phase=running");
-  const kept = experiments.find(({ experiment }) => experiment.holdout_share > 0);
-  if (kept === undefined) return undefined;
-  return (await ask.get<ExperimentAnswer>(`/experiments/${kept.experiment_id}`)).results?.business;
 }
 
 const labels = ["Revenue, 30 days", "Enrollments, 30 days", "Conversion", "Tokens outstanding", "Churn", "Recommended changes"] as const;
@@ -250,7 +230,7 @@ function Segments({ segments: { segments, movement, as_of } }: { readonly segmen
         ))}
       </ul>
       <p class="muted">
-        As of <time datetime={as_of} data-ago>{as_of}</time>.
+        As of <Ago time={as_of} />.
         {movement !== null && movement.moves.length > 0 && ` Moved since ${formatShortDay(Date.parse(movement.since))}: ${movement.moves.map(({ from, to, learners }) => `${formatWhole(learners)} ${from === null ? `new to ${to}` : `from ${from} to ${to}`}`).join(", ")}.`}
       </p>
     </>

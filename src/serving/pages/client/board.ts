@@ -1,110 +1,33 @@
-import { type BoardAnswer, type BoardColumn, boardColumns, type BoardRow, type BoardView, readView, rowsOf, usualView, writeView } from "../board-row.ts";
-import { formatChange, formatCount, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
+import { type BoardColumn, boardColumns, type BoardRow, type BoardView, pagedColumns, readView, usualView, writeView } from "../board-row.ts";
+import { formatWhole } from "../format.ts";
+import { type BoardRows, RowSource } from "./board-rows.ts";
+import { ROW_PX, RowView } from "./board-row-view.ts";
 
-/** As the style sheet has it. */
-const ROW_PX = 52;
 /** Rows beyond either edge, so that a fast wheel finds them there. */
-const SPARE = 8;
+const SPARE = 10;
+/** So close to the end of what is at hand the next page is asked for. */
+const AHEAD = 100;
 const REFRESH_MS = 15_000;
+/** After the last scrolling; then rows stand in the page in the order in which they are seen, for those who go by keyboard or listen. */
+const SETTLED_MS = 150;
 
-/** A row's elements, made once and written again for whatever course is in its place. */
-class RowView {
-  readonly element = document.createElement("tr");
-  #shown: BoardRow | undefined;
-  readonly #link = document.createElement("a");
-  readonly #under = document.createElement("span");
-  readonly #cells = new Map<string, HTMLTableCellElement>();
-  readonly #arrow = document.createElement("span");
-  readonly #optimal = document.createTextNode("");
-  readonly #badge = document.createElement("span");
-  readonly #confidence = document.createTextNode("");
-  readonly #fill: SVGRectElement;
-
-  constructor() {
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.className = "col-title";
-    this.#under.className = "under";
-    head.append(this.#link, this.#under);
-    this.element.append(head);
-    for (const name of ["price", "optimal", "gain", "confidence", "risk", "revenue", "enrollments", "conversion", "elasticity"]) {
-      const cell = document.createElement("td");
-      cell.className = `col-${name}${name === "risk" ? "" : " number"}`;
-      this.#cells.set(name, cell);
-      this.element.append(cell);
-    }
-    this.#arrow.className = "arrow";
-    this.#arrow.setAttribute("aria-hidden", "true");
-    this.#cell("optimal").append(this.#arrow, this.#optimal);
-    this.#cell("risk").append(this.#badge);
-    const svg = svgElement("svg", { class: "bar teal", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" });
-    this.#fill = svgElement("rect", { class: "fill", height: "6", rx: "3", width: "0" });
-    svg.append(svgElement("rect", { class: "track", width: "100", height: "6", rx: "3" }), this.#fill);
-    this.#cell("confidence").append(this.#confidence, svg);
-  }
-
-  show(row: BoardRow, place: number): void {
-    this.element.setAttribute("aria-rowindex", String(place + 2));
-    if (this.#shown === row) return;
-    this.#shown = row;
-    this.#link.href = `/admin/prices/${row.id}`;
-    this.#link.textContent = row.title;
-    this.#under.textContent = `${row.id} · ${row.category}`;
-    this.#write("price", formatWhole(row.price));
-    this.#cell("optimal").className = `col-optimal number ${row.action}`;
-    this.#arrow.textContent = row.action === "increase" ? "↑ " : row.action === "decrease" ? "↓ " : "→ ";
-    this.#optimal.data = formatWhole(row.optimal);
-    this.#write("gain", formatChange(row.gain));
-    this.#confidence.data = formatWholeShare(row.confidence);
-    this.#fill.setAttribute("width", (row.confidence * 100).toFixed(1));
-    this.#badge.className = `badge ${row.risk === "low" ? "good" : row.risk === "medium" ? "warn" : "bad"}`;
-    this.#badge.textContent = row.risk;
-    this.#write("revenue", formatWhole(row.revenue));
-    this.#write("enrollments", formatCount(row.enrollments));
-    this.#write("conversion", formatShare(row.conversion));
-    this.#write("elasticity", formatNumber(row.elasticity));
-    this.#cell("elasticity").classList.toggle("unidentified", !row.identified);
-  }
-
-  #cell(name: string): HTMLTableCellElement {
-    return this.#cells.get(name)!;
-  }
-
-  #write(name: string, text: string): void {
-    this.#cell(name).textContent = text;
-  }
-}
-
-function svgElement<Name extends keyof SVGElementTagNameMap>(name: Name, attributes: Readonly<Record<string, string>>): SVGElementTagNameMap[Name] {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
-
-function spacer(): HTMLTableRowElement {
-  const row = document.createElement("tr");
-  row.className = "space";
-  row.setAttribute("aria-hidden", "true");
-  const cell = document.createElement("td");
-  row.append(cell);
-  return row;
-}
-
-/** The table of all courses: in the page are the rows that can be seen, and as much room as the others would take. */
+/** The table of all courses: in the page are the rows that can be seen. Scrolling writes those that come into sight, in the place of those that went out of it. */
 class Board {
   readonly #box: HTMLElement;
   readonly #form: HTMLFormElement;
   readonly #count: HTMLElement;
-  readonly #body: HTMLTableSectionElement;
   readonly #table: HTMLTableElement;
-  readonly #above = spacer();
-  readonly #below = spacer();
-  readonly #views: RowView[] = [];
-  #all: readonly BoardRow[] = [];
+  readonly #body: HTMLTableSectionElement;
+  readonly #source = new RowSource();
+  /** The row at a place stands in the view of that number, modulo their count. */
+  #views: RowView[] = [];
   #rows: readonly BoardRow[] = [];
+  #more = false;
   #view: BoardView = readView(location.search);
-  #etag: string | null = null;
   #frame = 0;
+  #settling = 0;
+  /** Of the box, so that scrolling asks for no layout. */
+  #height_px = 0;
 
   constructor(box: HTMLElement, form: HTMLFormElement, count: HTMLElement, table: HTMLTableElement, body: HTMLTableSectionElement) {
     this.#box = box;
@@ -117,36 +40,52 @@ class Board {
       event.preventDefault();
       this.#read();
     });
-    for (const button of box.querySelectorAll<HTMLButtonElement>("[data-sort]")) button.addEventListener("click", () => this.#sortBy(button.dataset["sort"] ?? ""));
+    for (const button of this.#buttons()) button.addEventListener("click", () => this.#sortBy(button.dataset["sort"] ?? ""));
     box.addEventListener("scroll", () => this.#soon(), { passive: true });
-    new ResizeObserver(() => this.#soon()).observe(box);
     box.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(([entry]) => {
+      this.#height_px = entry?.contentRect.height ?? 0;
+      this.#soon();
+    }).observe(box);
   }
 
   async load(): Promise<void> {
-    if (document.hidden) return;
+    // The pages that are at hand of a large catalogue stay as they are: asking anew would lead back to the first.
+    if (document.hidden || (this.#source.paged && this.#rows.length > 0)) return;
+    await this.#fetch((view) => this.#source.load(view));
+  }
+
+  /** Shows what was asked for, in the view that there is by then: somebody may have typed meanwhile. */
+  async #fetch(ask: (view: BoardView) => Promise<boolean>): Promise<void> {
+    const view = this.#view;
     try {
-      const response = await fetch("/admin/prices.json", { cache: "no-cache" });
-      if (!response.ok) throw new Error(String(response.status));
-      const tag = response.headers.get("etag");
-      if (tag !== null && tag === this.#etag) return;
-      const { rows } = (await response.json()) as BoardAnswer;
-      const first = this.#etag === null;
-      this.#etag = tag;
-      this.#all = rows;
-      this.#offerCategories();
-      this.#arrange(first);
+      if (!(await ask(view))) return;
+      if (this.#source.paged && view !== this.#view) return await this.#fetch((next) => this.#source.load(next));
+      this.#offer();
+      this.#arrange(this.#source.of(this.#view));
     } catch {
-      this.#count.textContent = this.#all.length === 0 ? "Prices cannot be had right now; trying again." : `${this.#count.textContent ?? ""}`;
+      if (this.#rows.length === 0) this.#count.textContent = "Prices cannot be had right now; trying again.";
     }
   }
 
-  #offerCategories(): void {
+  #buttons(): Iterable<HTMLButtonElement> {
+    return this.#table.querySelectorAll<HTMLButtonElement>("[data-sort]");
+  }
+
+  /** Categories to choose from, and what cannot be chosen of a large catalogue. */
+  #offer(): void {
     const select = this.#form.elements.namedItem("category");
-    if (!(select instanceof HTMLSelectElement)) return;
-    const known = new Set([...select.options].map(({ value }) => value));
-    for (const category of [...new Set(this.#all.map((row) => row.category))].sort()) if (category !== "" && !known.has(category)) select.add(new Option(category, category));
-    select.value = this.#view.category;
+    if (select instanceof HTMLSelectElement) {
+      const known = new Set([...select.options].map(({ value }) => value));
+      for (const category of this.#source.categories) if (!known.has(category)) select.add(new Option(category, category));
+      select.value = this.#view.category;
+    }
+    const { paged } = this.#source;
+    for (const button of this.#buttons()) button.disabled = paged && !pagedColumns.some((column) => column === button.dataset["sort"]);
+    for (const name of ["action", "risk"]) {
+      const choice = this.#form.elements.namedItem(name);
+      if (choice instanceof HTMLSelectElement) choice.disabled = paged;
+    }
   }
 
   #read(): void {
@@ -170,42 +109,64 @@ class Board {
   #changed(): void {
     history.replaceState(null, "", `${location.pathname}${writeView(this.#view)}`);
     this.#box.scrollTop = 0;
-    this.#arrange(true);
+    if (this.#source.paged) void this.#fetch((view) => this.#source.load(view));
+    else if (this.#source.courses > 0) this.#arrange(this.#source.of(this.#view));
   }
 
-  #arrange(anew: boolean): void {
-    if (this.#all.length === 0) return;
-    this.#rows = rowsOf(this.#all, this.#view);
-    this.#table.setAttribute("aria-rowcount", String(this.#rows.length + 1));
-    this.#count.textContent = this.#rows.length === 0 ? "No course matches. Fewer words or another filter may find it." : `${formatWhole(this.#rows.length)} of ${formatWhole(this.#all.length)} courses`;
-    if (anew && this.#above.parentNode === null) this.#body.replaceChildren(this.#above, this.#below);
+  #arrange({ rows, courses, more }: BoardRows): void {
+    if (!this.#table.classList.contains("virtual")) {
+      this.#body.replaceChildren();
+      this.#table.classList.add("virtual");
+    }
+    this.#rows = rows;
+    this.#more = more;
+    this.#table.ariaRowCount = String(more ? -1 : rows.length + 1);
+    this.#body.style.height = `${rows.length * ROW_PX}px`;
+    const found = courses === undefined ? `${formatWhole(rows.length)} courses${more ? ", and more as you scroll" : ""}` : `${formatWhole(rows.length)} of ${formatWhole(courses)} courses`;
+    this.#count.textContent = rows.length === 0 ? "No course matches. Fewer words or another filter may find it." : found;
     this.#draw();
+    this.#settle();
   }
 
   #soon(): void {
-    if (this.#frame !== 0 || this.#all.length === 0) return;
+    if (this.#frame !== 0 || this.#rows.length === 0) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       this.#draw();
+      clearTimeout(this.#settling);
+      this.#settling = setTimeout(() => this.#settle(), SETTLED_MS);
     });
   }
 
   #draw(): void {
-    const visible = Math.ceil(this.#box.clientHeight / ROW_PX) + 2 * SPARE;
-    const first = Math.max(0, Math.min(Math.floor(this.#box.scrollTop / ROW_PX) - SPARE, this.#rows.length - visible));
-    const shown = Math.min(visible, this.#rows.length - first);
-    while (this.#views.length < shown) this.#views.push(new RowView());
-    for (const [i, view] of this.#views.entries()) {
-      const row = i < shown ? this.#rows[first + i] : undefined;
-      if (row === undefined) {
-        view.element.remove();
-        continue;
-      }
-      view.show(row, first + i);
-      if (view.element.parentNode === null) this.#body.insertBefore(view.element, this.#below);
+    const room = Math.ceil((this.#height_px || this.#box.clientHeight) / ROW_PX) + 1 + 2 * SPARE;
+    if (this.#views.length !== room) {
+      this.#body.replaceChildren();
+      this.#views = Array.from({ length: room }, () => new RowView());
     }
-    pad(this.#above, first * ROW_PX);
-    pad(this.#below, (this.#rows.length - first - shown) * ROW_PX);
+    const rows = this.#rows;
+    const first = Math.max(0, Math.min(Math.floor(this.#box.scrollTop / ROW_PX) - SPARE, rows.length - room));
+    const end = Math.min(first + room, rows.length);
+    for (let place = first; place < end; place++) {
+      const view = this.#views[place % room]!;
+      // The row that somebody was on goes out of sight: what takes its place is another course.
+      if (view.place !== place && view.element.contains(document.activeElement)) this.#box.focus({ preventScroll: true });
+      view.show(rows[place]!, place);
+      if (view.element.parentNode === null) this.#body.append(view.element);
+    }
+    for (const { place, element } of this.#views) if (place < first || place >= end) element.remove();
+    if (this.#more && end > rows.length - AHEAD) void this.#fetch((view) => this.#source.more(view));
+  }
+
+  /** Puts rows into the order in which they are seen, around the one that has the focus: moving that one would take it away. */
+  #settle(): void {
+    const rows = this.#views.filter(({ element }) => element.parentNode !== null).sort((a, b) => a.place - b.place);
+    const focused = rows.findIndex(({ element }) => element.contains(document.activeElement));
+    const anchor = rows[focused]?.element ?? null;
+    for (const [i, { element }] of rows.entries()) {
+      if (i < focused) this.#body.insertBefore(element, anchor);
+      else if (i > focused) this.#body.append(element);
+    }
   }
 
   /** Arrow keys on the table itself go row by row, as in any list. */
@@ -216,11 +177,6 @@ class Board {
     event.preventDefault();
     this.#box.scrollTop += step;
   }
-}
-
-function pad(row: HTMLTableRowElement, height_px: number): void {
-  const cell = row.firstElementChild;
-  if (cell instanceof HTMLElement) cell.style.height = `${height_px}px`;
 }
 
 export function startBoard(): void {

@@ -160,6 +160,16 @@ export function redrawCharts(): void {
   }
 }
 
+/** Charts that can be seen at once; the others one by one, so that nothing waits for them. */
 export function startCharts(): void {
-  for (const element of document.querySelectorAll<HTMLElement>("[data-chart]")) drawChart(element);
+  const [seen, unseen]: [HTMLElement[], HTMLElement[]] = [[], []];
+  for (const element of document.querySelectorAll<HTMLElement>("[data-chart]")) (element.getBoundingClientRect().top < innerHeight ? seen : unseen).push(element);
+  for (const element of seen) drawChart(element);
+  const next = (): void => {
+    const element = unseen.shift();
+    if (element === undefined) return;
+    if (element.isConnected && element.dataset["drawn"] === undefined) drawChart(element);
+    setTimeout(next);
+  };
+  setTimeout(next);
 }

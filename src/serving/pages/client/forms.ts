@@ -73,6 +73,7 @@ async function send(form: HTMLFormElement, submitter: HTMLElement | null): Promi
       return;
     }
     const words = wordsOf(answer);
+    if (!response.ok) form.dispatchEvent(new CustomEvent("tidemark-refused", { detail: answer }));
     if (response.ok) closeDialog(form, form.dataset["done"] ?? "Done.");
     tell(words ?? (response.ok ? (submitter?.dataset["done"] ?? form.dataset["done"] ?? "Done.") : `The engine answered ${response.status}.`), response.ok && answer.valid !== false ? "ok" : "bad");
     if (response.ok) dispatchEvent(new Event("tidemark-changed"));

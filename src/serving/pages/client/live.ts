@@ -1,157 +1,126 @@
-import { Idiomorph } from "idiomorph";
-import { drawChart } from "./charts.ts";
-import { tellTimes } from "./times.ts";
+import { morph, remember } from "./morph.ts";
 
-/** Between two looks that events of the stream ask for. */
-const SOONEST_MS = 1_000;
 const PENDING_MS = 800;
 /** Longer than the server keeps a page. */
 const KEPT_MS = 1_300;
 /** After failures the next look comes later, up to so much later. */
 const BACK_OFF_MAX = 8;
 
-/** What the browser's own scripts fill, and an update leaves as it is. */
-const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-training], [data-outcome], [data-dialog], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
-
-/** Texts of the figures as they were shown last. */
-const shown = new WeakMap<Element, string>();
-
-function morph(main: HTMLElement, next: HTMLElement): void {
-  Idiomorph.morph(main, next.innerHTML, {
-    morphStyle: "innerHTML",
-    ignoreActiveValue: true,
-    callbacks: {
-      beforeNodeMorphed: (old, fresh) => {
-        if (!(old instanceof Element) || !(fresh instanceof Element)) return true;
-        if (old instanceof HTMLElement && fresh instanceof HTMLElement && old.dataset["chart"] !== undefined) {
-          if (fresh.dataset["chart"] !== undefined && old.dataset["chart"] !== fresh.dataset["chart"]) {
-            old.dataset["chart"] = fresh.dataset["chart"];
-            drawChart(old);
-          }
-          return false;
-        }
-        if (old.matches("time[data-ago]")) {
-          const time = fresh.getAttribute("datetime");
-          if (time !== null) old.setAttribute("datetime", time);
-          return false;
-        }
-        return !old.matches(OWN);
-      },
-      // An opened part stays open.
-      beforeAttributeUpdated: (name, element) => !(name === "open" && element instanceof HTMLDetailsElement),
-      afterNodeMorphed: (old) => {
-        if (!(old instanceof HTMLElement) || !("value" in old.dataset)) return;
-        const before = shown.get(old);
-        shown.set(old, old.textContent);
-        if (before !== undefined && before !== old.textContent) {
-          old.classList.remove("told");
-          // Read, so that the animation begins anew.
-          void old.offsetWidth;
-          old.classList.add("told");
-        }
-      },
-    },
-  });
-  for (const plot of main.querySelectorAll<HTMLElement>("[data-chart]:not([data-drawn])")) drawChart(plot);
-  tellTimes();
+interface Update {
+  readonly tag: string;
+  readonly html: string;
 }
 
-function remember(main: HTMLElement): void {
-  for (const element of main.querySelectorAll<HTMLElement>("[data-value]")) shown.set(element, element.textContent);
+/** What is under way between this page and the engine. */
+class Live {
+  readonly #main: HTMLElement;
+  readonly #every_ms: number;
+  #tag: string;
+  /** Updates that were put into place: one that was asked for before another came is old. */
+  #updates = 0;
+  #source: EventSource | undefined;
+  #failures = 0;
+  #looking = false;
+
+  constructor(main: HTMLElement) {
+    this.#main = main;
+    this.#every_ms = Number(main.dataset["liveSeconds"]) * 1_000;
+    this.#tag = main.dataset["liveTag"] ?? "";
+    remember(main);
+  }
+
+  start(): void {
+    // A page that nobody looks at holds no connection: browsers have six for a host over HTTP/1.1.
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.#listen()));
+    addEventListener("tidemark-changed", () => {
+      void this.#look();
+      // The server may have answered with the page that it had just made for somebody else.
+      setTimeout(() => void this.#look(), KEPT_MS);
+    });
+    this.#listen();
+    this.#schedule();
+  }
+
+  #listen(): void {
+    if (document.hidden || this.#source !== undefined) return;
+    const source = new EventSource(`/live?page=${encodeURIComponent(location.pathname + location.search)}&tag=${this.#tag}`);
+    this.#source = source;
+    source.addEventListener("open", () => tell(true));
+    source.addEventListener("page", (event: MessageEvent<string>) => {
+      this.#put(JSON.parse(event.data) as Update);
+      tell(true);
+    });
+    source.addEventListener("trouble", () => tell(false));
+    // The session is over, or the page is not there any more: what the engine says instead is a page of its own.
+    source.addEventListener("ended", () => location.reload());
+    source.addEventListener("error", () => {
+      tell(false);
+      // Refused: this page asks by itself, and tries again then.
+      if (source.readyState === EventSource.CLOSED) this.#source = undefined;
+    });
+  }
+
+  #stop(): void {
+    this.#source?.close();
+    this.#source = undefined;
+  }
+
+  #put({ tag, html }: Update): void {
+    if (tag === this.#tag) return;
+    this.#tag = tag;
+    this.#updates++;
+    morph(this.#main, html);
+  }
+
+  /** Asks for what stands in the page's place now; 304 where it is the same. */
+  async #look(): Promise<void> {
+    if (this.#looking || document.hidden) return;
+    this.#looking = true;
+    const updates = this.#updates;
+    try {
+      const response = await fetch(location.href, { headers: { accept: "text/html", "x-tidemark-update": "1", "if-none-match": `W/"${this.#tag}"` }, cache: "no-store" });
+      if (response.redirected) location.reload();
+      else if (response.ok) {
+        const html = await response.text();
+        if (updates === this.#updates) this.#put({ tag: /"(\w+)"/.exec(response.headers.get("etag") ?? "")?.[1] ?? "", html });
+      }
+      const fine = response.ok || response.status === 304;
+      this.#failures = fine ? 0 : this.#failures + 1;
+      tell(fine);
+    } catch {
+      this.#failures++;
+      tell(false);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  /** Looks by itself where nothing is sent, and for what the server was still working out. */
+  #schedule(): void {
+    const pending = (): boolean => this.#main.querySelector(".pending") !== null;
+    const wait_ms = this.#failures === 0 && pending() ? Math.min(PENDING_MS, this.#every_ms) : this.#every_ms * Math.min(BACK_OFF_MAX, 2 ** this.#failures);
+    setTimeout(() => {
+      if (this.#source === undefined) this.#listen();
+      const sent = this.#source?.readyState === EventSource.OPEN;
+      void (sent && !pending() ? Promise.resolve() : this.#look()).finally(() => this.#schedule());
+    }, wait_ms);
+  }
+}
+
+function tell(online: boolean): void {
+  const state = document.querySelector<HTMLElement>("[data-live-state]");
+  const text = document.querySelector<HTMLElement>("[data-live-text]");
+  if (state === null || text === null) return;
+  state.dataset["state"] = online ? "on" : "off";
+  const word = online ? "Live" : "Offline";
+  if (text.textContent !== word) text.textContent = word;
 }
 
 /**
- * Keeps the page's values those of now: asks for the page again while somebody looks, and puts what changed into what is there, so that focus, scroll, opened
- * parts and charts stay. The server says 304 when nothing did.
+ * Keeps the page's values those of now. The server sends what stands in the page's place whenever that changes (GET /live); where it cannot, the page asks by itself
+ * every few seconds.
  */
 export function startLive(): void {
   const main = document.querySelector<HTMLElement>("main[data-live-seconds]");
-  const state = document.querySelector<HTMLElement>("[data-live-state]");
-  const text = document.querySelector<HTMLElement>("[data-live-text]");
-  if (main === null) return;
-  const every_ms = Number(main.dataset["liveSeconds"]) * 1_000;
-  let etag: string | null = null;
-  let failures = 0;
-  let looking = false;
-  let timer = 0;
-  remember(main);
-
-  const tell = (online: boolean): void => {
-    if (state === null || text === null) return;
-    state.dataset["state"] = online ? "on" : "off";
-    const word = online ? "Live" : "Offline";
-    if (text.textContent !== word) text.textContent = word;
-  };
-
-  const look = async (): Promise<void> => {
-    if (looking || document.hidden) return;
-    looking = true;
-    try {
-      const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-cache" });
-      const tag = response.headers.get("etag");
-      if (response.ok && tag !== etag) {
-        const next = new DOMParser().parseFromString(await response.text(), "text/html").querySelector<HTMLElement>("main");
-        if (next !== null) morph(main, next);
-        etag = tag;
-      }
-      failures = response.ok ? 0 : failures + 1;
-      tell(response.ok);
-    } catch {
-      failures++;
-      tell(false);
-    } finally {
-      looking = false;
-    }
-  };
-
-  const schedule = (): void => {
-    clearTimeout(timer);
-    // What the server is still working out comes soon.
-    const wait_ms = failures === 0 && main.querySelector(".pending") !== null ? Math.min(PENDING_MS, every_ms) : every_ms * Math.min(BACK_OFF_MAX, 2 ** failures);
-    timer = setTimeout(() => void look().finally(schedule), wait_ms);
-  };
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) void look().finally(schedule);
-  });
-  addEventListener("tidemark-changed", () => {
-    void look();
-    // The server may have answered with the page that it had just made for somebody else.
-    setTimeout(() => void look(), KEPT_MS);
-  });
-  follow(main, () => void look());
-  schedule();
-}
-
-/** What the stream tells of a training run. */
-interface TrainingEvent {
-  readonly data: { readonly family?: string; readonly stage?: string; readonly step?: string; readonly done?: number; readonly total?: number; readonly status?: string };
-}
-
-function tellTraining(text: string): void {
-  const place = document.querySelector("[data-training]");
-  if (place === null) return;
-  const { data } = JSON.parse(text) as TrainingEvent;
-  place.textContent = data.status === "running" ? `Training of ${data.family ?? ""}: ${data.stage ?? ""}, ${data.step ?? ""} ${data.done ?? 0} of ${data.total ?? 0}` : `The last training of ${data.family ?? ""} has ${data.status ?? "ended"}.`;
-}
-
-/** Looks as soon as the engine tells that something of the page's topics has happened; without the stream the regular looks go on. */
-function follow(main: HTMLElement, look: () => void): void {
-  const { liveTopics } = main.dataset;
-  if (liveTopics === undefined) return;
-  const stream = new EventSource(`/stream?topics=${liveTopics}${main.dataset["liveCourse"] === undefined ? "" : `&course_id=${main.dataset["liveCourse"]}`}`);
-  let waiting = false;
-  const soon = (): void => {
-    if (waiting) return;
-    waiting = true;
-    setTimeout(() => {
-      waiting = false;
-      look();
-    }, SOONEST_MS);
-  };
-  for (const topic of liveTopics.split(",")) {
-    stream.addEventListener(topic, (event: MessageEvent<string>) => {
-      if (topic === "training") tellTraining(event.data);
-      soon();
-    });
-  }
+  if (main !== null) new Live(main).start();
 }

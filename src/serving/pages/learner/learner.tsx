@@ -7,9 +7,9 @@ import { Features } from "../features-table.tsx";
 import { formatCount, formatMinute, formatTokens, formatWhole, formatWholeShare } from "../format.ts";
 import { type Page, within } from "../page.ts";
 import { Ago, Badge, Bar, Empty, Pending, Section, Tile } from "../parts.tsx";
+import { toYou } from "../to-you.ts";
 import type { TokenEvent, TokenHistory } from "../token-history.ts";
 
-const WAIT_MS = 150;
 const RECOMMENDED = 6;
 const TRANSACTIONS = 12;
 
@@ -21,13 +21,14 @@ export function learnerPage(tokens: TokenHistory): Page {
     summary: "a learner's courses, tokens and data",
     subject: (context) => ({ kind: "learner", id: context.req.param("id") ?? "" }),
     live_s: 5,
-    content: async ({ context, ask }) => {
+    record: "learner",
+    content: async ({ context, ask, wait_ms }) => {
       const id = readId(context);
       const [learner, definitions, personalisation] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/learner/${id}`), ask.get<FeaturesAnswer>("/features"), ask.get<PersonalisationAnswer>(`/learners/${id}/personalisation`)]);
       const [scores, recommendations, transactions] = await Promise.all([
-        within(ask.find<LearnerScoresAnswer>(`/learner/${id}/propensity`), WAIT_MS),
-        within(ask.find<RecommendationsAnswer>(`/learner/${id}/recommendations?limit=${RECOMMENDED}`), WAIT_MS),
-        within(tokens.of(id), WAIT_MS),
+        within(ask.find<LearnerScoresAnswer>(`/learner/${id}/propensity`), wait_ms),
+        within(ask.find<RecommendationsAnswer>(`/learner/${id}/recommendations?limit=${RECOMMENDED}`), wait_ms),
+        within(tokens.of(id), wait_ms),
       ]);
       return {
         title: `Learner ${id}`,
@@ -38,12 +39,12 @@ export function learnerPage(tokens: TokenHistory): Page {
             </h1>
             <Figures features={learner.features} />
             <Section title="For you" id="recommended" aside="Courses that fit what you have taken, at today's prices.">
-              {recommendations === undefined ? <Pending tall>Looking for courses…</Pending> : <Recommendations learner_id={id} list={recommendations.recommendations} />}
+              {recommendations === undefined ? <RecommendationsPending /> : <Recommendations learner_id={id} list={recommendations.recommendations} />}
             </Section>
             <div class="figures two section">
               <section class="card" aria-labelledby="top-up">
                 <h2 id="top-up">Tokens</h2>
-                {recommendations === undefined ? <p class="muted">…</p> : <TopUp recommendations={recommendations} />}
+                {recommendations === undefined ? <p class="top-up">…</p> : <TopUp recommendations={recommendations} />}
                 <Split features={learner.features} />
               </section>
               <section class="card" aria-labelledby="transactions">
@@ -93,12 +94,28 @@ function Personalisation({ answer: { learner_id, allowed, author, time, reason, 
         )}
       </p>
       <div class="row">
-        <button type="submit" class="button quiet" data-body={JSON.stringify({ allowed: !allowed, reason: allowed ? "the learner opted out" : "the learner opted in", expected_sequence: sequence })}>
+        <button type="submit" class="button quiet" data-body={JSON.stringify({ allowed: !allowed, reason: allowed ? "opted out on this page" : "opted in on this page", expected_sequence: sequence })}>
           {allowed ? "Do not use my data for prices" : "Use my data for prices"}
         </button>
         <p class="told-form" role="status" data-told></p>
       </div>
     </form>
+  );
+}
+
+/** Their places: as many cards, as high as they will be. */
+function RecommendationsPending() {
+  return (
+    <div class="pending" role="status">
+      <span class="visually-hidden">Looking for courses…</span>
+      <ul class="offers" aria-hidden="true">
+        {Array.from({ length: RECOMMENDED }, () => (
+          <li class="card offer">
+            <span class="pulse"></span>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 
@@ -111,11 +128,11 @@ function Recommendations({ learner_id, list }: { readonly learner_id: string; re
           <p class="kicker">{category}</p>
           <h3>{title ?? course_id}</h3>
           <p class="offer-price">
-            <strong data-value>{formatWhole(price)}</strong> <span class="unit">tokens</span>
+            <strong data-value>{formatWhole(price)}</strong> <span class="unit">tokens, list price</span>
           </p>
           <Bar share={affordability} tone={affordability >= 1 ? "teal" : "orange"} />
           <p class="muted small">{affordability >= 1 ? "Your balance covers it." : `Your balance covers ${formatWholeShare(affordability)} of it.`}</p>
-          <p class="small">{reason}</p>
+          <p class="small">{toYou(reason)}</p>
           <div class="offer-own" data-offer id={`offer-${course_id}`}>
             <button type="button" class="button quiet" data-ask-offer={course_id} data-learner={learner_id}>
               Show my price
@@ -133,7 +150,7 @@ function TopUp({ recommendations: { recommendations, balance_tokens } }: { reado
   const short = recommendations.map((recommendation) => ({ ...recommendation, missing: Math.ceil(recommendation.price - Math.max(0, balance_tokens)) })).sort((a, b) => a.missing - b.missing);
   const open = short.filter(({ missing }) => missing <= 0).length;
   const next = short.find(({ missing }) => missing > 0);
-  if (short.length === 0) return <p class="muted">No course to save for at the moment.</p>;
+  if (short.length === 0) return <p class="top-up">No course to save for at the moment.</p>;
   return (
     <p class="top-up">
       {open > 0 && `Your balance covers ${open === 1 ? "one" : formatWhole(open)} of the courses above. `}

@@ -4,7 +4,7 @@ import type { PriceChangesAnswer } from "../../../contracts/price-change.ts";
 import { readId } from "../../body.ts";
 import { historyChart, revenueChart } from "../course-charts.ts";
 import { Figure } from "../figure.tsx";
-import { formatChange, formatCount, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
+import { formatChange, formatCount, formatCounted, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
 import type { Page } from "../page.ts";
 import { Badge, Bar, Empty, Section, Tile } from "../parts.tsx";
 import { PriceChanges } from "../price-decision.tsx";
@@ -21,6 +21,7 @@ export function teacherPage(): Page {
     summary: "a teacher's courses: recommendations, forecasts, quality",
     subject: (context) => ({ kind: "teacher", id: context.req.param("id") ?? "" }),
     live_s: 5,
+    record: "teacher",
     content: async ({ context, ask, now_ms }) => {
       const id = readId(context);
       const [teacher, list] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`)]);
@@ -66,7 +67,7 @@ function Figures({ features, courses }: { readonly features: Readonly<Record<str
       <Tile label="Revenue, 30 days" value={formatWhole(revenue)} unit="tokens" note={`${formatWhole(feature(features, "revenue_90d_tokens"))} in 90 days`} />
       <Tile label="Enrollments, 30 days" value={formatWhole(feature(features, "enrollments_30d"))} note={`${formatWhole(feature(features, "enrollments"))} in all`} />
       <Tile label="Expected from the recommendations" value={`+${formatCount(Math.max(0, gain))}`} unit="tokens" note="in 30 days like the last ones" />
-      <Tile label="Rating" value={feature(features, "ratings") === 0 ? "–" : formatNumber(feature(features, "rating_mean"))} unit="of 5" note={`${formatWhole(feature(features, "ratings"))} ratings`} />
+      <Tile label="Rating" value={feature(features, "ratings") === 0 ? "–" : formatNumber(feature(features, "rating_mean"))} unit="of 5" note={formatCounted(feature(features, "ratings"), "rating")} />
     </dl>
   );
 }
@@ -102,6 +103,18 @@ function Band({ teacher_id, features }: { readonly teacher_id: string; readonly 
   );
 }
 
+const sourceWords: Readonly<Record<string, string>> = { course: "this course's own sales", category: "sales of its category", global: "sales of the whole platform", prior: "what holds elsewhere, since sales here say nothing of it yet" };
+/** A change of price that people can imagine. */
+const STEP = 0.9;
+
+/** What the elasticity means, without the word. */
+function plainReason({ elasticity: { now }, recommendation: { recommendation } }: CourseDetail): string {
+  const more_pct = (STEP ** now.value - 1) * 100;
+  const effect = more_pct < 1 ? "a price 10 % lower would bring hardly any more enrollments" : `a price 10 % lower would bring about ${formatWhole(more_pct)} % more enrollments`;
+  const so = { increase: "so a higher price brings more in all", decrease: "so a lower price brings more in all", hold: "so it is left as it is" }[recommendation.action];
+  return `Going by ${sourceWords[now.source] ?? now.source}, ${effect}, ${so}.`;
+}
+
 const actionWords = { increase: "Raise to", decrease: "Lower to", hold: "Keep at" } as const;
 
 function Course({ detail, changes, item, now_ms }: { readonly detail: CourseDetail; readonly changes: PriceChangesAnswer; readonly item: CourseItem; readonly now_ms: number }) {
@@ -114,7 +127,7 @@ function Course({ detail, changes, item, now_ms }: { readonly detail: CourseDeta
         <div>
           <h2 id={`title-${id}`}>{detail.title ?? id}</h2>
           <p class="muted">
-            {id} · {detail.category} · {formatWhole(item.enrollments_30d)} enrollments, {formatWhole(item.revenue_30d_tokens)} tokens in 30 days
+            {id} · {detail.category} · {formatCounted(item.enrollments_30d, "enrollment")}, {formatWhole(item.revenue_30d_tokens)} tokens in 30 days
           </p>
         </div>
         <p class="advice">
@@ -124,9 +137,9 @@ function Course({ detail, changes, item, now_ms }: { readonly detail: CourseDeta
           <strong data-value>{formatWhole(answer.optimal_price)}</strong> <span class="unit">tokens</span> <Badge tone={risk === "low" ? "good" : risk === "medium" ? "warn" : "bad"}>{risk} risk</Badge>
         </p>
       </header>
-      <p class="reasoning">{answer.reasoning}</p>
+      <p class="reasoning">{plainReason(detail)}</p>
       <p class="muted">
-        Expected revenue {formatChange(answer.expected.increase_pct)}, with a confidence of {formatWholeShare(confidence)}.
+        {answer.reasoning} Expected revenue {formatChange(answer.expected.increase_pct)}, with a confidence of {formatWholeShare(confidence)}.
       </p>
       <WhatIf id={id} detail={detail} />
       <div class="figures two">
@@ -171,9 +184,9 @@ function Others({ courses }: { readonly courses: readonly CourseItem[] }) {
 
 function Quality({ features }: { readonly features: Readonly<Record<string, number>> }) {
   const rows = [
-    { label: "Completed", share: feature(features, "completion_rate"), text: `${formatWhole(feature(features, "completions"))} of ${formatWhole(feature(features, "enrollments"))} enrollments`, tone: "teal" },
+    { label: "Completed", share: feature(features, "completion_rate"), text: `${formatWhole(feature(features, "completions"))} of ${formatCounted(feature(features, "enrollments"), "enrollment")}`, tone: "teal" },
     { label: "Dropped", share: feature(features, "drop_rate"), text: "of enrollments", tone: "orange" },
-    { label: "Refunded", share: feature(features, "refund_rate"), text: `${formatWhole(feature(features, "refunds"))} enrollments`, tone: "orange" },
+    { label: "Refunded", share: feature(features, "refund_rate"), text: formatCounted(feature(features, "refunds"), "enrollment"), tone: "orange" },
     { label: "Quality from outcomes", share: feature(features, "quality_from_outcomes"), text: "completions, ratings and refunds together", tone: "teal" },
     { label: "Quality given by the platform", share: feature(features, "quality_given"), text: "0 to 100 %", tone: "grey" },
   ] as const;

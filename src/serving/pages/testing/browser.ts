@@ -7,6 +7,8 @@ import { HttpServer } from "../../http-server.ts";
 import type { TestEngine } from "../../testing.ts";
 
 const TICK_MS = 100;
+/** Nobody sees so little move. */
+const STILL = 0.005;
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
 
 function executable(): string | undefined {
@@ -70,6 +72,17 @@ export class Visit {
     });
   }
 
+  /** What has moved by itself since the page was opened, so that somebody would see it, and by how much of the window (web.dev/cls). */
+  moved(): Promise<string[]> {
+    return this.page.evaluate<string[]>(`new Promise((resolve) => {
+      const moved = [];
+      const what = ({ node, previousRect, currentRect }) => (node?.nodeName ?? "?") + "." + (node?.className ?? node?.textContent ?? "") + " from " + previousRect.y + " to " + currentRect.y;
+      const add = (list) => list.getEntries().filter((entry) => !entry.hadRecentInput && entry.value > ${STILL}).forEach((entry) => moved.push(entry.value.toFixed(3) + ": " + entry.sources.map(what).join(", ")));
+      new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+      requestAnimationFrame(() => setTimeout(() => resolve(moved), 50));
+    })`);
+  }
+
   /** Whether something is wider than the window. */
   overflows(): Promise<boolean> {
     return this.page.evaluate<boolean>("document.documentElement.scrollWidth > document.documentElement.clientWidth");
@@ -80,6 +93,8 @@ export interface VisitOptions {
   readonly theme?: "light" | "dark";
   readonly width?: number;
   readonly height?: number;
+  /** Of another application than the engine's own. */
+  readonly origin?: string;
 }
 
 /** An engine behind a socket, and a browser that visits it. */
@@ -99,15 +114,18 @@ export class BrowserEngine {
 
   async start(): Promise<void> {
     this.#origin = `http://127.0.0.1:${await this.#server.listen("127.0.0.1", 0)}`;
-    this.#ticking = setInterval(() => (this.engine.clock.time_ms += TICK_MS), TICK_MS);
+    this.#ticking = setInterval(() => {
+      this.engine.clock.time_ms += TICK_MS;
+      this.engine.watch.check();
+    }, TICK_MS);
     this.#browser = await chromium.launch({ executablePath: chromiumPath!, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
   }
 
-  async visit({ theme = "light", width = 1280, height = 800 }: VisitOptions = {}): Promise<Visit> {
+  async visit({ theme = "light", width = 1280, height = 800, origin = this.#origin }: VisitOptions = {}): Promise<Visit> {
     const context = await this.#browser!.newContext({ viewport: { width, height }, colorScheme: theme });
     context.setDefaultTimeout(30_000);
     this.#contexts.push(context);
-    return new Visit(await context.newPage(), this.#origin);
+    return new Visit(await context.newPage(), origin);
   }
 
   async leave(): Promise<void> {
@@ -118,6 +136,7 @@ export class BrowserEngine {
     clearInterval(this.#ticking);
     await this.leave();
     await this.#browser?.close();
+    this.engine.watch.close();
     await this.#server.drain();
   }
 }
