@@ -398,6 +398,8 @@ describe.skipIf(chromiumPath === undefined)("pages in a browser (needs Chromium)
       await visit.page.locator(`[data-ask-offer=${course_id}]`).click();
       const offer = visit.page.locator(`#offer-${course_id}`);
       await expect.poll(() => offer.innerText(), { timeout: 9_000 }).toMatch(/tokens for you.*data was used.*Yours until/s);
+      // What was quoted stands there from now on, whoever asked for it.
+      await expect.poll(() => visit.page.locator("li.offer", { has: offer }).locator(".offer-price").first().innerText()).toMatch(/yours until/);
       // At once, for the price that is shown, too: it is asked for again.
       const again = visit.page.waitForResponse("**/personalized_pricing");
       await visit.page.getByRole("button", { name: "Do not use my data for prices" }).click();
