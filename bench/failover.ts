@@ -17,8 +17,8 @@ export async function run({ quick, args }: BenchOptions): Promise<BenchResult> {
   if (only !== undefined && chosen.length === 0) throw new TidemarkError("bad_usage", `--drill is ${only}\n  allowed: one of ${Object.keys(drills).join(", ")}`);
   const results: Drilled[] = [];
   if (only === undefined) {
-    results.push(await randomKills("ingest", quick ? 10 : 100));
-    results.push(await randomKills("broker", quick ? 3 : 20));
+    results.push(await randomKills("ingest", quick ? 5 : 100));
+    results.push(await randomKills("broker", quick ? 2 : 20));
   }
   const not_run: string[] = [];
   const failures: string[] = [];

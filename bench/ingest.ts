@@ -26,7 +26,7 @@ function missed({ fold_per_s, ratio, rss_mb }: { readonly fold_per_s: number; re
 /** Raw consumption and the shipped fold of the same stream, in fresh processes, in turn. */
 export async function run({ quick }: BenchOptions): Promise<BenchResult> {
   const events = quick ? 200_000 : 2_000_000;
-  const rounds = 3;
+  const rounds = quick ? 1 : 3;
   const directory = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
   const embedded = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
   try {

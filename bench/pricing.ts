@@ -1,5 +1,6 @@
 import { must } from "../src/lib/assert.ts";
 import { type IntervalCoverage, overlaps } from "../src/pricing/off-policy/testing.ts";
+import { pricingScenario } from "../src/simulator/pricing-scenario.ts";
 import { runChild } from "./child.ts";
 import type { Coverage } from "./pricing-platform.ts";
 import type { Shares } from "./pricing-run.ts";
@@ -7,7 +8,7 @@ import type { OptimiseTime } from "./pricing-time.ts";
 import type { BenchOptions, BenchResult, Metric } from "./report.ts";
 
 export type PricingJob =
-  | { readonly kind: "scenario"; readonly seed: number; readonly greedy: boolean }
+  | { readonly kind: "scenario"; readonly seed: number; readonly courses: number; readonly greedy: boolean }
   | { readonly kind: "platform" | "dense"; readonly seed: number; readonly small: boolean }
   | { readonly kind: "fuzz" | "replay"; readonly seed: number; readonly quotes: number }
   | { readonly kind: "off_policy"; readonly overlap: number; readonly logs: number }
@@ -49,13 +50,17 @@ function seeds<Job>(count: number, of: (seed: number) => Job): Job[] {
   return Array.from({ length: count }, (_, i) => of(i + 1));
 }
 
+/** Of a scenario: each is priced for itself, so that fewer only make the figures rougher. */
+const coursesOf = (quick: boolean): number => (quick ? 100 : pricingScenario.courses);
+
 /** Longest first, so that no process waits for one at the end. */
 function jobs(quick: boolean): PricingJob[][] {
   const quotes = quick ? 20_000 : 125_000;
+  const courses = coursesOf(quick);
   return [
     ...seeds(quick ? 1 : 4, (seed): PricingJob[] => [{ kind: "dense", seed, small: quick }]),
     ...seeds(quick ? 1 : 5, (seed): PricingJob[] => [{ kind: "platform", seed, small: quick }]),
-    ...seeds(quick ? 2 : 20, (seed): PricingJob[] => [{ kind: "scenario", seed, greedy: seed <= (quick ? 1 : 5) }]),
+    ...seeds(quick ? 2 : 20, (seed): PricingJob[] => [{ kind: "scenario", seed, courses, greedy: seed <= (quick ? 1 : 5) }]),
     ...seeds(quick ? 1 : 8, (seed): PricingJob[] => [{ kind: "fuzz", seed, quotes }]),
     [{ kind: "replay", seed: 1, quotes: quick ? 1_000 : 10_000 }],
     ...overlaps.map((_, overlap): PricingJob[] => [{ kind: "off_policy", overlap, logs: quick ? 20 : 150 }]),
@@ -186,7 +191,7 @@ export async function run({ quick }: BenchOptions): Promise<BenchResult> {
     metrics,
     check: JSON.stringify([scenarios, platforms, ofKind(answers, "dense"), fuzzed, replayed]),
     notes: [
-      "300 logit courses, 120 days, 25 views a day; every view and sale through the shipped fold, every midnight every course through the shipped pricing code, without a model: guardrails on (step 0.1, cool-down of a day, ×/÷ 2), Thompson's draw daily; greedy: the same without draws, first seeds only",
+      `${coursesOf(quick)} logit courses, 120 days, 25 views a day; every view and sale through the shipped fold, every midnight every course through the shipped pricing code, without a model: guardrails on (step 0.1, cool-down of a day, ×/÷ 2), Thompson's draw daily; greedy: the same without draws, first seeds only`,
       "shares of the best whole price's expected revenue under the true curves, errors over seeds; uplift_over_seed_ci95: lower end of its 95 % interval, over the better of the description's rules and its elasticity rule alone, both weekly and told the true mean elasticity",
       "default_platform: twelve weeks of weekly prices under the default policy after a synthetic platform's history of the default density (25 sales a course), demand standing still; the level is the course's trailing conversion, the slope the shipped causal estimate",
       "posterior_coverage: share of the 95 % intervals of elasticity in price calls that hold the truth at the price now, on platforms of the default density and of 400 sales a course, whose prices chase demand and have a random part",

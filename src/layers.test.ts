@@ -14,7 +14,7 @@ const homes: readonly { package: RegExp; home: RegExp }[] = [
   { package: /^@tensorflow\//, home: /^training\// },
   { package: /^piscina$/, home: /^training\// },
   { package: /^(hono|@hono\/)/, home: /^serving\// },
-  { package: /^(csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
+  { package: /^(apache-arrow|csv-stringify|hyparquet-writer|node-sqlite3-wasm)/, home: /^ingest\/export\// },
   { package: /^papaparse$/, home: /^ingest\/csv-records\.ts$/ },
   { package: /^hyparquet$/, home: /^(training\/table-input|ingest\/export\/testing\/)/ },
   { package: /^(uplot|idiomorph)$/, home: /^serving\/pages\/client\// },

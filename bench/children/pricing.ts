@@ -18,8 +18,8 @@ const platform = { learners: 2_000, courses: 400, teachers: 100, enrollments: 10
 /** Courses that sell 400 in 40 weeks, so that the slope is their own data's. */
 const dense = { learners: 4_000, courses: 60, teachers: 30, enrollments: 24_000, weeks: 40 };
 
-function scenario(seed: number, greedy: boolean): PricingAnswer {
-  const one = { ...pricingScenario, seed };
+function scenario({ seed, courses, greedy }: Extract<PricingJob, { kind: "scenario" }>): PricingAnswer {
+  const one = { ...pricingScenario, courses, seed };
   const elasticity = trueMeanElasticity(drawPricingScenario(one));
   const { share, last_quarter, prices, changes } = runEngine(one);
   const without = greedy ? runEngine(one, { ...scenarioPolicy, exploration: { kind: "none" } }) : null;
@@ -60,7 +60,7 @@ function replay(from: number, quotes: number): PricingAnswer {
 function run(job: PricingJob): PricingAnswer {
   switch (job.kind) {
     case "scenario":
-      return scenario(job.seed, job.greedy);
+      return scenario(job);
     case "platform": {
       const learnt = learnPlatform({ ...defaultPlatform, ...platform, ...(job.small ? { learners: 600, courses: 120, teachers: 30, enrollments: 3_000 } : {}), seed: job.seed });
       const coverage = coverageOf(learnt);

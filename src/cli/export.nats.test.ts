@@ -116,7 +116,7 @@ test("what is asked wrongly is answered with what is allowed", { timeout: 60_000
   writeFileSync(path, "mine");
   const wrong: readonly (readonly [args: string[], says: RegExp])[] = [
     [["--table", "users", "--out", path], /--table is "users"\n {2}allowed: one of learners, teachers, courses, enrollments, token_transactions, platform_metrics/],
-    [["--table", "learners", "--format", "xlsx", "--out", path], /--format is "xlsx"\n {2}allowed: one of csv, parquet, sqlite/],
+    [["--table", "learners", "--format", "xlsx", "--out", path], /--format is "xlsx"\n {2}allowed: one of csv, parquet, arrow, sqlite/],
     [["--out", path], /one of --table, --all and --dataset/],
     [["--table", "learners", "--all", "--out", path], /one of --table, --all and --dataset/],
     [["--table", "learners"], /--out is missing/],

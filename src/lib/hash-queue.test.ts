@@ -22,8 +22,8 @@ function contents(queue: HashQueue): string[] {
 describe("HashQueue", () => {
   test("is a first-in first-out set, however it grows, wraps and shrinks", () => {
     fc.assert(
-      fc.property(fc.constantFrom(1, 2, 3, 7, 64, 65, Number.POSITIVE_INFINITY), fc.nat(1000), fc.array(step, { maxLength: 300, size: "max" }), (length_max, first, steps) => {
-        const queue = new HashQueue(length_max, first);
+      fc.property(fc.constantFrom(1, 2, 3, 7, 64, 65, Number.POSITIVE_INFINITY), fc.nat(1000), fc.constantFrom(0, 3, 100), fc.array(step, { maxLength: 300, size: "max" }), (length_max, first, expected, steps) => {
+        const queue = new HashQueue(length_max, first, expected);
         let model: string[] = [];
         let added = first;
         const wrong: string[] = [];
@@ -56,7 +56,7 @@ describe("HashQueue", () => {
         for (const one of hashes) queue.add(one);
         const bytes = new Uint8Array(hashes.length * HASH_BYTES);
         for (let i = 0; i < hashes.length; i++) queue.write(first + i, bytes, i * HASH_BYTES);
-        const loaded = new HashQueue(100, first);
+        const loaded = new HashQueue(100, first, hashes.length);
         loaded.load(bytes);
         expect(contents(loaded)).toEqual(hashes.map((words) => words.join(" ")));
       }),

@@ -20,11 +20,12 @@ export class HashQueue {
   #end: number;
   readonly #hash = new Int32Array(HASH_WORDS);
 
-  constructor(length_max: number, first = 0) {
+  /** `length_expected`: so many are about to be added; room for them is made once. */
+  constructor(length_max: number, first = 0, length_expected = 0) {
     this.#length_max = length_max;
     this.#first = first;
     this.#end = first;
-    this.#resize(Math.min(CAPACITY_MIN, length_max));
+    this.#resize(Math.min(2 ** Math.ceil(Math.log2(Math.max(CAPACITY_MIN, length_expected))), length_max));
   }
 
   /** Ordinal of the oldest hash. */

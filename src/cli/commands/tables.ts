@@ -17,7 +17,7 @@ export const featuresCommand: CommandDefinition = {
 
 export const exportCommand: CommandDefinition = {
   name: "export",
-  summary: "Write the platform's tables, or point-in-time datasets, rebuilt from the stream, as CSV, Parquet or SQLite.",
+  summary: "Write the platform's tables, or point-in-time datasets, rebuilt from the stream, as CSV, Parquet, Arrow or SQLite.",
   settings: ["nats_url", "data_dir", "archive_dir"],
   options: [
     ["--table <name>", "learners, teachers, courses, enrollments, token_transactions, platform_metrics, propensity (the scores of learners), or the events themselves: exposures, activities, price_changes, competitor_prices"],
@@ -27,7 +27,7 @@ export const exportCommand: CommandDefinition = {
     ["--gap-days <days>", "of a dataset: from a cut-off to its window (default: 0 for courses, 1 for learners)"],
     ["--horizon-days <days>", "of a dataset: length of the window that labels come from (default: 7 for courses, 60 for learners)"],
     ["--partitions <count>", "of a dataset: shares that are built apart; more take less memory at a time (default: one a core)"],
-    ["--format <format>", "csv, parquet or sqlite (default: csv); of a dataset also columns: a directory of typed column files"],
+    ["--format <format>", "csv, parquet, arrow or sqlite (default: csv); of a dataset also columns: a directory of typed column files"],
     ["--out <path>", "the file, or with --all the directory; it appears once it is whole"],
     ["--force", "replace what is there"],
     json,

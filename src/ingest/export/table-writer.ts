@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TidemarkError } from "../../lib/errors.ts";
+import { ArrowSink } from "./arrow-sink.ts";
 import { CsvSink } from "./csv-sink.ts";
 import { ParquetSink } from "./parquet-sink.ts";
 import { SqliteTables } from "./sqlite-tables.ts";
@@ -30,7 +31,7 @@ export interface TableSet {
 }
 
 /**
- * Opens a table for writing. The same rows in the same order give the same CSV and Parquet bytes. Throws TidemarkError
+ * Opens a table for writing. The same rows in the same order give the same CSV, Parquet and Arrow bytes. Throws TidemarkError
  * `file_exists`, `no_directory`.
  */
 export function openTableWriter(format: TableFormat, path: string, table: string, columns: readonly Column[], options: WriterOptions = {}): TableWriter {
@@ -62,13 +63,16 @@ function discardingOnError<T>(set: TableSet, work: () => T): T {
   }
 }
 
+const sinks = { csv: CsvSink, parquet: ParquetSink, arrow: ArrowSink } as const;
+type FileFormat = keyof typeof sinks;
+
 class FileSet implements TableSet {
-  readonly #format: "csv" | "parquet";
+  readonly #format: FileFormat;
   readonly #pathOf: (table: string) => string;
   readonly #force: boolean;
   #open: { readonly file: TemporaryFile; readonly sink: TableSink }[] = [];
 
-  constructor(format: "csv" | "parquet", pathOf: (table: string) => string, { force = false }: WriterOptions) {
+  constructor(format: FileFormat, pathOf: (table: string) => string, { force = false }: WriterOptions) {
     this.#format = format;
     this.#pathOf = pathOf;
     this.#force = force;
@@ -76,7 +80,7 @@ class FileSet implements TableSet {
 
   open(table: string, columns: readonly Column[]): TableSink {
     const file = new TemporaryFile(this.#pathOf(table), this.#force);
-    const sink = this.#format === "csv" ? new CsvSink(file.path, columns) : new ParquetSink(file.path, columns);
+    const sink = new sinks[this.#format](file.path, columns);
     this.#open.push({ file, sink });
     return sink;
   }
@@ -108,7 +112,7 @@ class DirectorySet extends FileSet {
   /** By this set, and not in use yet. */
   #made: boolean;
 
-  constructor(format: "csv" | "parquet", path: string, options: WriterOptions) {
+  constructor(format: FileFormat, path: string, options: WriterOptions) {
     super(format, (table) => join(path, `${table}.${format}`), options);
     this.#path = path;
     if (existsSync(path) && !statSync(path).isDirectory()) throw new TidemarkError("file_exists", `${path} is a file: several tables need a directory`);

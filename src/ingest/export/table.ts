@@ -1,11 +1,11 @@
 import { assert } from "../../lib/assert.ts";
 
-export const tableFormats = ["csv", "parquet", "sqlite"] as const;
+export const tableFormats = ["csv", "parquet", "arrow", "sqlite"] as const;
 export type TableFormat = (typeof tableFormats)[number];
 
 /**
  * What a column holds, and as what: `integer` any whole number of 64 bits; `timestamp` milliseconds since the epoch, written as RFC 3339 text
- * or Parquet's TIMESTAMP(MILLIS, UTC); `date` milliseconds at the start of a UTC day, written as YYYY-MM-DD or Parquet's DATE.
+ * or the timestamp in milliseconds and UTC that Parquet and Arrow have; `date` milliseconds at the start of a UTC day, written as YYYY-MM-DD or their date.
  */
 export type ColumnType = "string" | "integer" | "double" | "boolean" | "timestamp" | "date";
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { tableFromIPC } from "apache-arrow";
 import { parquetMetadata, parquetReadObjects } from "hyparquet";
 import sqlite from "node-sqlite3-wasm";
 import { must } from "../../../lib/assert.ts";
@@ -64,7 +65,20 @@ export async function readTable(format: TableFormat, path: string, table: string
     if (JSON.stringify(header) !== JSON.stringify(columns.map(({ name }) => name))) throw new Error(`the header is ${JSON.stringify(header)}`);
     return records.map((record) => columns.map(({ type }, i) => ofText(type, record[i])));
   }
+  if (format === "arrow") return readArrow(path, columns);
   return format === "parquet" ? readParquet(path, columns) : readSqlite(path, table, columns);
+}
+
+function readArrow(path: string, columns: readonly Column[]): Row[] {
+  const read = tableFromIPC(readFileSync(path));
+  const names = read.schema.fields.map(({ name }) => name);
+  if (JSON.stringify(names) !== JSON.stringify(columns.map(({ name }) => name))) throw new Error(`the columns are ${JSON.stringify(names)}`);
+  const cells = columns.map(({ type }, i): readonly Cell[] => {
+    const vector = must(read.getChildAt(i), "a column");
+    // As bytes, since this library, too, takes U+FEFF at the start of a text away.
+    return type === "string" ? vector.data.flatMap((data) => Array.from({ length: data.length }, (_, at) => (data.getValid(at) ? strict.decode((data.values as Uint8Array).subarray(data.valueOffsets[at], data.valueOffsets[at + 1])) : null))) : ([...vector] as Cell[]);
+  });
+  return Array.from({ length: read.numRows }, (_, row) => cells.map((column) => column[row] as Cell));
 }
 
 /** The reader's own way takes U+FEFF at the start of a text away. */
