@@ -1,6 +1,7 @@
 import { Idiomorph } from "idiomorph";
 import { drawChart } from "./charts.ts";
 import { tellTimes } from "./times.ts";
+import { tellWhatIfs } from "./what-if.ts";
 
 /** What the browser's own scripts fill, and an update leaves as it is. */
 const OWN = "[data-board], [data-board-count], [data-what-if], [data-readout], [data-outcome], [data-dialog], time[data-ago], [data-offer], form[data-form]:not([data-follows])";
@@ -52,4 +53,5 @@ export function morph(main: HTMLElement, html: string): void {
   });
   for (const plot of main.querySelectorAll<HTMLElement>("[data-chart]:not([data-drawn])")) drawChart(plot);
   tellTimes();
+  tellWhatIfs();
 }

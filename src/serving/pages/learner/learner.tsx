@@ -123,19 +123,24 @@ function Recommendations({ learner_id, list }: { readonly learner_id: string; re
   if (list.length === 0) return <Empty title="Nothing to recommend yet">Every course that fits was taken, or still lacks a prerequisite.</Empty>;
   return (
     <ul class="offers">
-      {list.map(({ course_id, title, category, price, affordability, reason }) => (
+      {list.map(({ course_id, title, category, price, quote, affordability, reason }) => (
         <li class="card offer">
           <p class="kicker">{category}</p>
           <h3>{title ?? course_id}</h3>
           <p class="offer-price">
-            <strong data-value>{formatWhole(price)}</strong> <span class="unit">tokens, list price</span>
+            {quote !== null && quote.price < price && (
+              <>
+                <s class="muted">{formatWhole(price)}</s>{" "}
+              </>
+            )}
+            <strong data-value>{formatWhole(quote?.price ?? price)}</strong> <span class="unit">{quote === null ? "tokens, list price" : `tokens, yours until ${formatMinute(Date.parse(quote.expires_at))}`}</span>
           </p>
           <Bar share={affordability} tone={affordability >= 1 ? "teal" : "orange"} />
           <p class="muted small">{affordability >= 1 ? "Your balance covers it." : `Your balance covers ${formatWholeShare(affordability)} of it.`}</p>
           <p class="small">{toYou(reason)}</p>
           <div class="offer-own" data-offer id={`offer-${course_id}`}>
             <button type="button" class="button quiet" data-ask-offer={course_id} data-learner={learner_id}>
-              Show my price
+              {quote === null ? "Show my price" : "Show why"}
             </button>
             <p class="told-form small" role="status" data-told></p>
           </div>
@@ -147,7 +152,7 @@ function Recommendations({ learner_id, list }: { readonly learner_id: string; re
 
 /** How many tokens would open which course: the nearest one, and all that are recommended. */
 function TopUp({ recommendations: { recommendations, balance_tokens } }: { readonly recommendations: RecommendationsAnswer }) {
-  const short = recommendations.map((recommendation) => ({ ...recommendation, missing: Math.ceil(recommendation.price - Math.max(0, balance_tokens)) })).sort((a, b) => a.missing - b.missing);
+  const short = recommendations.map((recommendation) => ({ ...recommendation, missing: Math.ceil((recommendation.quote?.price ?? recommendation.price) - Math.max(0, balance_tokens)) })).sort((a, b) => a.missing - b.missing);
   const open = short.filter(({ missing }) => missing <= 0).length;
   const next = short.find(({ missing }) => missing > 0);
   if (short.length === 0) return <p class="top-up">No course to save for at the moment.</p>;
