@@ -164,15 +164,13 @@ export class Broker {
    * consumed from there (`stream_missing`, `stream_recreated`, `cursor_ahead`, `gap_below_first`); waits while the broker is away.
    */
   async consume(stream: string, options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
-    // With a filter the broker may have to look through the stream first.
-    let patient = options.subject !== undefined;
+    let asked = 0;
     const api: ConsumerApi = {
       streamState: () => this.streamInfo(stream),
       create: (start_sequence) => {
-        // A broker that is only slow must not be asked in vain for ever: every other time there is time enough.
-        const manager = patient ? this.#manager : this.#impatient;
-        patient = !patient;
-        return this.#createConsumer(manager, stream, start_sequence, options.subject);
+        // With a filter the broker may have to look through the stream first; and one that is only slow must not be asked in vain for ever.
+        const patient = options.subject !== undefined || ++asked % ELECTION_REQUESTS === 0;
+        return this.#createConsumer(patient ? this.#manager : this.#impatient, stream, start_sequence, options.subject);
       },
     };
     const consumption = new OrderedConsumption(stream, this.#wire, api, options, onMessage);
