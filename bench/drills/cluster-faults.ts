@@ -4,7 +4,7 @@ import { drillOn, type DrillReport, type DrillResult, type Rig } from "./rig.ts"
 import { VirtualNetwork } from "./virtual-network.ts";
 
 const IN_FLIGHT_MS = 1_000;
-/** A node that was away must have what it missed, or the next fault takes the majority; and one that called elections by itself meanwhile makes the others hold one more. */
+/** A node that was away must have what it missed, or the next fault takes the majority; and what is published as it comes back may go unanswered. */
 const REJOINS_MS = 6_000;
 /** Long enough for every connection over a cut cable to be given up, and for prices to be marked stale (10 s). */
 const CUT_MS = 15_000;

@@ -42,7 +42,8 @@ const REQUEST_MS = 5_000;
 /** While a cluster elects a leader requests are not answered at all: what may be asked twice is asked again after this, so often in all. */
 const ELECTION_REQUEST_MS = 1_500;
 const ELECTION_REQUESTS = 4;
-const CONNECT_MS = 5_000;
+/** The client tries the server that it lost first; where that one's machine is gone, it finds the next one only after this. */
+const CONNECT_MS = 2_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const PUBLISH_DEADLINE_MS = 30_000;
