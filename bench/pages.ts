@@ -79,6 +79,7 @@ function pathOf(i: number): string {
 async function openDashboard(url: string, path: string, signal: AbortSignal, onUpdate: () => void): Promise<void> {
   const html = await (await fetch(`${url}${path}`, { signal })).text();
   const tag = /data-live-tag="(\w+)"/.exec(html)?.[1];
+  const mark = /class="[^"]*\bpending\b/.test(html) ? "" : (/data-live-mark="([\d.]+)"/.exec(html)?.[1] ?? "");
   if (tag === undefined) {
     let etag = "";
     const ask = async (): Promise<void> => {
@@ -90,7 +91,7 @@ async function openDashboard(url: string, path: string, signal: AbortSignal, onU
     signal.addEventListener("abort", () => clearInterval(timer));
     return ask();
   }
-  const { status, body } = await fetch(`${url}/live?page=${encodeURIComponent(path)}&tag=${tag}`, { headers: { accept: "text/event-stream" }, signal });
+  const { status, body } = await fetch(`${url}/live?page=${encodeURIComponent(path)}&tag=${tag}&mark=${mark}`, { headers: { accept: "text/event-stream" }, signal });
   if (status !== 200 || body === null) throw new TidemarkError("bench_pages", `GET /live of ${path} answered ${status}`);
   const read = async (): Promise<void> => {
     const decoder = new TextDecoder();

@@ -8,6 +8,8 @@ export const problemSchema = z.object({
   detail: z.string(),
   code: z.string(),
   field: z.string().optional(),
+  /** All fields at fault, where they are more than one. */
+  issues: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;
 

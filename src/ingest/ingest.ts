@@ -14,6 +14,11 @@ import type { StreamSource } from "./read-stream.ts";
 import { StreamFold } from "./stream-fold.ts";
 
 const BATCH_EVENTS_MAX = 16_384;
+/**
+ * Quotes are folded for processes other than the one that made them, which learn of a newer one when they publish their own: nobody waits for the fold, and a commit
+ * costs more than the folding of the quotes in it, and holds up those of EVENTS.
+ */
+const OFFERS_COMMIT_SPACING_MS = 200;
 /** Between checks of the store's readers, and lines about what was left out. */
 const HOUSEKEEPING_MS = MINUTE_MS;
 
@@ -152,6 +157,7 @@ export async function runIngest(options: IngestOptions): Promise<void> {
     ...common,
     source: broker,
     stream: STREAM_OFFERS,
+    commit_spacing_ms: OFFERS_COMMIT_SPACING_MS,
     cursor: store.cursor(STREAM_OFFERS),
     fold: (message) => {
       quotes.apply(message.subject, message.data, message.sequence, message.time_ms);

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { deadLetterSubject, STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Cursor } from "../features/store.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -131,5 +131,44 @@ describe("a fold of a stream", () => {
     );
     expect(stopped_short).toBeGreaterThan(10);
     expect(commits).toBeGreaterThan(150);
+  });
+
+  test("commits what comes alone at once, what follows after the spacing, a full batch and the end's at once", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const stream = new MemoryStream();
+    const ended = new AbortController();
+    const commits: number[] = [];
+    const broker: LetterBroker = { publish: () => Promise.reject(new TidemarkError("broker_refused", "none")), getMessage: () => Promise.resolve(undefined) };
+    const commit = (cursor: Cursor): Promise<void> => {
+      commits.push(cursor.sequence);
+      return Promise.resolve();
+    };
+    const fold = new StreamFold({ broker, source: stream, stream: STREAM_EVENTS, cursor: undefined, batch_max: 4, commit_spacing_ms: 200, logger: silentLogger, clock, fold: () => undefined, commit, onCommit: () => undefined });
+    const running = fold.run(ended.signal);
+    const append = async (...sequences: number[]): Promise<void> => {
+      for (const sequence of sequences) stream.append({ subject: "events.x.y", sequence, time_ms: sequence, data: Uint8Array.of(sequence) });
+      await turns(6);
+    };
+    try {
+      await turns(4);
+      await append(1);
+      expect(commits).toEqual([1]);
+      await append(2);
+      await append(3);
+      vi.advanceTimersByTime(199);
+      await turns(4);
+      expect(commits).toEqual([1]);
+      vi.advanceTimersByTime(1);
+      await turns(4);
+      expect(commits).toEqual([1, 3]);
+      await append(4, 5, 6, 7);
+      expect(commits).toEqual([1, 3, 7]);
+      await append(8);
+      ended.abort();
+      await running;
+      expect(commits).toEqual([1, 3, 7, 8]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -34,6 +34,8 @@ export interface StreamFoldOptions {
   readonly stream: string;
   readonly cursor: Cursor | undefined;
   readonly batch_max: number;
+  /** Commits that do not fill a batch begin at least this far apart; 20 ms unless given. */
+  readonly commit_spacing_ms?: number;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Folds one message in memory, or says why it cannot be. */
@@ -54,6 +56,7 @@ export interface StreamFoldOptions {
  */
 export class StreamFold {
   readonly #options: StreamFoldOptions;
+  readonly #spacing_ms: number;
   readonly #letters: DeadLetters;
   readonly #abort = new AbortController();
   /** Of the last message folded. */
@@ -71,7 +74,7 @@ export class StreamFold {
   #unstored = false;
   #soon: NodeJS.Immediate | undefined;
   #spaced: NodeJS.Timeout | undefined;
-  #commit_began_ms = -COMMIT_SPACING_MS;
+  #commit_began_ms = Number.NEGATIVE_INFINITY;
   #latest: NodeJS.Timeout | undefined;
   #failure: Error | undefined;
   #fail: (error: Error) => void = () => undefined;
@@ -96,6 +99,7 @@ export class StreamFold {
 
   constructor(options: StreamFoldOptions) {
     this.#options = options;
+    this.#spacing_ms = options.commit_spacing_ms ?? COMMIT_SPACING_MS;
     this.#letters = new DeadLetters(options.broker, options.stream, options.logger, options.clock);
   }
 
@@ -177,7 +181,7 @@ export class StreamFold {
     this.#time_ms = message.time_ms;
     this.#pending = message.pending;
     this.#payload.set(message.data);
-    if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), message.pending > this.#options.batch_max ? BACKLOG_AGE_MAX_MS : BATCH_AGE_MAX_MS);
+    if (this.#uncommitted++ === 0) this.#latest = setTimeout(() => this.#flush(), message.pending > this.#options.batch_max ? BACKLOG_AGE_MAX_MS : Math.max(BATCH_AGE_MAX_MS, this.#spacing_ms));
     if (this.#uncommitted >= this.#options.batch_max || this.#letters.full) this.#flush();
     else if (message.pending === 0) this.#flushSoon();
   }
@@ -185,7 +189,7 @@ export class StreamFold {
   /** Caught up. Not at once: what lies in the socket already belongs to this batch. */
   #flushSoon(): void {
     if (this.#soon !== undefined || this.#spaced !== undefined) return;
-    const wait_ms = this.#commit_began_ms + COMMIT_SPACING_MS - performance.now();
+    const wait_ms = this.#commit_began_ms + this.#spacing_ms - performance.now();
     if (wait_ms <= 0) this.#soon = setImmediate(() => this.#flush());
     else this.#spaced = setTimeout(() => this.#flush(), wait_ms);
   }

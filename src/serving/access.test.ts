@@ -134,6 +134,18 @@ describe("keys of requests", () => {
     expect(engine.access.refused.unauthorized).toBe(wrong.length + 1);
   });
 
+  test("models are seen by whoever operates the platform, and changed by administrators alone", async () => {
+    const models = (role: string, method: "GET" | "POST"): Promise<Response> => Promise.resolve(engine.app.request(method === "GET" ? "/models/elasticity" : "/models/elasticity/pin", { method, headers: { "content-type": "application/json", ...bearer(role) }, ...(method === "POST" ? { body: '{"pinned":true,"reason":"test"}' } : {}) }));
+    const answers: [Role, number, number][] = [];
+    for (const role of ["price", "events", "operate", "admin"] as const) {
+      const key = await engine.key(role);
+      answers.push([role, (await models(key, "GET")).status, (await models(key, "POST")).status]);
+    }
+    expect(answers).toEqual([["price", 403, 403], ["events", 403, 403], ["operate", 200, 403], ["admin", 200, 200]]);
+    const { promotions } = (await (await models(await engine.key("operate"), "GET")).json()) as { promotions: { author: string | null }[] };
+    expect(promotions.map(({ author }) => author?.replace(/ \(.*/, "") ?? null)).toEqual(["admin key", null]);
+  });
+
   test.each<[Role, number[]]>([
     ["price", [200, 403, 403, 403]],
     ["events", [403, 200, 403, 403]],

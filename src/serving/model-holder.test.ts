@@ -118,7 +118,7 @@ describe("ModelHolder", () => {
       "missing",
       (): void => {
         engine.promote(testArtifact("v2"));
-        engine.broker.objects.delete("elasticity-v2");
+        engine.broker.objects.delete("elasticity/v2");
       },
     ],
     [

@@ -41,7 +41,8 @@ function Field({ spec: { path, label, unit, when, kind }, shapes, document }: { 
   return (
     <div class="field" data-when={when} hidden={isHidden(document, when, (other) => shapes(other, other.endsWith(".kind") ? "variant" : undefined).otherwise)}>
       <label for={id}>
-        {label} {unit !== undefined && <span class="unit">{unit}</span>}
+        {label}
+        {unit !== undefined && <span class="unit">, {unit}</span>}
       </label>
       <Input id={id} shape={shape} value={valueAt(document, path)} attributes={{ "data-path": path }} />
       <span class="field-error" id={`${id}-error`} data-error={path}></span>

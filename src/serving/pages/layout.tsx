@@ -25,13 +25,15 @@ export interface DocumentProps {
   readonly live_s?: number | undefined;
   /** Of what stands in `main`. */
   readonly tag: string;
+  /** At which it was made. */
+  readonly mark: string;
   /** Whether there is a session that can be ended. */
   readonly keyed: boolean;
   readonly children?: Child;
 }
 
 /** The whole document. Nothing in it is inline but the style sheet, which the Content-Security-Policy knows by its hash: anything else inline is refused. */
-export function Document({ title, place, theme, navigation, script, style, live_s, tag, keyed, children }: DocumentProps) {
+export function Document({ title, place, theme, navigation, script, style, live_s, tag, mark, keyed, children }: DocumentProps) {
   return (
     <html lang="en" data-theme={theme}>
       <head>
@@ -85,7 +87,7 @@ export function Document({ title, place, theme, navigation, script, style, live_
             </button>
           </div>
         </header>
-        <main id="main" tabindex={-1} data-live-seconds={live_s} data-live-tag={live_s === undefined ? undefined : tag}>
+        <main id="main" tabindex={-1} data-live-seconds={live_s} data-live-tag={live_s === undefined ? undefined : tag} data-live-mark={live_s === undefined ? undefined : mark}>
           {children}
         </main>
       </body>

@@ -1,7 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { SAFE_HEADERS } from "../headers.ts";
-import type { FeatureSource } from "../feature-source.ts";
 import { presentedKey } from "../keys/presented-key.ts";
 import { ProblemError } from "../problem.ts";
 import { readQuery } from "../body.ts";
@@ -19,6 +18,8 @@ export const openPageQuerySchema = z.object({
   page: z.string().max(1_000).regex(/^\/(?![/\\])/),
   /** Of what the browser has in its place. */
   tag: z.string().max(64).default(""),
+  /** At which that was made; empty: it is not all there yet. */
+  mark: z.string().max(64).default(""),
 });
 
 export interface OpenPagesDeps {
@@ -26,7 +27,6 @@ export interface OpenPagesDeps {
   readonly watch: PageWatch;
   readonly access: Access;
   readonly fetch: Fetch;
-  readonly features: FeatureSource;
 }
 
 function patternOf({ path }: Page): RegExp {
@@ -46,7 +46,7 @@ export class OpenPages {
 
   /** Throws ProblemError. */
   answer(context: Context): Response {
-    const { pages, watch, access, fetch, features } = this.#deps;
+    const { pages, watch, access, fetch } = this.#deps;
     const query = readQuery(context, openPageQuerySchema);
     // Resolved once, so that what is looked for among the pages is what is asked for.
     const { origin, pathname, search } = new URL(query.page, new URL(context.req.url).origin);
@@ -55,12 +55,10 @@ export class OpenPages {
     const key = presentedKey(context);
     const viewer = viewerOfKey(access, key);
     const seen_as = JSON.stringify(viewer);
-    const { record } = page;
-    const id = pathname.slice(pathname.lastIndexOf("/") + 1);
     const watched = {
       key: `${pathname}${search}|${seen_as}`,
       every_ms: page.live_s * 1_000,
-      mark: () => `${pages.revision}|${record === undefined ? "" : (features.current?.store.sequence(record, id) ?? "")}`,
+      mark: () => pages.markOf(page, pathname),
       make: async () => {
         const request = new Request(`${origin}${pathname}${search}`, { headers: { [UPDATE_HEADER]: "1" } });
         pages.vouch(request, viewer);
@@ -69,7 +67,7 @@ export class OpenPages {
       },
     };
     // HEAD is answered by the same handler, and nobody would read the body.
-    const body = context.req.method === "HEAD" ? null : watch.open(watched, context.req.header("last-event-id") ?? query.tag, () => JSON.stringify(viewerOfKey(access, key)) === seen_as);
+    const body = context.req.method === "HEAD" ? null : watch.open(watched, { tag: context.req.header("last-event-id") ?? query.tag, mark: query.mark }, () => JSON.stringify(viewerOfKey(access, key)) === seen_as);
     return new Response(body, { headers });
   }
 }

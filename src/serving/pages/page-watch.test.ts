@@ -62,7 +62,7 @@ describe("open pages", () => {
       return Promise.resolve({ status, tag: `${key}${mark}`, html: `<p>${key}${mark}</p>` });
     },
   });
-  const open = (key = "a", tag = "", allowed = (): boolean => true): Told => new Told(watch.open(page(key), tag, allowed));
+  const open = (key = "a", tag = "", allowed = (): boolean => true): Told => new Told(watch.open(page(key), { tag, mark: "unknown" }, allowed));
   async function pass(ms: number): Promise<void> {
     clock.time_ms += ms;
     watch.check();
@@ -78,6 +78,21 @@ describe("open pages", () => {
     await pass(1_000);
     for (const told of [first, second, current]) expect(await told.next()).toEqual({ name: "page", html: "<p>a1</p>" });
     expect(made).toBe(2);
+  });
+
+  test("are not made for a browser that has just got them, until something happens", async () => {
+    mark = "7";
+    const told = new Told(watch.open(page("a"), { tag: "a7", mark: "7" }, () => true));
+    await pass(900);
+    expect(made).toBe(0);
+    mark = "8";
+    await pass(100);
+    expect([made, (await told.next())?.html]).toEqual([1, "<p>a8</p>"]);
+    // Who comes later with an older one is told what there is.
+    const late = new Told(watch.open(page("a"), { tag: "a7", mark: "7" }, () => true));
+    expect([(await late.next())?.html, made]).toEqual(["<p>a8</p>", 1]);
+    const next = new Told(watch.open(page("b"), { tag: "b7", mark: "7" }, () => true));
+    expect([(await next.next())?.html, made]).toEqual(["<p>b8</p>", 2]);
   });
 
   test("are made anew when their mark changes, once a second at most, and in any case when their time has come", async () => {

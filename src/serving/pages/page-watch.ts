@@ -109,6 +109,13 @@ class Watched {
     this.page = page;
   }
 
+  /** A browser has the page as it was made at this mark, a moment ago: unless something has happened since, it need not be made once more for it. */
+  has(mark: string, now_ms: number): void {
+    if (this.#made_ms !== Number.NEGATIVE_INFINITY || mark !== this.page.mark()) return;
+    this.#made_ms = now_ms;
+    this.#mark = mark;
+  }
+
   isDue(now_ms: number): boolean {
     const age_ms = now_ms - this.#made_ms;
     return !this.#making && (age_ms >= this.page.every_ms || (age_ms >= SOONEST_MS && this.page.mark() !== this.#mark));
@@ -181,8 +188,8 @@ export class PageWatch {
     return count;
   }
 
-  /** Updates for a browser that has the page with this tag, as long as it may see it. Throws ProblemError. */
-  open(page: WatchedPage, tag: string, mayStill: () => boolean): ReadableStream<Uint8Array> {
+  /** Updates for a browser that has the page with this tag, made at this mark, as long as it may see it. Throws ProblemError. */
+  open(page: WatchedPage, { tag, mark }: { readonly tag: string; readonly mark: string }, mayStill: () => boolean): ReadableStream<Uint8Array> {
     if (this.#closed) throw new ProblemError("draining", "This process is stopping: listen elsewhere.");
     if (this.watchers >= WATCHERS_MAX || (!this.#pages.has(page.key) && this.#pages.size >= WATCHED_MAX)) {
       this.refused++;
@@ -190,6 +197,7 @@ export class PageWatch {
     }
     const watched = this.#pages.get(page.key) ?? new Watched(page);
     this.#pages.set(page.key, watched);
+    watched.has(mark, this.#clock.now_ms());
     const watcher: Watcher = new Watcher(tag, mayStill, () => watched.tell(watcher), () => watched.watchers.delete(watcher));
     watched.watchers.add(watcher);
     watcher.beat(this.#clock.now_ms());

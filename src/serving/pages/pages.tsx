@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { raw } from "hono/html";
 import type { Clock } from "../../lib/clock.ts";
 import { contentHash, isKnown } from "../etag.ts";
+import type { FeatureSource } from "../feature-source.ts";
 import { ProblemError } from "../problem.ts";
 import type { Access } from "../route-table.ts";
 import { maySee, mustSee, type Viewer, viewerOf } from "./access.ts";
@@ -38,6 +39,7 @@ export interface PagesDeps {
   readonly assets: Assets;
   readonly access: Access;
   readonly fetch: Fetch;
+  readonly features: FeatureSource;
   readonly clock: Clock;
   /** Changes with everything that somebody decides: who has decided something sees it at once. */
   readonly revision: () => number;
@@ -83,9 +85,10 @@ export class Pages {
     this.pages = deps.pages;
   }
 
-  /** Changes with everything that somebody decides. */
-  get revision(): number {
-    return this.#deps.revision();
+  /** Changes when a page should be made anew at once: with everything that somebody decides, and with the record that the page is about. Cheap: it is asked for often. */
+  markOf({ record }: Page, pathname: string): string {
+    const { revision, features } = this.#deps;
+    return `${revision()}.${record === undefined ? "" : (features.current?.store.sequence(record, pathname.slice(pathname.lastIndexOf("/") + 1)) ?? "")}`;
   }
 
   /** A request from within, for a viewer whose key was looked at elsewhere. */
@@ -103,10 +106,12 @@ export class Pages {
     if (!viewer.known && !maySee(viewer, page.subject(context))) {
       return new Response(null, { status: 303, headers: { ...headers, location: `/login?next=${encodeURIComponent(pathname)}` } });
     }
-    const key = `${pathname}${search}|${theme ?? "update"}|${JSON.stringify(viewer)}|${this.revision}`;
+    // Before the page is made: what happens meanwhile is news to it.
+    const mark = this.markOf(page, pathname);
+    const key = `${pathname}${search}|${theme ?? "update"}|${JSON.stringify(viewer)}|${mark}`;
     const now_ms = this.#deps.clock.now_ms();
     const kept = this.#kept.get(key);
-    const fresh = kept !== undefined && now_ms < kept.until_ms ? kept : { until_ms: now_ms + KEPT_MS, made: this.#make(page, context, viewer, theme) };
+    const fresh = kept !== undefined && now_ms < kept.until_ms ? kept : { until_ms: now_ms + KEPT_MS, made: this.#make(page, context, viewer, theme, mark) };
     if (fresh !== kept) {
       this.#kept.delete(key);
       this.#kept.set(key, fresh);
@@ -120,7 +125,7 @@ export class Pages {
     return new Response(html, { status, headers: all });
   }
 
-  async #make(page: Page, context: Context, viewer: Viewer, theme: Theme | undefined): Promise<Made> {
+  async #make(page: Page, context: Context, viewer: Viewer, theme: Theme | undefined, mark: string): Promise<Made> {
     const { fetch, clock } = this.#deps;
     let status = 200;
     let content: PageContent;
@@ -140,7 +145,7 @@ export class Pages {
     // A page that could not be made may come back by itself; one that does not exist does not.
     const live_s = status === 200 || status === 503 ? page.live_s : undefined;
     const document = (
-      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s} tag={tag}>
+      <Document title={content.title} place={page.place} theme={theme} navigation={navigationFor(viewer)} keyed={viewer.keyed} script={script} style={style} live_s={live_s} tag={tag} mark={mark}>
         {raw(body)}
       </Document>
     );

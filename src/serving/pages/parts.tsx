@@ -67,10 +67,10 @@ export function Empty({ title, children }: { readonly title: string; readonly ch
   );
 }
 
-/** Still being worked out: keeps the place, and the next update fills it. `tall`: that of a chart. */
-export function Pending({ tall = false, children }: { readonly tall?: boolean; readonly children?: Child }) {
+/** Still being worked out: keeps the place, and the next update fills it. `tall`: that of a chart, or whatever is left of the window. */
+export function Pending({ tall = false, children }: { readonly tall?: boolean | "window"; readonly children?: Child }) {
   return (
-    <div class={tall ? "state pending tall" : "state pending"} role="status">
+    <div class={`state pending${tall === false ? "" : tall === true ? " tall" : " window"}`} role="status">
       <span class="pulse" aria-hidden="true"></span>
       <span>{children}</span>
     </div>

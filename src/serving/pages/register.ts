@@ -98,9 +98,9 @@ export function registerPages(route: Route, fetch: Fetch, access: Access, source
     for (const { path } of list) page(path, "pages, which were not built", missing);
     return;
   }
-  const pages = new Pages({ pages: list, assets, access, fetch, clock, revision: () => features.current?.store.cursor(STREAM_CONTROL)?.sequence ?? 0 });
+  const pages = new Pages({ pages: list, assets, access, fetch, features, clock, revision: () => features.current?.store.cursor(STREAM_CONTROL)?.sequence ?? 0 });
   for (const each of list) page(each.path, each.summary, (context) => pages.answer(each, context));
-  const open = new OpenPages({ pages, watch, access, fetch, features });
+  const open = new OpenPages({ pages, watch, access, fetch });
   page("/live", "brings an open page up to date", (context) => open.answer(context), "text/event-stream");
   page("/assets/:name", "what pages load", (context) => assets.answer(context), "text/javascript");
   const platform = (context: Context): void => mustSee(viewerOf(access, context), { kind: "platform" });

@@ -23,5 +23,5 @@ test("every way in which a price comes about is told to the learner, in other wo
 });
 
 test("what is said of a learner is said to the learner", () => {
-  expect(toYou("12 % of those who see it enroll. 3 of the learner's 7 enrollments are in music. The balance covers its price.")).toBe("12 % of those who see it enroll. 3 of your 7 enrollments are in music. Your balance covers its price.");
+  expect(toYou("12 % of those who see it enroll. 3 of the learner's 7 enrollments are in music. The learner was quoted 90 tokens for it. The balance covers its price.")).toBe("12 % of those who see it enroll. 3 of your 7 enrollments are in music. You were quoted 90 tokens for it. Your balance covers its price.");
 });

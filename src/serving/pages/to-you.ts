@@ -27,5 +27,5 @@ export function whyOf({ waterfall, personalized_price, price_without_personal_da
 
 /** A sentence that the API says of a learner, said to the learner. */
 export function toYou(text: string): string {
-  return text.replaceAll("the learner's", "your").replaceAll("The learner's", "Your").replaceAll("The balance", "Your balance");
+  return text.replaceAll("the learner's", "your").replaceAll("The learner's", "Your").replaceAll("The learner was", "You were").replaceAll("The balance", "Your balance");
 }

@@ -139,7 +139,8 @@ function Power({ trend }: { readonly trend: PlatformTrend | undefined }) {
         {figures.map(({ name, label, unit, value, step }) => (
           <div class="field">
             <label for={`power-${name}`}>
-              {label} {unit !== "" && <span class="unit">{unit}</span>}
+              {label}
+              {unit !== "" && <span class="unit">, {unit}</span>}
             </label>
             <input id={`power-${name}`} type="number" min="0" step={step} value={value} data-power-figure={name} />
           </div>

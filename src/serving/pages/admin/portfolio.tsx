@@ -26,7 +26,7 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
     live_s: 5,
     content: async ({ ask, wait_ms }) => {
       const [categories, health, segments, trend, board, uplift] = await Promise.all([
-        ask.get<CategoriesAnswer>("/categories"),
+        within(ask.get<CategoriesAnswer>("/categories"), wait_ms),
         ask.get<HealthAnswer>("/health"),
         within(ask.get<SegmentsAnswer>("/segments"), wait_ms),
         within(trends.trend(), wait_ms),
@@ -48,7 +48,7 @@ export function portfolioPage(trends: PlatformTrends, boards: PriceBoards): Page
               <Uplift comparison={uplift} />
             </Section>
             <Section title="Categories" id="categories" aside="Last 30 days. Elasticity: change of enrollments per view, in percent, when a price rises by one percent.">
-              {categories.categories.length === 0 ? <Empty title="No category yet">Publish a course, and its category appears here.</Empty> : <Categories categories={categories.categories} />}
+              {categories === undefined ? <Pending tall>Adding up categories…</Pending> : categories.categories.length === 0 ? <Empty title="No category yet">Publish a course, and its category appears here.</Empty> : <Categories categories={categories.categories} />}
             </Section>
             <Section title="Learners" id="segments" aside="By the probability that they enroll within the next month.">
               {segments === undefined ? <Pending>Scoring learners…</Pending> : <Segments segments={segments} />}

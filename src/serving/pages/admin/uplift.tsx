@@ -3,7 +3,7 @@ import type { ExperimentResults } from "../../../contracts/experiment-results.ts
 import type { Ask } from "../ask.ts";
 import { formatChange, formatNumber, formatShare, formatWhole } from "../format.ts";
 import { Badge, Empty, Pending, Tile } from "../parts.tsx";
-import { Business, SampleRatioAlarm } from "./experiments.tsx";
+import { Business, SampleRatioAlarm } from "./experiment-results.tsx";
 
 /** A running experiment that keeps a hold-out, and what it says so far. */
 export interface HoldoutComparison {

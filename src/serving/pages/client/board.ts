@@ -123,7 +123,8 @@ class Board {
     this.#table.ariaRowCount = String(more ? -1 : rows.length + 1);
     this.#body.style.height = `${rows.length * ROW_PX}px`;
     const found = courses === undefined ? `${formatWhole(rows.length)} courses${more ? ", and more as you scroll" : ""}` : `${formatWhole(rows.length)} of ${formatWhole(courses)} courses`;
-    this.#count.textContent = rows.length === 0 ? "No course matches. Fewer words or another filter may find it." : found;
+    const none = courses === 0 ? "No course yet. Publish `course.upserted` and a price, and the course appears here." : "No course matches. Fewer words or another filter may find it.";
+    this.#count.textContent = rows.length === 0 ? none : found;
     this.#draw();
     this.#settle();
   }

@@ -185,7 +185,8 @@ class DocumentForm {
       const place = this.#placeOf(bare);
       if (place === undefined) continue;
       const rest = bare.slice((place.dataset["error"] ?? "").length + 1);
-      texts.set(place, [...(texts.get(place) ?? []), rest === "" ? message : `${rest}: ${message}`]);
+      const said = message.endsWith("received undefined") ? "is needed" : message;
+      texts.set(place, [...(texts.get(place) ?? []), rest === "" ? said : `${rest}: ${said}`]);
     }
     for (const place of this.#form.querySelectorAll<HTMLElement>("[data-error]")) {
       const text = [...new Set(texts.get(place))].join("; ");

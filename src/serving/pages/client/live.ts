@@ -43,7 +43,9 @@ class Live {
 
   #listen(): void {
     if (document.hidden || this.#source !== undefined) return;
-    const source = new EventSource(`/live?page=${encodeURIComponent(location.pathname + location.search)}&tag=${this.#tag}`);
+    // What is not all there yet is wanted at once, whatever has happened.
+    const mark = this.#main.querySelector(".pending") === null ? (this.#main.dataset["liveMark"] ?? "") : "";
+    const source = new EventSource(`/live?page=${encodeURIComponent(location.pathname + location.search)}&tag=${this.#tag}&mark=${mark}`);
     this.#source = source;
     source.addEventListener("open", () => tell(true));
     source.addEventListener("page", (event: MessageEvent<string>) => {

@@ -5,8 +5,9 @@ import { readId } from "../../body.ts";
 import { historyChart, revenueChart } from "../course-charts.ts";
 import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatCounted, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
-import type { Page } from "../page.ts";
-import { Badge, Bar, Empty, Section, Tile } from "../parts.tsx";
+import type { Ask } from "../ask.ts";
+import { type Page, within } from "../page.ts";
+import { Badge, Bar, Empty, Pending, Section, Tile } from "../parts.tsx";
 import { PriceChanges } from "../price-decision.tsx";
 import { WhatIf } from "../what-if.tsx";
 
@@ -22,13 +23,9 @@ export function teacherPage(): Page {
     subject: (context) => ({ kind: "teacher", id: context.req.param("id") ?? "" }),
     live_s: 5,
     record: "teacher",
-    content: async ({ context, ask, now_ms }) => {
+    content: async ({ context, ask, now_ms, wait_ms }) => {
       const id = readId(context);
-      const [teacher, list] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`)]);
-      const { courses } = list;
-      const details = await Promise.all(
-        courses.slice(0, DETAILED_MAX).map(async ({ course_id }) => ({ detail: await ask.get<CourseDetail>(`/courses/${course_id}`), changes: await ask.get<PriceChangesAnswer>(`/courses/${course_id}/price_changes?limit=5`) })),
-      );
+      const [teacher, courses] = await Promise.all([ask.get<EntityFeaturesAnswer>(`/features/teacher/${id}`), within(coursesOf(ask, id), wait_ms)]);
       return {
         title: `Teacher ${teacher.id}`,
         body: (
@@ -36,17 +33,9 @@ export function teacherPage(): Page {
             <h1>
               Your courses <span class="muted id">{teacher.id}</span>
             </h1>
-            <Figures features={teacher.features} courses={courses} />
+            <Figures features={teacher.features} courses={courses?.items} />
             <Band teacher_id={teacher.id} features={teacher.features} />
-            {details.length === 0 && <Empty title="No course yet">A course appears here once the platform has published it with a price.</Empty>}
-            {details.map(({ detail, changes }, i) => (
-              <Course detail={detail} changes={changes} item={courses[i]!} now_ms={now_ms} />
-            ))}
-            {courses.length > DETAILED_MAX && (
-              <Section title="More courses" id="more">
-                <Others courses={courses.slice(DETAILED_MAX)} />
-              </Section>
-            )}
+            {courses === undefined ? <Pending tall="window">Pricing your courses…</Pending> : <Courses courses={courses} now_ms={now_ms} />}
             <Section title="Quality" id="quality" aside="Measured from what learners did, over all your courses.">
               <Quality features={teacher.features} />
             </Section>
@@ -57,16 +46,45 @@ export function teacherPage(): Page {
   };
 }
 
+interface TeacherCourses {
+  readonly items: readonly CourseItem[];
+  /** Of the first ones. */
+  readonly details: readonly { readonly detail: CourseDetail; readonly changes: PriceChangesAnswer }[];
+}
+
+/** A teacher's courses, those that sell most first. */
+async function coursesOf(ask: Ask, id: string): Promise<TeacherCourses> {
+  const { courses } = await ask.get<CoursesAnswer>(`/courses?teacher_id=${id}&sort=-revenue&limit=500&with=recommendation`);
+  const details = courses.slice(0, DETAILED_MAX).map(async ({ course_id }) => ({ detail: await ask.get<CourseDetail>(`/courses/${course_id}`), changes: await ask.get<PriceChangesAnswer>(`/courses/${course_id}/price_changes?limit=5`) }));
+  return { items: courses, details: await Promise.all(details) };
+}
+
+function Courses({ courses: { items, details }, now_ms }: { readonly courses: TeacherCourses; readonly now_ms: number }) {
+  if (items.length === 0) return <Empty title="No course yet">A course appears here once the platform has published it with a price.</Empty>;
+  return (
+    <>
+      {details.map(({ detail, changes }, i) => (
+        <Course detail={detail} changes={changes} item={items[i]!} now_ms={now_ms} />
+      ))}
+      {items.length > DETAILED_MAX && (
+        <Section title="More courses" id="more">
+          <Others courses={items.slice(DETAILED_MAX)} />
+        </Section>
+      )}
+    </>
+  );
+}
+
 const feature = (features: Readonly<Record<string, number>>, name: string): number => features[name] ?? 0;
 
-function Figures({ features, courses }: { readonly features: Readonly<Record<string, number>>; readonly courses: readonly CourseItem[] }) {
+function Figures({ features, courses }: { readonly features: Readonly<Record<string, number>>; readonly courses: readonly CourseItem[] | undefined }) {
   const revenue = feature(features, "revenue_30d_tokens");
-  const gain = courses.reduce((total, { revenue_30d_tokens, recommendation }) => total + (revenue_30d_tokens * (recommendation?.increase_pct ?? 0)) / 100, 0);
+  const gain = courses?.reduce((total, { revenue_30d_tokens, recommendation }) => total + (revenue_30d_tokens * (recommendation?.increase_pct ?? 0)) / 100, 0);
   return (
     <dl class="tiles">
       <Tile label="Revenue, 30 days" value={formatWhole(revenue)} unit="tokens" note={`${formatWhole(feature(features, "revenue_90d_tokens"))} in 90 days`} />
       <Tile label="Enrollments, 30 days" value={formatWhole(feature(features, "enrollments_30d"))} note={`${formatWhole(feature(features, "enrollments"))} in all`} />
-      <Tile label="Expected from the recommendations" value={`+${formatCount(Math.max(0, gain))}`} unit="tokens" note="in 30 days like the last ones" />
+      <Tile label="Expected from the recommendations" value={gain === undefined ? "…" : `+${formatCount(Math.max(0, gain))}`} unit="tokens" note="in 30 days like the last ones" />
       <Tile label="Rating" value={feature(features, "ratings") === 0 ? "–" : formatNumber(feature(features, "rating_mean"))} unit="of 5" note={formatCounted(feature(features, "ratings"), "rating")} />
     </dl>
   );
