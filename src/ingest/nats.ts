@@ -42,7 +42,8 @@ const REQUEST_MS = 5_000;
 /** While a cluster elects a leader requests are not answered at all: what may be asked twice is asked again after this, so often in all. */
 const ELECTION_REQUEST_MS = 1_500;
 const ELECTION_REQUESTS = 4;
-const CONNECT_MS = 5_000;
+/** The client tries the server that it lost first; where that one's machine is gone, it finds the next one only after this. */
+const CONNECT_MS = 2_000;
 const RETRY_MIN_MS = 20;
 const RETRY_MAX_MS = 1_000;
 const PUBLISH_DEADLINE_MS = 30_000;
@@ -164,15 +165,13 @@ export class Broker {
    * consumed from there (`stream_missing`, `stream_recreated`, `cursor_ahead`, `gap_below_first`); waits while the broker is away.
    */
   async consume(stream: string, options: ConsumeOptions, onMessage: (message: DeliveredMessage) => void): Promise<Consumption> {
-    // With a filter the broker may have to look through the stream first.
-    let patient = options.subject !== undefined;
+    let asked = 0;
     const api: ConsumerApi = {
       streamState: () => this.streamInfo(stream),
       create: (start_sequence) => {
-        // A broker that is only slow must not be asked in vain for ever: every other time there is time enough.
-        const manager = patient ? this.#manager : this.#impatient;
-        patient = !patient;
-        return this.#createConsumer(manager, stream, start_sequence, options.subject);
+        // With a filter the broker may have to look through the stream first; and one that is only slow must not be asked in vain for ever.
+        const patient = options.subject !== undefined || ++asked % ELECTION_REQUESTS === 0;
+        return this.#createConsumer(patient ? this.#manager : this.#impatient, stream, start_sequence, options.subject);
       },
     };
     const consumption = new OrderedConsumption(stream, this.#wire, api, options, onMessage);
