@@ -35,8 +35,9 @@ function isTable(value: Metric | Row): value is readonly Row[] {
   return Array.isArray(value);
 }
 
-function isUnavailable(value: Metric | Row): value is Unavailable {
-  return typeof value === "object" && "unavailable" in value && typeof value.unavailable === "string";
+/** null: a child had no number to give. */
+function isUnavailable(value: Metric | Row | null): value is Unavailable {
+  return typeof value === "object" && value !== null && "unavailable" in value && typeof value.unavailable === "string";
 }
 
 function display(value: Metric | Row | null): string {
