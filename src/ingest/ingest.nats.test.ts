@@ -38,6 +38,8 @@ async function startBroker(): Promise<void> {
 }
 
 async function stopBroker(): Promise<void> {
+  // Not the rig's own where a test has started another in its place.
+  if (server !== rig.server) await server.stop();
   await rig.stop();
 }
 
