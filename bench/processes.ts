@@ -38,7 +38,9 @@ export interface PacedLoadResult {
   readonly due_p99_ms: number;
   /** Answers with 503. */
   readonly refused: number;
-  /** Every answer that is not one of the good, and what got none. */
+  /** Requests that got no answer in time, or were not sent since a second's worth of others waited. */
+  readonly unanswered: number;
+  /** Other answers that are not good, and broken connections. */
   readonly errors: number;
 }
 

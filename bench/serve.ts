@@ -11,6 +11,7 @@ import { median } from "./stats.ts";
 const CONNECTIONS = 64;
 const INGEST_PER_S = 5_000;
 const FIXED_RATE = 10_000;
+const QUICK_FIXED_RATE = 1_000;
 /** Two thousand quotes take less. */
 const LOCKING_S = 5;
 
@@ -46,6 +47,7 @@ class ServeBench {
   readonly #platform: Platform;
   readonly #bare_url: string;
   readonly #quick: boolean;
+  readonly #fixed_rate: number;
   readonly #ratios = new Map<Kind, number[]>();
   readonly #bare_rps: number[] = [];
   readonly #optimize_rps: number[] = [];
@@ -56,6 +58,7 @@ class ServeBench {
     this.#platform = platform;
     this.#bare_url = bare_url;
     this.#quick = quick;
+    this.#fixed_rate = quick ? QUICK_FIXED_RATE : FIXED_RATE;
   }
 
   async run(producerRate: () => number): Promise<BenchResult> {
@@ -86,6 +89,7 @@ class ServeBench {
         optimize_p50_ms: fixed.due_p50_ms,
         optimize_p99_ms: fixed.due_p99_ms,
         fixed_rate_rps: fixed.rps,
+        fixed_rate_refused_share: (fixed.refused + fixed.unanswered) / fixed.total,
         bare_hono_p99_ms: bare_fixed.due_p99_ms,
         predict_ratio: ratio("predict"),
         predict_unique_ratio: ratio("predict_unique"),
@@ -101,7 +105,7 @@ class ServeBench {
       check: `${this.#platform.courses}`,
       notes: [
         `autocannon, ${CONNECTIONS} connections, ${seconds} s a run, ${rounds} rounds in turn (${this.#quick ? 1 : 2} of all but optimize); one serving worker, keys and metrics on; courses uniform over all ${this.#platform.courses}`,
-        `load generator, nats-server, ingest and producer share the cores with both servers; latencies at ${FIXED_RATE} requests a second, each sent at its own moment and timed from it, so that what the load generator was late counts as well`,
+        `load generator, nats-server, ingest and producer share the cores with both servers; latencies at ${this.#fixed_rate} requests a second, each sent at its own moment and timed from it, so that what the load generator was late counts as well`,
         "fastapi_ratio: over the same call on FastAPI, uvicorn and a scikit-learn gradient boosting model that is asked at ten price points; optimize_rps of the turn before it",
       ],
       ...(this.#errors > 0 ? { failure: `${this.#errors} failed requests` } : {}),
@@ -133,7 +137,7 @@ class ServeBench {
 
   async #paced(url: string, path: string): Promise<PacedLoadResult> {
     const { key, courses } = this.#platform;
-    const result = await pacedLoad({ url, path, bodies: "course", rate: FIXED_RATE, seconds: this.#quick ? 1 : 10, connections: CONNECTIONS, courses, seed: this.#seed++, key });
+    const result = await pacedLoad({ url, path, bodies: "course", rate: this.#fixed_rate, seconds: this.#quick ? 1 : 10, connections: CONNECTIONS, courses, seed: this.#seed++, key });
     this.#errors += result.errors;
     return result;
   }

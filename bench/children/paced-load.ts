@@ -15,9 +15,9 @@ import { RequestBodies } from "./request-bodies.ts";
 const options = JSON.parse(must(process.argv[2], "options")) as PacedLoadOptions;
 const WARMUP_S = 2;
 const TICK_MS = 1;
-/** Seconds' worth of requests that may wait for answers; what would be sent beyond it counts as failed. */
+/** Seconds' worth of requests that may wait for answers; what would be sent beyond it is not sent. */
 const WAITING_MAX_S = 1;
-/** What is not answered so long after the last was sent counts as failed. */
+/** How long after the last was sent answers are waited for. */
 const DRAIN_MAX_MS = 5_000;
 
 /** NaN where nothing was answered. */
@@ -33,6 +33,7 @@ class PacedRun {
   readonly #due_latencies: number[] = [];
   #waiting = 0;
   #refused = 0;
+  #unsent = 0;
   #errors = 0;
 
   async run(seconds: number): Promise<PacedLoadResult> {
@@ -54,13 +55,14 @@ class PacedRun {
       due_p50_ms: quantileOf(this.#due_latencies, 0.5),
       due_p99_ms: quantileOf(this.#due_latencies, 0.99),
       refused: this.#refused,
-      errors: this.#errors + this.#waiting,
+      unanswered: this.#unsent + this.#waiting,
+      errors: this.#errors,
     };
   }
 
   #send(client: Client, due_ms: number): void {
     if (this.#waiting >= options.rate * WAITING_MAX_S) {
-      this.#errors++;
+      this.#unsent++;
       return;
     }
     this.#waiting++;
@@ -80,10 +82,8 @@ class PacedRun {
           if (status < 300) {
             this.#latencies.push(now - sent_ms);
             this.#due_latencies.push(now - due_ms);
-          } else {
-            this.#errors++;
-            if (status === 503) this.#refused++;
-          }
+          } else if (status === 503) this.#refused++;
+          else this.#errors++;
         },
         onResponseError: () => {
           this.#waiting--;
