@@ -230,8 +230,8 @@ function Segments({ segments: { segments, movement, as_of } }: { readonly segmen
         ))}
       </ul>
       <p class="muted">
-        As of <Ago time={as_of} />.
-        {movement !== null && movement.moves.length > 0 && ` Moved since ${formatShortDay(Date.parse(movement.since))}: ${movement.moves.map(({ from, to, learners }) => `${formatWhole(learners)} ${from === null ? `new to ${to}` : `from ${from} to ${to}`}`).join(", ")}.`}
+        {movement !== null && movement.moves.length > 0 && `Moved since ${formatShortDay(Date.parse(movement.since))}: ${movement.moves.map(({ from, to, learners }) => `${formatWhole(learners)} ${from === null ? `new to ${to}` : `from ${from} to ${to}`}`).join(", ")}. `}
+        As of <Ago time={as_of} />
       </p>
     </>
   );
