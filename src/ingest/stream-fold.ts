@@ -23,6 +23,9 @@ const BACKLOG_AGE_MAX_MS = 500;
  * written again by the next. An event that comes alone still finds the last commit long past, and is written at once.
  */
 const COMMIT_SPACING_MS = 8;
+/** Where a commit takes long, since others want the cores or the disk, the next begins so many of its durations after it began, up to the greatest spacing. */
+const COMMIT_SPACING_DURATIONS = 2;
+const COMMIT_SPACING_MAX_MS = 25;
 const BOOT_RETRY_MIN_MS = 100;
 const BOOT_RETRY_MAX_MS = 1_000;
 
@@ -189,7 +192,8 @@ export class StreamFold {
   /** Caught up. Not at once: what lies in the socket already belongs to this batch. */
   #flushSoon(): void {
     if (this.#soon !== undefined || this.#spaced !== undefined) return;
-    const wait_ms = this.#commit_began_ms + this.#spacing_ms - performance.now();
+    const spacing_ms = Math.max(this.#spacing_ms, Math.min(COMMIT_SPACING_MAX_MS, COMMIT_SPACING_DURATIONS * this.commit_ms));
+    const wait_ms = this.#commit_began_ms + spacing_ms - performance.now();
     if (wait_ms <= 0) this.#soon = setImmediate(() => this.#flush());
     else this.#spaced = setTimeout(() => this.#flush(), wait_ms);
   }
