@@ -10,19 +10,24 @@ export interface TestBroker {
   readonly directory: string;
   readonly server: EmbeddedBroker;
   readonly broker: Broker;
+  /** Starts another server on the same port and data, once `server` is stopped; `stop` ends it as well. */
+  startAgain(): Promise<EmbeddedBroker>;
   stop(): Promise<void>;
 }
 
 /** A broker of a test's own in a directory of its own, with its streams, and a connection to it. */
 export async function startTestBroker(name: string): Promise<TestBroker> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), `tidemark-${name}-`)));
-  const server = await startEmbeddedBroker({ data_dir: join(directory, "nats"), logger: silentLogger });
+  const start = (port?: number): Promise<EmbeddedBroker> => startEmbeddedBroker({ data_dir: join(directory, "nats"), ...(port === undefined ? {} : { port }), logger: silentLogger });
+  const server = await start();
   const broker = await Broker.connect({ url: server.url, name: "test" });
   await broker.ensureStreams();
+  let latest = server;
+  const startAgain = async (): Promise<EmbeddedBroker> => (latest = await start(Number(new URL(server.url).port)));
   const stop = async (): Promise<void> => {
     await broker.close();
-    await server.stop();
+    await latest.stop();
     await rm(directory, { recursive: true, force: true });
   };
-  return { directory, server, broker, stop };
+  return { directory, server, broker, startAgain, stop };
 }
