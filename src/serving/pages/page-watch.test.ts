@@ -1,38 +1,27 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { silentLogger } from "../../lib/log.ts";
 import { registered, tokens } from "../learners/testing.ts";
+import { SentEvents } from "../stream/testing.ts";
 import { catalogueEngine } from "../catalogue-testing.ts";
 import { TestClock, type TestEngine } from "../testing.ts";
 import { type PageUpdate, PageWatch, type WatchedPage, WATCHED_MAX, WATCHERS_MAX } from "./page-watch.ts";
 
-/** What a browser is told, one event after the other; comments are left out. */
+/** What a browser is told, one event after the other. */
 class Told {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #decoder = new TextDecoder();
-  #text = "";
+  readonly #events: SentEvents;
 
   constructor(body: ReadableStream<Uint8Array>) {
-    this.#reader = body.getReader();
+    this.#events = new SentEvents(body);
   }
 
   /** undefined: nothing more comes. */
   async next(): Promise<{ readonly name: string; readonly html: string | undefined } | undefined> {
-    for (;;) {
-      const end = this.#text.indexOf("\n\n");
-      if (end < 0) {
-        const { done, value } = await this.#reader.read();
-        if (done) return undefined;
-        this.#text += this.#decoder.decode(value, { stream: true });
-        continue;
-      }
-      const fields = new Map(this.#text.slice(0, end).split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
-      this.#text = this.#text.slice(end + 2);
-      if (fields.has("data")) return { name: fields.get("event")!, html: (JSON.parse(fields.get("data")!) as { html?: string }).html };
-    }
+    const event = await this.#events.next();
+    return event === undefined ? undefined : { name: event.name, html: (event.data as { html?: string }).html };
   }
 
   cancel(): Promise<void> {
-    return this.#reader.cancel();
+    return this.#events.cancel();
   }
 }
 

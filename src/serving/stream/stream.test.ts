@@ -7,6 +7,7 @@ import { TestEngine } from "../testing.ts";
 import { parsePositions, positionsText } from "./positions.ts";
 import { BUFFER_BYTES_MAX, STALLED_MS } from "./stream-client.ts";
 import { STREAM_CLIENTS_MAX } from "./stream-hub.ts";
+import { SentEvents } from "./testing.ts";
 
 let engine: TestEngine;
 
@@ -15,48 +16,11 @@ beforeEach(() => {
   engine.foldCatalogue();
 });
 
-interface SentEvent {
-  readonly name: string;
-  readonly id: string;
-  readonly data: unknown;
-}
-
-/** Reads events as a browser would; comments are left out. */
-class Listener {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #decoder = new TextDecoder();
-  #text = "";
-
-  constructor(response: Response) {
-    this.#reader = response.body!.getReader();
-  }
-
-  /** undefined at the end. */
-  async next(): Promise<SentEvent | undefined> {
-    for (;;) {
-      const end = this.#text.indexOf("\n\n");
-      if (end < 0) {
-        const { done, value } = await this.#reader.read();
-        if (done) return undefined;
-        this.#text += this.#decoder.decode(value, { stream: true });
-        continue;
-      }
-      const fields = new Map(this.#text.slice(0, end).split("\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]));
-      this.#text = this.#text.slice(end + 2);
-      if (fields.has("data")) return { name: fields.get("event") ?? "", id: fields.get("id") ?? "", data: JSON.parse(fields.get("data")!) };
-    }
-  }
-
-  cancel(): Promise<void> {
-    return this.#reader.cancel();
-  }
-}
-
-async function listen(query = "", headers: Readonly<Record<string, string>> = {}): Promise<Listener> {
+async function listen(query = "", headers: Readonly<Record<string, string>> = {}): Promise<SentEvents> {
   const response = await engine.app.request(`/stream${query}`, { headers });
   expect(response.status).toBe(200);
   expect(response.headers.get("content-type")).toBe("text/event-stream");
-  return new Listener(response);
+  return new SentEvents(response.body!);
 }
 
 const decision = (course_id: string): object => ({ id: "d1", kind: "course", decided_at: "2026-03-01T12:00:00Z", optimal_price: 110, inputs: { course_id, current_price: 100, policy_version: "default-1", features: "x".repeat(500), degraded: [] } });
