@@ -30,12 +30,9 @@ export interface PacedLoadResult {
   /** Good answers a second. */
   readonly rps: number;
   readonly total: number;
-  /** Of good answers, from when the request was sent. */
+  /** Of good answers, from when the request was due, so that what held back its sending counts as well. */
   readonly p50_ms: number;
   readonly p99_ms: number;
-  /** From when it was due, so that what held back the sending counts as well. */
-  readonly due_p50_ms: number;
-  readonly due_p99_ms: number;
   /** Answers with 503. */
   readonly refused: number;
   /** Requests that got no answer in time, or were not sent since a second's worth of others waited. */

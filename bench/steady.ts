@@ -26,7 +26,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
       for (let part = 0; part < PARTS; part++) {
         const result = await pacedLoad({ ...calls, seconds: (minutes * 60) / PARTS, warmup_s: 0, seed: 1 + part });
         errors += result.errors + result.refused + result.unanswered;
-        parts.push({ memory_mb: ownMemory(serve_pid), p99_ms: result.due_p99_ms, rps: result.rps });
+        parts.push({ memory_mb: ownMemory(serve_pid), p99_ms: result.p99_ms, rps: result.rps });
       }
       return verdict(parts, errors, minutes, rate);
     } finally {

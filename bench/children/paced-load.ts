@@ -28,9 +28,8 @@ const bodies = new RequestBodies(options);
 const headers = headersOf(options.key);
 
 class PacedRun {
-  /** Milliseconds from when a request was sent, and from when it was due. */
+  /** Milliseconds from when a request was due. */
   readonly #latencies: number[] = [];
-  readonly #due_latencies: number[] = [];
   #waiting = 0;
   #refused = 0;
   #unsent = 0;
@@ -52,8 +51,6 @@ class PacedRun {
       total: requests,
       p50_ms: quantileOf(this.#latencies, 0.5),
       p99_ms: quantileOf(this.#latencies, 0.99),
-      due_p50_ms: quantileOf(this.#due_latencies, 0.5),
-      due_p99_ms: quantileOf(this.#due_latencies, 0.99),
       refused: this.#refused,
       unanswered: this.#unsent + this.#waiting,
       errors: this.#errors,
@@ -66,7 +63,6 @@ class PacedRun {
       return;
     }
     this.#waiting++;
-    const sent_ms = performance.now();
     let status = 0;
     client.dispatch(
       { method: "POST", path: options.path, headers, body: bodies.next() },
@@ -77,12 +73,9 @@ class PacedRun {
         },
         onResponseData: () => undefined,
         onResponseEnd: () => {
-          const now = performance.now();
           this.#waiting--;
-          if (status < 300) {
-            this.#latencies.push(now - sent_ms);
-            this.#due_latencies.push(now - due_ms);
-          } else if (status === 503) this.#refused++;
+          if (status < 300) this.#latencies.push(performance.now() - due_ms);
+          else if (status === 503) this.#refused++;
           else this.#errors++;
         },
         onResponseError: () => {
