@@ -1,6 +1,7 @@
 import type { FeaturesAnswer } from "../../contracts/api.ts";
 import { NEVER_DAYS } from "../../features/definition.ts";
 import { formatCount, formatDay, formatNumber, formatShare, formatTokens } from "./format.ts";
+import { DataTable } from "./parts.tsx";
 
 type Definition = FeaturesAnswer["features"][number];
 
@@ -33,28 +34,17 @@ export function Features({ entity, features, definitions }: { readonly entity: s
   return (
     <details class="features">
       <summary>{Object.keys(features).length} features</summary>
-      <div class="scroll" tabindex={0} role="region" aria-label="Features">
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Feature</th>
-              <th scope="col" class="number">Value</th>
-              <th scope="col">Meaning</th>
-            </tr>
-          </thead>
-          <tbody>
-            {Object.entries(features).map(([name, value]) => (
-              <tr>
-                <th scope="row">
-                  <code>{name}</code>
-                </th>
-                <td class="number">{featureText(value, known.get(name)?.unit ?? "")}</td>
-                <td>{known.get(name)?.description ?? ""}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Features" columns={["Feature", { number: "Value" }, "Meaning"]}>
+        {Object.entries(features).map(([name, value]) => (
+          <tr>
+            <th scope="row">
+              <code>{name}</code>
+            </th>
+            <td class="number">{featureText(value, known.get(name)?.unit ?? "")}</td>
+            <td>{known.get(name)?.description ?? ""}</td>
+          </tr>
+        ))}
+      </DataTable>
     </details>
   );
 }

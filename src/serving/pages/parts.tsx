@@ -115,3 +115,27 @@ export function Section({ title, id, aside, children }: { readonly title: string
     </section>
   );
 }
+
+/** A heading of a table; that of a column of numbers stands at its right, as they do. */
+export type Column = string | { readonly number: string };
+
+/** A table that scrolls by itself where it is wider than the page, also by keyboard; `children` are its rows. */
+export function DataTable({ label, caption, columns, children }: { readonly label: string; readonly caption?: Child; readonly columns: readonly Column[]; readonly children?: Child }) {
+  return (
+    <div class="scroll" tabindex={0} role="region" aria-label={label}>
+      <table class="data">
+        {caption !== undefined && <caption>{caption}</caption>}
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th scope="col" class={typeof column === "string" ? undefined : "number"}>
+                {typeof column === "string" ? column : column.number}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}

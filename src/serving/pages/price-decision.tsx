@@ -1,7 +1,7 @@
 import type { CourseDetail } from "../../contracts/catalogue.ts";
 import type { PriceChangesAnswer } from "../../contracts/price-change.ts";
 import { formatMinute, formatWhole } from "./format.ts";
-import { Badge, Empty } from "./parts.tsx";
+import { Badge, DataTable, Empty } from "./parts.tsx";
 
 const when = (time: string): string => formatMinute(Date.parse(time));
 
@@ -87,35 +87,23 @@ const changeWords: Readonly<Record<string, string>> = { "price.accepted": "accep
 export function PriceChanges({ changes: { changes, total } }: { readonly changes: PriceChangesAnswer }) {
   if (changes.length === 0) return <Empty title="Nobody has decided anything yet">Accepted, scheduled and rejected prices appear here with who, when and why.</Empty>;
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Decisions">
-      <table class="data">
-        <caption>
-          Decisions{total > changes.length && `, the newest ${formatWhole(changes.length)} of ${formatWhole(total)}`}
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">What</th>
-            <th scope="col" class="number">Price, tokens</th>
-            <th scope="col">Who</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {changes.map(({ type, price, author, reason, time, at, automatic }) => (
-            <tr>
-              <td>{when(time)}</td>
-              <th scope="row">
-                {changeWords[type] ?? type} {automatic === true && <Badge tone="plain">automatic</Badge>}
-                {at !== undefined && <span class="under">for {when(at)}</span>}
-              </th>
-              <td class="number">{formatWhole(price)}</td>
-              <td>{author}</td>
-              <td>{reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="Decisions"
+      caption={<>Decisions{total > changes.length && `, the newest ${formatWhole(changes.length)} of ${formatWhole(total)}`}</>}
+      columns={["When", "What", { number: "Price, tokens" }, "Who", "Why"]}
+    >
+      {changes.map(({ type, price, author, reason, time, at, automatic }) => (
+        <tr>
+          <td>{when(time)}</td>
+          <th scope="row">
+            {changeWords[type] ?? type} {automatic === true && <Badge tone="plain">automatic</Badge>}
+            {at !== undefined && <span class="under">for {when(at)}</span>}
+          </th>
+          <td class="number">{formatWhole(price)}</td>
+          <td>{author}</td>
+          <td>{reason}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }

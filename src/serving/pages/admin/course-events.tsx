@@ -1,5 +1,5 @@
 import { formatMinute, formatWhole } from "../format.ts";
-import { Badge } from "../parts.tsx";
+import { Badge, DataTable } from "../parts.tsx";
 import type { TimelineEntry, TimelineKind } from "../course-timeline.ts";
 
 const ROWS_MAX = 40;
@@ -23,37 +23,26 @@ const when = (at_ms: number): string => formatMinute(at_ms);
 export function CourseEvents({ entries }: { readonly entries: readonly TimelineEntry[] }) {
   const shown = entries.slice(-ROWS_MAX).toReversed();
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="What happened around the price">
-      <table class="data">
-        <caption>What happened around the price{entries.length > shown.length && `, the newest ${shown.length} of ${formatWhole(entries.length)}`}</caption>
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">Kind</th>
-            <th scope="col" class="number">Price, tokens</th>
-            <th scope="col">What</th>
-            <th scope="col">Who</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map(({ at_ms, until_ms, kind, price, what, who, why }) => (
-            <tr>
-              <td>
-                {when(at_ms)}
-                {until_ms !== undefined && <span class="under">until {when(until_ms)}</span>}
-              </td>
-              <td>
-                <Badge tone={kinds[kind].tone}>{kinds[kind].label}</Badge>
-              </td>
-              <td class="number">{price === undefined ? "–" : formatWhole(price)}</td>
-              <th scope="row">{what}</th>
-              <td>{who ?? "–"}</td>
-              <td>{why ?? "–"}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="What happened around the price"
+      caption={<>What happened around the price{entries.length > shown.length && `, the newest ${shown.length} of ${formatWhole(entries.length)}`}</>}
+      columns={["When", "Kind", { number: "Price, tokens" }, "What", "Who", "Why"]}
+    >
+      {shown.map(({ at_ms, until_ms, kind, price, what, who, why }) => (
+        <tr>
+          <td>
+            {when(at_ms)}
+            {until_ms !== undefined && <span class="under">until {when(until_ms)}</span>}
+          </td>
+          <td>
+            <Badge tone={kinds[kind].tone}>{kinds[kind].label}</Badge>
+          </td>
+          <td class="number">{price === undefined ? "–" : formatWhole(price)}</td>
+          <th scope="row">{what}</th>
+          <td>{who ?? "–"}</td>
+          <td>{why ?? "–"}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }

@@ -14,7 +14,7 @@ import { formatChange, formatCount, formatNumber, formatWhole, formatWholeShare 
 import { PriceDecision } from "../price-decision.tsx";
 import type { ModelLists } from "../model-lists.ts";
 import { type Page, platformSubject, within } from "../page.ts";
-import { Ago, Badge, Degraded, Empty, Section, Tile } from "../parts.tsx";
+import { Ago, Badge, DataTable, Degraded, Empty, Section, Tile } from "../parts.tsx";
 import { Waterfall } from "../waterfall.tsx";
 import { CourseEvents } from "./course-events.tsx";
 
@@ -131,28 +131,15 @@ function Recommendation({ detail }: { readonly detail: CourseDetail }) {
 function Strategies({ detail: { recommendation } }: { readonly detail: CourseDetail }) {
   if (recommendation.strategies.length === 0) return null;
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="What each strategy proposed">
-      <table class="data">
-        <caption>What each strategy proposed</caption>
-        <thead>
-          <tr>
-            <th scope="col">Strategy</th>
-            <th scope="col" class="number">Price, tokens</th>
-            <th scope="col" class="number">Weight</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {recommendation.strategies.map(({ name, price, weight, reason }) => (
-            <tr>
-              <th scope="row">{name.replaceAll("_", " ")}</th>
-              <td class="number">{formatCount(price)}</td>
-              <td class="number">{formatWholeShare(weight)}</td>
-              <td>{reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable label="What each strategy proposed" caption="What each strategy proposed" columns={["Strategy", { number: "Price, tokens" }, { number: "Weight" }, "Why"]}>
+      {recommendation.strategies.map(({ name, price, weight, reason }) => (
+        <tr>
+          <th scope="row">{name.replaceAll("_", " ")}</th>
+          <td class="number">{formatCount(price)}</td>
+          <td class="number">{formatWholeShare(weight)}</td>
+          <td>{reason}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }

@@ -1,6 +1,6 @@
 import type { ExperimentResults, Figure as Estimate } from "../../../contracts/experiment-results.ts";
 import { formatChange, formatCount, formatMinute, formatNumber, formatShare, formatWhole } from "../format.ts";
-import { Badge, Empty, Section, Tile } from "../parts.tsx";
+import { Badge, DataTable, Empty, Section, Tile } from "../parts.tsx";
 
 const decisionWords: Readonly<Record<ExperimentResults["verdict"]["decision"], string>> = { not_started: "Not started", too_early: "Too early to say", blocked: "Blocked", better: "Better", worse: "Worse", undecided: "Undecided" };
 
@@ -61,64 +61,39 @@ export function Results({ results, alpha, metric }: { readonly results: Experime
         {comparisons.length === 0 ? (
           <Empty title="Nothing to compare yet">Outcomes count once they are final.</Empty>
         ) : (
-          <div class="scroll" tabindex={0} role="region" aria-label="Comparisons">
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">Arm</th>
-                  <th scope="col">Against</th>
-                  <th scope="col" class="number">Effect</th>
-                  <th scope="col" class="number">Relative</th>
-                  <th scope="col" class="number">Interval</th>
-                  <th scope="col" class="number">p, always valid</th>
-                  <th scope="col" class="number">Variance taken off</th>
-                </tr>
-              </thead>
-              <tbody>
-                {comparisons.map(({ arm, against, effect, relative_effect, interval, p_value, cuped }) => (
-                  <tr>
-                    <th scope="row">{arm}</th>
-                    <td>{against}</td>
-                    <td class="number">{effect === null ? "–" : formatNumber(effect)}</td>
-                    <td class="number">{relative_effect === null ? "–" : formatChange(relative_effect * 100)}</td>
-                    <td class="number">{interval === null ? "–" : `${formatNumber(interval.low)} to ${formatNumber(interval.high)}`}</td>
-                    <td class="number">{formatNumber(p_value)}</td>
-                    <td class="number">{cuped === null ? "–" : formatShare(cuped.variance_reduction)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <DataTable
+            label="Comparisons"
+            columns={["Arm", "Against", { number: "Effect" }, { number: "Relative" }, { number: "Interval" }, { number: "p, always valid" }, { number: "Variance taken off" }]}
+          >
+            {comparisons.map(({ arm, against, effect, relative_effect, interval, p_value, cuped }) => (
+              <tr>
+                <th scope="row">{arm}</th>
+                <td>{against}</td>
+                <td class="number">{effect === null ? "–" : formatNumber(effect)}</td>
+                <td class="number">{relative_effect === null ? "–" : formatChange(relative_effect * 100)}</td>
+                <td class="number">{interval === null ? "–" : `${formatNumber(interval.low)} to ${formatNumber(interval.high)}`}</td>
+                <td class="number">{formatNumber(p_value)}</td>
+                <td class="number">{cuped === null ? "–" : formatShare(cuped.variance_reduction)}</td>
+              </tr>
+            ))}
+          </DataTable>
         )}
       </Section>
       {guardrails.length > 0 && (
         <Section title="Guardrails" id="guardrails" aside="An arm is stopped once it is certain to be worse than the control arm by more than its limit.">
-          <div class="scroll" tabindex={0} role="region" aria-label="Guardrails">
-            <table class="data">
-              <thead>
-                <tr>
-                  <th scope="col">Metric</th>
-                  <th scope="col">Arm</th>
-                  <th scope="col" class="number">Worse by</th>
-                  <th scope="col" class="number">At most</th>
-                  <th scope="col">Standing</th>
-                </tr>
-              </thead>
-              <tbody>
-                {guardrails.map(({ metric: name, arm, worse_by, worse_by_max, breached }) => (
-                  <tr>
-                    <th scope="row">{name.replaceAll("_", " ")}</th>
-                    <td>{arm}</td>
-                    <td class="number">{intervalText(worse_by)}</td>
-                    <td class="number">{formatNumber(worse_by_max)}</td>
-                    <td>
-                      <Badge tone={breached ? "bad" : "good"}>{breached ? "breached" : "kept"}</Badge>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <DataTable label="Guardrails" columns={["Metric", "Arm", { number: "Worse by" }, { number: "At most" }, "Standing"]}>
+            {guardrails.map(({ metric: name, arm, worse_by, worse_by_max, breached }) => (
+              <tr>
+                <th scope="row">{name.replaceAll("_", " ")}</th>
+                <td>{arm}</td>
+                <td class="number">{intervalText(worse_by)}</td>
+                <td class="number">{formatNumber(worse_by_max)}</td>
+                <td>
+                  <Badge tone={breached ? "bad" : "good"}>{breached ? "breached" : "kept"}</Badge>
+                </td>
+              </tr>
+            ))}
+          </DataTable>
         </Section>
       )}
       {business.holdout !== null && (
@@ -145,31 +120,18 @@ export function Business({ business }: { readonly business: ExperimentResults["b
   const known = business.arms.some(({ figures }) => Object.values(figures).some(({ difference }) => difference !== null));
   if (!known) return <Empty title="No outcome is final yet">Figures come with the first ones.</Empty>;
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Beside the hold-out">
-      <table class="data">
-        <thead>
+    <DataTable label="Beside the hold-out" columns={["Figure", "Arm", { number: "Arm's" }, { number: "Hold-out's" }, { number: "Difference" }]}>
+      {business.arms.flatMap(({ arm, figures }) =>
+        Object.entries(figures).map(([name, figure]) => (
           <tr>
-            <th scope="col">Figure</th>
-            <th scope="col">Arm</th>
-            <th scope="col" class="number">Arm's</th>
-            <th scope="col" class="number">Hold-out's</th>
-            <th scope="col" class="number">Difference</th>
+            <th scope="row">{name.replaceAll("_", " ")}</th>
+            <td>{arm}</td>
+            <td class="number">{intervalText(figure.arm)}</td>
+            <td class="number">{intervalText(figure.holdout)}</td>
+            <td class="number">{intervalText(figure.difference)}</td>
           </tr>
-        </thead>
-        <tbody>
-          {business.arms.flatMap(({ arm, figures }) =>
-            Object.entries(figures).map(([name, figure]) => (
-              <tr>
-                <th scope="row">{name.replaceAll("_", " ")}</th>
-                <td>{arm}</td>
-                <td class="number">{intervalText(figure.arm)}</td>
-                <td class="number">{intervalText(figure.holdout)}</td>
-                <td class="number">{intervalText(figure.difference)}</td>
-              </tr>
-            )),
-          )}
-        </tbody>
-      </table>
-    </div>
+        )),
+      )}
+    </DataTable>
   );
 }

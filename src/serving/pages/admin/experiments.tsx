@@ -2,7 +2,7 @@ import type { ExperimentAnswer, ExperimentsAnswer } from "../../../contracts/exp
 import { readId } from "../../body.ts";
 import { formatMinute, formatShare } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
-import { Badge, Empty, Section } from "../parts.tsx";
+import { Badge, DataTable, Empty, Section } from "../parts.tsx";
 import type { PlatformTrends } from "../platform-trend.ts";
 import { ExperimentEditor } from "./experiment-editor.tsx";
 import { Results } from "./experiment-results.tsx";
@@ -38,40 +38,27 @@ export const experimentsPage = (trends: PlatformTrends): Page => ({
 function List({ experiments }: { readonly experiments: readonly Summary[] }) {
   return (
     <div class="section">
-      <div class="scroll" tabindex={0} role="region" aria-label="Experiments">
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Experiment</th>
-              <th scope="col">Phase</th>
-              <th scope="col">Arms</th>
-              <th scope="col">Metric</th>
-              <th scope="col">From – to</th>
-            </tr>
-          </thead>
-          <tbody>
-            {experiments.map(({ experiment_id, phase, experiment, from, until, conflicts_with }) => (
-              <tr>
-                <th scope="row">
-                  <a href={`/admin/experiments/${experiment_id}`}>{experiment_id}</a>
-                  {conflicts_with.length > 0 && <span class="under">in the way of {conflicts_with.join(", ")}</span>}
-                </th>
-                <td>
-                  <Badge tone={phaseTones[phase]}>{phase}</Badge>
-                </td>
-                <td>
-                  {experiment.arms.map(({ name }) => name).join(", ")}
-                  {experiment.holdout_share > 0 && `, hold-out of ${formatShare(experiment.holdout_share)}`}
-                </td>
-                <td>{experiment.metric}</td>
-                <td>
-                  {from === null ? "not started" : formatMinute(Date.parse(from))} – {until === null ? "open" : formatMinute(Date.parse(until))}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Experiments" columns={["Experiment", "Phase", "Arms", "Metric", "From – to"]}>
+        {experiments.map(({ experiment_id, phase, experiment, from, until, conflicts_with }) => (
+          <tr>
+            <th scope="row">
+              <a href={`/admin/experiments/${experiment_id}`}>{experiment_id}</a>
+              {conflicts_with.length > 0 && <span class="under">in the way of {conflicts_with.join(", ")}</span>}
+            </th>
+            <td>
+              <Badge tone={phaseTones[phase]}>{phase}</Badge>
+            </td>
+            <td>
+              {experiment.arms.map(({ name }) => name).join(", ")}
+              {experiment.holdout_share > 0 && `, hold-out of ${formatShare(experiment.holdout_share)}`}
+            </td>
+            <td>{experiment.metric}</td>
+            <td>
+              {from === null ? "not started" : formatMinute(Date.parse(from))} – {until === null ? "open" : formatMinute(Date.parse(until))}
+            </td>
+          </tr>
+        ))}
+      </DataTable>
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import type { ModelsAnswer } from "../../../contracts/model-api.ts";
 import { formatCompact, formatMinute } from "../format.ts";
-import { Badge, Empty } from "../parts.tsx";
+import { Badge, DataTable, Empty } from "../parts.tsx";
 
 type Stored = ModelsAnswer["models"][number];
 
@@ -30,69 +30,43 @@ export function StoredModels({ models: { family, models, promotions, sequence, c
           </OpenButton>
         )}
       </div>
-      <div class="scroll" tabindex={0} role="region" aria-label={`Stored models of ${family}`}>
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Model</th>
-              <th scope="col">Standing</th>
-              <th scope="col">Stored</th>
-              <th scope="col" class="number">Size</th>
-              <th scope="col">Run</th>
-              <th scope="col">Change</th>
-            </tr>
-          </thead>
-          <tbody>
-            {models.map((model) => (
-              <tr class={model.champion ? "chosen" : ""}>
-                <th scope="row">
-                  {model.version}
-                  <span class="under">{model.digest.slice(0, 12)}</span>
-                </th>
-                <td>
-                  <Standing model={model} pinned={pinned} />
-                </td>
-                <td>{when(model.stored_at)}</td>
-                <td class="number">{formatCompact(model.bytes / 1024)} KB</td>
-                <td>{model.run_id === null ? "–" : <a href={`/admin/models/runs/${model.run_id}`}>report</a>}</td>
-                <td>
-                  {!model.champion && (
-                    <OpenButton dialog="promote-model" family={family} action="promote" body={{ ...expected, version: model.version, ...(needsForce(model) ? { force: true } : {}) }} say={promotionText(model, champion)}>
-                      Promote…
-                    </OpenButton>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label={`Stored models of ${family}`} columns={["Model", "Standing", "Stored", { number: "Size" }, "Run", "Change"]}>
+        {models.map((model) => (
+          <tr class={model.champion ? "chosen" : ""}>
+            <th scope="row">
+              {model.version}
+              <span class="under">{model.digest.slice(0, 12)}</span>
+            </th>
+            <td>
+              <Standing model={model} pinned={pinned} />
+            </td>
+            <td>{when(model.stored_at)}</td>
+            <td class="number">{formatCompact(model.bytes / 1024)} KB</td>
+            <td>{model.run_id === null ? "–" : <a href={`/admin/models/runs/${model.run_id}`}>report</a>}</td>
+            <td>
+              {!model.champion && (
+                <OpenButton dialog="promote-model" family={family} action="promote" body={{ ...expected, version: model.version, ...(needsForce(model) ? { force: true } : {}) }} say={promotionText(model, champion)}>
+                  Promote…
+                </OpenButton>
+              )}
+            </td>
+          </tr>
+        ))}
+      </DataTable>
       <details class="features">
         <summary>Who promoted what, and why</summary>
-        <div class="scroll" tabindex={0} role="region" aria-label={`Promotions of ${family}`}>
-          <table class="data">
-            <thead>
-              <tr>
-                <th scope="col">When</th>
-                <th scope="col">Model</th>
-                <th scope="col">Who</th>
-                <th scope="col">Why</th>
-              </tr>
-            </thead>
-            <tbody>
-              {promotions.map((promotion) => (
-                <tr>
-                  <td>{when(promotion.time)}</td>
-                  <th scope="row">
-                    {promotion.version} {promotion.pinned && <Badge tone="warn">pinned</Badge>}
-                  </th>
-                  <td>{promotion.author ?? "training"}</td>
-                  <td>{promotion.reason}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <DataTable label={`Promotions of ${family}`} columns={["When", "Model", "Who", "Why"]}>
+          {promotions.map((promotion) => (
+            <tr>
+              <td>{when(promotion.time)}</td>
+              <th scope="row">
+                {promotion.version} {promotion.pinned && <Badge tone="warn">pinned</Badge>}
+              </th>
+              <td>{promotion.author ?? "training"}</td>
+              <td>{promotion.reason}</td>
+            </tr>
+          ))}
+        </DataTable>
       </details>
     </>
   );

@@ -3,7 +3,7 @@ import type { TrainingReport } from "../../../contracts/training-run.ts";
 import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCount, formatDay, formatMinute, formatNumber, formatShare, formatWhole } from "../format.ts";
-import { Badge, Bar, Empty, Section, Tile } from "../parts.tsx";
+import { Badge, Bar, DataTable, Empty, Section, Tile } from "../parts.tsx";
 
 const words = (name: string): string => name.replaceAll("_", " ");
 
@@ -33,42 +33,28 @@ export function Demand({ model, report }: { readonly model: ModelInfoAnswer; rea
         <Tile label="Training" value={seconds(model.training_seconds)} note={`all candidates, ${champion?.backend ?? "–"} backend`} />
       </dl>
       <Section title="Champion and candidates" id="candidates" aside="On weeks after everything that they were fitted to or chosen on. Lower deviance is better.">
-        <div class="scroll" tabindex={0} role="region" aria-label="Candidates">
-          <table class="data">
-            <thead>
-              <tr>
-                <th scope="col">Candidate</th>
-                <th scope="col" class="number">Deviance</th>
-                <th scope="col" class="number">Skill</th>
-                <th scope="col" class="number">R², log</th>
-                <th scope="col" class="number">RMSE, log</th>
-                <th scope="col" class="number">MAPE, log</th>
-                <th scope="col" class="number">WAPE</th>
-                <th scope="col" class="number">Own slope</th>
-                <th scope="col" class="number">Training</th>
+        <DataTable
+          label="Candidates"
+          columns={["Candidate", { number: "Deviance" }, { number: "Skill" }, { number: "R², log" }, { number: "RMSE, log" }, { number: "MAPE, log" }, { number: "WAPE" }, { number: "Own slope" }, { number: "Training" }]}
+        >
+          {model.candidates
+            .toSorted((a, b) => a.metrics.poisson_deviance - b.metrics.poisson_deviance)
+            .map((candidate) => (
+              <tr class={candidate.champion ? "chosen" : ""}>
+                <th scope="row">
+                  {words(candidate.name)} {candidate.champion && <Badge tone="good">champion</Badge>}
+                </th>
+                <td class="number">{candidate.metrics.poisson_deviance.toFixed(4)}</td>
+                <td class="number">{formatShare(candidate.metrics.skill)}</td>
+                <td class="number">{formatNumber(candidate.metrics.r2_log)}</td>
+                <td class="number">{formatNumber(candidate.metrics.rmse_log)}</td>
+                <td class="number">{formatNumber(candidate.metrics.mape_log)}</td>
+                <td class="number">{formatNumber(candidate.metrics.wape)}</td>
+                <td class="number">{formatNumber(candidate.elasticity)}</td>
+                <td class="number">{seconds(candidate.training_seconds)}</td>
               </tr>
-            </thead>
-            <tbody>
-              {model.candidates
-                .toSorted((a, b) => a.metrics.poisson_deviance - b.metrics.poisson_deviance)
-                .map((candidate) => (
-                  <tr class={candidate.champion ? "chosen" : ""}>
-                    <th scope="row">
-                      {words(candidate.name)} {candidate.champion && <Badge tone="good">champion</Badge>}
-                    </th>
-                    <td class="number">{candidate.metrics.poisson_deviance.toFixed(4)}</td>
-                    <td class="number">{formatShare(candidate.metrics.skill)}</td>
-                    <td class="number">{formatNumber(candidate.metrics.r2_log)}</td>
-                    <td class="number">{formatNumber(candidate.metrics.rmse_log)}</td>
-                    <td class="number">{formatNumber(candidate.metrics.mape_log)}</td>
-                    <td class="number">{formatNumber(candidate.metrics.wape)}</td>
-                    <td class="number">{formatNumber(candidate.elasticity)}</td>
-                    <td class="number">{seconds(candidate.training_seconds)}</td>
-                  </tr>
-                ))}
-            </tbody>
-          </table>
-        </div>
+            ))}
+        </DataTable>
       </Section>
       <div class="figures two section">
         <div class="figure">
@@ -125,32 +111,19 @@ function Drift({ report }: { readonly report: TrainingReport | undefined }) {
   const drift = report?.analysis.drift.toSorted((a, b) => b.psi - a.psi) ?? [];
   return (
     <Section title="Checks of the run" id="checks" aside="Leakage and drift between what it was trained and judged on; data quality.">
-      <div class="scroll" tabindex={0} role="region" aria-label="Checks">
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Check</th>
-              <th scope="col">Status</th>
-              <th scope="col" class="number">Value</th>
-              <th scope="col" class="number">Limit</th>
-              <th scope="col">What it says</th>
-            </tr>
-          </thead>
-          <tbody>
-            {checks.map(({ name, status, value, limit, detail }) => (
-              <tr>
-                <th scope="row">{words(name)}</th>
-                <td>
-                  <Badge tone={status === "ok" ? "good" : status === "warn" ? "warn" : "bad"}>{status}</Badge>
-                </td>
-                <td class="number">{value === null ? "–" : formatNumber(value)}</td>
-                <td class="number">{limit === null ? "–" : formatNumber(limit)}</td>
-                <td>{detail}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Checks" columns={["Check", "Status", { number: "Value" }, { number: "Limit" }, "What it says"]}>
+        {checks.map(({ name, status, value, limit, detail }) => (
+          <tr>
+            <th scope="row">{words(name)}</th>
+            <td>
+              <Badge tone={status === "ok" ? "good" : status === "warn" ? "warn" : "bad"}>{status}</Badge>
+            </td>
+            <td class="number">{value === null ? "–" : formatNumber(value)}</td>
+            <td class="number">{limit === null ? "–" : formatNumber(limit)}</td>
+            <td>{detail}</td>
+          </tr>
+        ))}
+      </DataTable>
       {drift.length > 0 && (
         <p class="muted">
           Largest drift of a feature (population stability index; 0.25 is much):{" "}

@@ -4,7 +4,7 @@ import { healthLimits } from "../../../models/propensity/score-health.ts";
 import type { ChartColour, ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatMinute, formatNumber, formatShare, formatWhole } from "../format.ts";
-import { Badge, Bar, Empty, Section } from "../parts.tsx";
+import { Badge, Bar, DataTable, Empty, Section } from "../parts.tsx";
 
 const words = (name: string): string => name.replaceAll("_", " ");
 const figure = (value: number | null | undefined): string => (value === null || value === undefined ? "–" : formatNumber(value));
@@ -34,37 +34,25 @@ export function LearnerModels({ propensity, health }: LearnerModelsProps) {
           </>
         }
       >
-        <div class="scroll" tabindex={0} role="region" aria-label="Models of learners">
-          <table class="data">
-            <thead>
+        <DataTable
+          label="Models of learners"
+          columns={["Question", "Champion", { number: "Base rate" }, { number: "AUC" }, { number: "Log loss" }, { number: "Calibration error" }, { number: "Calibration slope" }]}
+        >
+          {propensity.dimensions.map(({ dimension, champion, base_rate, candidates }) => {
+            const metrics = candidates.find((candidate) => candidate.champion)?.metrics ?? {};
+            return (
               <tr>
-                <th scope="col">Question</th>
-                <th scope="col">Champion</th>
-                <th scope="col" class="number">Base rate</th>
-                <th scope="col" class="number">AUC</th>
-                <th scope="col" class="number">Log loss</th>
-                <th scope="col" class="number">Calibration error</th>
-                <th scope="col" class="number">Calibration slope</th>
+                <th scope="row">{words(dimension)}</th>
+                <td>{words(champion)}</td>
+                <td class="number">{base_rate === null ? "–" : formatShare(base_rate)}</td>
+                <td class="number">{figure(metrics["auc"])}</td>
+                <td class="number">{figure(metrics["log_loss"])}</td>
+                <td class="number">{figure(metrics["ece"])}</td>
+                <td class="number">{figure(metrics["slope"])}</td>
               </tr>
-            </thead>
-            <tbody>
-              {propensity.dimensions.map(({ dimension, champion, base_rate, candidates }) => {
-                const metrics = candidates.find((candidate) => candidate.champion)?.metrics ?? {};
-                return (
-                  <tr>
-                    <th scope="row">{words(dimension)}</th>
-                    <td>{words(champion)}</td>
-                    <td class="number">{base_rate === null ? "–" : formatShare(base_rate)}</td>
-                    <td class="number">{figure(metrics["auc"])}</td>
-                    <td class="number">{figure(metrics["log_loss"])}</td>
-                    <td class="number">{figure(metrics["ece"])}</td>
-                    <td class="number">{figure(metrics["slope"])}</td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+            );
+          })}
+        </DataTable>
       </Section>
       <Section title="How they do on what has happened since" id="health" aside={health === undefined ? undefined : `Taken ${formatMinute(Date.parse(health.time))}, on cut-offs from ${formatMinute(Date.parse(health.fitted_to))} on whose windows have passed.`}>
         {health === undefined ? <Empty title="Nothing has been measured yet">The train role looks every two hours; figures come once labels have matured.</Empty> : <Health health={health} version={propensity.version} />}
@@ -91,67 +79,44 @@ function Health({ health, version }: { readonly health: PropensityHealth; readon
         </ul>
       )}
       {retrain_opened_for !== null && <p class="muted">A retrain was opened for {retrain_opened_for}.</p>}
-      <div class="scroll" tabindex={0} role="region" aria-label="Health of the models of learners">
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Question</th>
-              <th scope="col" class="number">Learners judged</th>
-              <th scope="col" class="number">It happened to</th>
-              <th scope="col" class="number">AUC</th>
-              <th scope="col" class="number">AUC in training</th>
-              <th scope="col" class="number">Calibration error</th>
-              <th scope="col" class="number">Calibration slope</th>
-              <th scope="col" class="number">Shift of scores, PSI</th>
-            </tr>
-          </thead>
-          <tbody>
-            {dimensions.map(({ dimension, rows, positives, auc, auc_se, auc_trained, ece, slope, slope_se, score_psi }) => (
-              <tr>
-                <th scope="row">{words(dimension)}</th>
-                <td class="number">{formatWhole(rows)}</td>
-                <td class="number">{formatWhole(positives)}</td>
-                <td class="number">
-                  {auc === null ? "too early" : formatNumber(auc)} {auc_se !== null && <span class="muted">± {formatNumber(1.96 * auc_se)}</span>}
-                </td>
-                <td class="number">{figure(auc_trained)}</td>
-                <td class="number">{figure(ece)}</td>
-                <td class="number">
-                  {figure(slope)} {slope_se !== null && <span class="muted">± {formatNumber(1.96 * slope_se)}</span>}
-                </td>
-                <td class="number">{figure(score_psi)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable
+        label="Health of the models of learners"
+        columns={["Question", { number: "Learners judged" }, { number: "It happened to" }, { number: "AUC" }, { number: "AUC in training" }, { number: "Calibration error" }, { number: "Calibration slope" }, { number: "Shift of scores, PSI" }]}
+      >
+        {dimensions.map(({ dimension, rows, positives, auc, auc_se, auc_trained, ece, slope, slope_se, score_psi }) => (
+          <tr>
+            <th scope="row">{words(dimension)}</th>
+            <td class="number">{formatWhole(rows)}</td>
+            <td class="number">{formatWhole(positives)}</td>
+            <td class="number">
+              {auc === null ? "too early" : formatNumber(auc)} {auc_se !== null && <span class="muted">± {formatNumber(1.96 * auc_se)}</span>}
+            </td>
+            <td class="number">{figure(auc_trained)}</td>
+            <td class="number">{figure(ece)}</td>
+            <td class="number">
+              {figure(slope)} {slope_se !== null && <span class="muted">± {formatNumber(1.96 * slope_se)}</span>}
+            </td>
+            <td class="number">{figure(score_psi)}</td>
+          </tr>
+        ))}
+      </DataTable>
       <Rolling health={health} />
       {moved.length > 0 && (
-        <div class="scroll" tabindex={0} role="region" aria-label="Inputs that have moved">
-          <table class="data">
-            <caption>
-              Inputs that have moved most since the fit (population stability index; {healthLimits.input_psi_max} is the limit of one)
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">Input</th>
-                <th scope="col">Shift</th>
-                <th scope="col" class="number">PSI</th>
-              </tr>
-            </thead>
-            <tbody>
-              {moved.slice(0, INPUTS_MAX).map(({ name, psi }) => (
-                <tr>
-                  <th scope="row">{words(name)}</th>
-                  <td class="with-bar">
-                    <Bar share={psi / (2 * healthLimits.input_psi_max)} tone={psi > healthLimits.input_psi_max ? "orange" : "teal"} />
-                  </td>
-                  <td class="number">{formatNumber(psi)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <DataTable
+          label="Inputs that have moved"
+          caption={<>Inputs that have moved most since the fit (population stability index; {healthLimits.input_psi_max} is the limit of one)</>}
+          columns={["Input", "Shift", { number: "PSI" }]}
+        >
+          {moved.slice(0, INPUTS_MAX).map(({ name, psi }) => (
+            <tr>
+              <th scope="row">{words(name)}</th>
+              <td class="with-bar">
+                <Bar share={psi / (2 * healthLimits.input_psi_max)} tone={psi > healthLimits.input_psi_max ? "orange" : "teal"} />
+              </td>
+              <td class="number">{formatNumber(psi)}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
     </>
   );

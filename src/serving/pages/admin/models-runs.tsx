@@ -3,7 +3,7 @@ import { stageNames, type TrainingSignal } from "../../../contracts/training-run
 import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCount, formatMinute, formatNumber } from "../format.ts";
-import { Badge, Empty } from "../parts.tsx";
+import { Badge, DataTable, Empty } from "../parts.tsx";
 
 type Run = ModelsAnswer["runs"][number];
 
@@ -78,37 +78,23 @@ export function Runs({ models: { family, runs } }: { readonly models: ModelsAnsw
       ) : (
         <Figure id={`runs-${family}`} title={`Held-out ${words(metric)} of each run, lower is better`} look="Each run is judged on weeks of its own, which differ in difficulty: compare the lines, not the runs." chart={lossesChart(judged, metric)} />
       )}
-      <div class="scroll" tabindex={0} role="region" aria-label={`Runs of ${family}`}>
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Run</th>
-              <th scope="col">Outcome</th>
-              <th scope="col" class="number">Challenger</th>
-              <th scope="col" class="number">Champion</th>
-              <th scope="col" class="number">Naive</th>
-              <th scope="col">Why</th>
-            </tr>
-          </thead>
-          <tbody>
-            {runs.slice(0, ROWS_MAX).map(({ run_id, started_at, trigger, status, promoted, losses, reason }) => (
-              <tr>
-                <th scope="row">
-                  <a href={`/admin/models/runs/${run_id}`}>{formatMinute(Date.parse(started_at))}</a>
-                  <span class="under">by {trigger}</span>
-                </th>
-                <td>
-                  <Badge tone={promoted ? "good" : status === "failed" ? "bad" : "plain"}>{promoted ? "promoted" : status === "failed" ? "failed" : "not promoted"}</Badge>
-                </td>
-                {[losses?.challenger, losses?.champion, losses?.naive].map((loss) => (
-                  <td class="number">{loss === undefined || loss === null ? "–" : loss.toFixed(4)}</td>
-                ))}
-                <td>{reason}</td>
-              </tr>
+      <DataTable label={`Runs of ${family}`} columns={["Run", "Outcome", { number: "Challenger" }, { number: "Champion" }, { number: "Naive" }, "Why"]}>
+        {runs.slice(0, ROWS_MAX).map(({ run_id, started_at, trigger, status, promoted, losses, reason }) => (
+          <tr>
+            <th scope="row">
+              <a href={`/admin/models/runs/${run_id}`}>{formatMinute(Date.parse(started_at))}</a>
+              <span class="under">by {trigger}</span>
+            </th>
+            <td>
+              <Badge tone={promoted ? "good" : status === "failed" ? "bad" : "plain"}>{promoted ? "promoted" : status === "failed" ? "failed" : "not promoted"}</Badge>
+            </td>
+            {[losses?.challenger, losses?.champion, losses?.naive].map((loss) => (
+              <td class="number">{loss === undefined || loss === null ? "–" : loss.toFixed(4)}</td>
             ))}
-          </tbody>
-        </table>
-      </div>
+            <td>{reason}</td>
+          </tr>
+        ))}
+      </DataTable>
       {runs.length > ROWS_MAX && <p class="muted">The latest {ROWS_MAX} of {runs.length} runs.</p>}
     </>
   );

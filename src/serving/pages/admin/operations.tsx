@@ -8,7 +8,7 @@ import { formatCount, formatShare, formatWhole } from "../format.ts";
 import { routeFigures, type Sample, sumOf } from "../metrics-text.ts";
 import type { OperationsHistory, OperationsPoint } from "../operations-history.ts";
 import { type Page, platformSubject } from "../page.ts";
-import { Badge, Degraded, Empty, Section, Tile } from "../parts.tsx";
+import { Badge, DataTable, Degraded, Empty, Section, Tile } from "../parts.tsx";
 
 /** /admin/operations: whether events flow, prices are answered, and how fast. */
 export function operationsPage(history: OperationsHistory, broker: Pick<BrokerPort, "streamInfo">): Page {
@@ -114,31 +114,21 @@ function Routes({ samples }: { readonly samples: readonly Sample[] }) {
   const routes = routeFigures(samples);
   if (routes.length === 0) return <Empty title="No call yet">Ask for a price, and its endpoint appears here.</Empty>;
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Calls by endpoint">
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">Endpoint</th>
-            <th scope="col" class="number">Calls</th>
-            <th scope="col" class="number">Half of them within</th>
-            <th scope="col" class="number">99 % within</th>
-            <th scope="col" class="number">Failures (5xx)</th>
-          </tr>
-        </thead>
-        <tbody>
-          {routes.map(({ route, calls, failures, p50_s, p99_s }) => (
-            <tr>
-              <th scope="row">
-                <code>{route}</code>
-              </th>
-              <td class="number">{formatWhole(calls)}</td>
-              <td class="number">{milliseconds(p50_s)}</td>
-              <td class="number">{milliseconds(p99_s)}</td>
-              <td class="number">{failures === 0 ? "0" : <Badge tone="bad">{formatWhole(failures)}</Badge>}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="Calls by endpoint"
+      columns={["Endpoint", { number: "Calls" }, { number: "Half of them within" }, { number: "99 % within" }, { number: "Failures (5xx)" }]}
+    >
+      {routes.map(({ route, calls, failures, p50_s, p99_s }) => (
+        <tr>
+          <th scope="row">
+            <code>{route}</code>
+          </th>
+          <td class="number">{formatWhole(calls)}</td>
+          <td class="number">{milliseconds(p50_s)}</td>
+          <td class="number">{milliseconds(p99_s)}</td>
+          <td class="number">{failures === 0 ? "0" : <Badge tone="bad">{formatWhole(failures)}</Badge>}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }

@@ -3,7 +3,7 @@ import { policySchema } from "../../../contracts/policy.ts";
 import { readId } from "../../body.ts";
 import { formatMinute } from "../format.ts";
 import { type Page, platformSubject } from "../page.ts";
-import { Badge, Empty, Section } from "../parts.tsx";
+import { Badge, DataTable, Empty, Section } from "../parts.tsx";
 import { PolicyEditor } from "./policy-editor.tsx";
 
 type Listed = PolicyListAnswer["policies"][number];
@@ -57,37 +57,24 @@ function Standing({ active, latest, retired }: Pick<Listed, "active" | "latest" 
 function List({ policies }: { readonly policies: readonly Listed[] }) {
   return (
     <div class="section">
-      <div class="scroll" tabindex={0} role="region" aria-label="Policies">
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Policy</th>
-              <th scope="col">Standing</th>
-              <th scope="col">For</th>
-              <th scope="col">From – to</th>
-              <th scope="col" class="number">Newest revision</th>
-            </tr>
-          </thead>
-          <tbody>
-            {policies.map((policy) => (
-              <tr>
-                <th scope="row">
-                  <a href={`/admin/policies/${policy.policy_id}`}>{policy.policy_id}</a>
-                  <span class="under">{policy.description}</span>
-                </th>
-                <td>
-                  <Standing {...policy} /> {policy.overlaps.length > 0 && <Badge tone="bad">{policy.overlaps.some(({ holds }) => holds) ? "overridden" : "overlaps"}</Badge>}
-                </td>
-                <td>{scopeText(policy)}</td>
-                <td>
-                  {policy.schedule.from === null && policy.schedule.to === null ? "always" : `${policy.schedule.from === null ? "" : formatMinute(Date.parse(policy.schedule.from))} – ${policy.schedule.to === null ? "" : formatMinute(Date.parse(policy.schedule.to))}`}
-                </td>
-                <td class="number">{policy.latest ?? "–"}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Policies" columns={["Policy", "Standing", "For", "From – to", { number: "Newest revision" }]}>
+        {policies.map((policy) => (
+          <tr>
+            <th scope="row">
+              <a href={`/admin/policies/${policy.policy_id}`}>{policy.policy_id}</a>
+              <span class="under">{policy.description}</span>
+            </th>
+            <td>
+              <Standing {...policy} /> {policy.overlaps.length > 0 && <Badge tone="bad">{policy.overlaps.some(({ holds }) => holds) ? "overridden" : "overlaps"}</Badge>}
+            </td>
+            <td>{scopeText(policy)}</td>
+            <td>
+              {policy.schedule.from === null && policy.schedule.to === null ? "always" : `${policy.schedule.from === null ? "" : formatMinute(Date.parse(policy.schedule.from))} – ${policy.schedule.to === null ? "" : formatMinute(Date.parse(policy.schedule.to))}`}
+            </td>
+            <td class="number">{policy.latest ?? "–"}</td>
+          </tr>
+        ))}
+      </DataTable>
     </div>
   );
 }
@@ -228,62 +215,39 @@ function Difference({ diff, policy }: { readonly diff: PolicyDiffAnswer | undefi
       <h2>
         Revision {diff.from} to {diff.to}
       </h2>
-      <div class="scroll" tabindex={0} role="region" aria-label={`What differs between revisions ${diff.from} and ${diff.to}`}>
-        <table class="data">
-          <thead>
-            <tr>
-              <th scope="col">Field</th>
-              <th scope="col">In force</th>
-              <th scope="col">Draft</th>
-            </tr>
-          </thead>
-          <tbody>
-            {diff.changes.map(({ field, from, to }) => (
-              <tr>
-                <th scope="row">
-                  <code>{field}</code>
-                </th>
-                <td>
-                  <del>{JSON.stringify(from)}</del>
-                </td>
-                <td>
-                  <ins>{JSON.stringify(to)}</ins>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label={`What differs between revisions ${diff.from} and ${diff.to}`} columns={["Field", "In force", "Draft"]}>
+        {diff.changes.map(({ field, from, to }) => (
+          <tr>
+            <th scope="row">
+              <code>{field}</code>
+            </th>
+            <td>
+              <del>{JSON.stringify(from)}</del>
+            </td>
+            <td>
+              <ins>{JSON.stringify(to)}</ins>
+            </td>
+          </tr>
+        ))}
+      </DataTable>
     </section>
   );
 }
 
 function History({ changes }: { readonly changes: PolicyAnswer["changes"] }) {
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="History">
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">When</th>
-            <th scope="col">What</th>
-            <th scope="col">Who</th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {changes.toReversed().map(({ type, revision, author, reason, time, ignored }) => (
-            <tr>
-              <td>{formatMinute(Date.parse(time))}</td>
-              <th scope="row">
-                {type.replace("policy.", "")} {revision !== null && `revision ${revision}`}
-                {ignored !== undefined && <span class="under">without effect: {ignored}</span>}
-              </th>
-              <td>{author}</td>
-              <td>{reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable label="History" columns={["When", "What", "Who", "Why"]}>
+      {changes.toReversed().map(({ type, revision, author, reason, time, ignored }) => (
+        <tr>
+          <td>{formatMinute(Date.parse(time))}</td>
+          <th scope="row">
+            {type.replace("policy.", "")} {revision !== null && `revision ${revision}`}
+            {ignored !== undefined && <span class="under">without effect: {ignored}</span>}
+          </th>
+          <td>{author}</td>
+          <td>{reason}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }

@@ -6,7 +6,7 @@ import type { ChartSpec } from "../chart.ts";
 import { Figure } from "../figure.tsx";
 import { formatCompact, formatNumber, formatShare, formatShortDay, formatWhole } from "../format.ts";
 import { type Page, platformSubject, within } from "../page.ts";
-import { Ago, Badge, Bar, Change, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
+import { Ago, Badge, Bar, Change, DataTable, Degraded, Empty, Pending, Section, Spark, Tile } from "../parts.tsx";
 import { againstHoldout, Uplift } from "./uplift.tsx";
 import type { PlatformTrend, PlatformTrends } from "../platform-trend.ts";
 import type { PriceBoard, PriceBoards } from "../price-board.ts";
@@ -152,50 +152,37 @@ function Categories({ categories }: { readonly categories: readonly CategoryItem
   const most = Math.max(1, ...categories.map(({ revenue_30d_tokens }) => revenue_30d_tokens));
   const sorted = categories.toSorted((a, b) => b.revenue_30d_tokens - a.revenue_30d_tokens);
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="Categories">
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">Category</th>
-            <th scope="col">Revenue, tokens</th>
-            <th scope="col" class="number">Enrollments</th>
-            <th scope="col" class="number">Trend</th>
-            <th scope="col" class="number">Conversion</th>
-            <th scope="col" class="number">Mean price, tokens</th>
-            <th scope="col" class="number">Against competitors</th>
-            <th scope="col">Elasticity, 95 %</th>
-          </tr>
-        </thead>
-        <tbody>
-          {sorted.map((category) => (
-            <tr>
-              <th scope="row">
-                <a href={`/admin/prices?category=${encodeURIComponent(category.category)}`}>{category.category}</a>
-                <span class="under">{formatWhole(category.courses)} courses</span>
-              </th>
-              <td class="with-bar">
-                <span data-value>{formatWhole(category.revenue_30d_tokens)}</span>
-                <Bar share={category.revenue_30d_tokens / most} />
-              </td>
-              <td class="number" data-value>{formatWhole(category.enrollments_30d)}</td>
-              <td class="number">{category.enrollments_previous_30d === 0 ? "–" : <Change pct={changePct(category.enrollments_30d, category.enrollments_previous_30d) ?? 0} than="" />}</td>
-              <td class="number">{formatShare(category.conversion_30d)}</td>
-              <td class="number">{category.average_price === null ? "–" : formatWhole(category.average_price)}</td>
-              <td class="number">{category.competitive_index === null ? "–" : <Against index={category.competitive_index} />}</td>
-              <td>
-                {category.elasticity.identified ? (
-                  <>
-                    {formatNumber(category.elasticity.value)} <span class="muted">({formatNumber(category.elasticity.ci95[0])} to {formatNumber(category.elasticity.ci95[1])})</span> <Badge tone={category.elasticity.type === "inelastic" ? "good" : category.elasticity.type === "elastic" ? "warn" : "plain"}>{category.elasticity.type}</Badge>
-                  </>
-                ) : (
-                  <Badge tone="plain">not identified</Badge>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="Categories"
+      columns={["Category", "Revenue, tokens", { number: "Enrollments" }, { number: "Trend" }, { number: "Conversion" }, { number: "Mean price, tokens" }, { number: "Against competitors" }, "Elasticity, 95 %"]}
+    >
+      {sorted.map((category) => (
+        <tr>
+          <th scope="row">
+            <a href={`/admin/prices?category=${encodeURIComponent(category.category)}`}>{category.category}</a>
+            <span class="under">{formatWhole(category.courses)} courses</span>
+          </th>
+          <td class="with-bar">
+            <span data-value>{formatWhole(category.revenue_30d_tokens)}</span>
+            <Bar share={category.revenue_30d_tokens / most} />
+          </td>
+          <td class="number" data-value>{formatWhole(category.enrollments_30d)}</td>
+          <td class="number">{category.enrollments_previous_30d === 0 ? "–" : <Change pct={changePct(category.enrollments_30d, category.enrollments_previous_30d) ?? 0} than="" />}</td>
+          <td class="number">{formatShare(category.conversion_30d)}</td>
+          <td class="number">{category.average_price === null ? "–" : formatWhole(category.average_price)}</td>
+          <td class="number">{category.competitive_index === null ? "–" : <Against index={category.competitive_index} />}</td>
+          <td>
+            {category.elasticity.identified ? (
+              <>
+                {formatNumber(category.elasticity.value)} <span class="muted">({formatNumber(category.elasticity.ci95[0])} to {formatNumber(category.elasticity.ci95[1])})</span> <Badge tone={category.elasticity.type === "inelastic" ? "good" : category.elasticity.type === "elastic" ? "warn" : "plain"}>{category.elasticity.type}</Badge>
+              </>
+            ) : (
+              <Badge tone="plain">not identified</Badge>
+            )}
+          </td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }
 

@@ -7,7 +7,7 @@ import { Figure } from "../figure.tsx";
 import { formatChange, formatCount, formatCounted, formatNumber, formatShare, formatWhole, formatWholeShare } from "../format.ts";
 import type { Ask } from "../ask.ts";
 import { type Page, within } from "../page.ts";
-import { Badge, Bar, Empty, Pending, Section, Tile } from "../parts.tsx";
+import { Badge, Bar, DataTable, Empty, Pending, Section, Tile } from "../parts.tsx";
 import { PriceChanges } from "../price-decision.tsx";
 import { WhatIf } from "../what-if.tsx";
 
@@ -171,32 +171,22 @@ function Course({ detail, changes, item, now_ms }: { readonly detail: CourseDeta
 
 function Others({ courses }: { readonly courses: readonly CourseItem[] }) {
   return (
-    <div class="scroll" tabindex={0} role="region" aria-label="More courses">
-      <table class="data">
-        <thead>
-          <tr>
-            <th scope="col">Course</th>
-            <th scope="col" class="number">Price, tokens</th>
-            <th scope="col" class="number">Recommended, tokens</th>
-            <th scope="col" class="number">Expected revenue</th>
-            <th scope="col" class="number">Enrollments, 30 d</th>
-          </tr>
-        </thead>
-        <tbody>
-          {courses.map(({ course_id, title, list_price, recommendation, enrollments_30d }) => (
-            <tr>
-              <th scope="row">
-                {title ?? course_id} <span class="under">{course_id}</span>
-              </th>
-              <td class="number">{formatWhole(list_price)}</td>
-              <td class="number">{formatWhole(recommendation?.optimal_price ?? list_price)}</td>
-              <td class="number">{formatChange(recommendation?.increase_pct ?? 0)}</td>
-              <td class="number">{formatWhole(enrollments_30d)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <DataTable
+      label="More courses"
+      columns={["Course", { number: "Price, tokens" }, { number: "Recommended, tokens" }, { number: "Expected revenue" }, { number: "Enrollments, 30 d" }]}
+    >
+      {courses.map(({ course_id, title, list_price, recommendation, enrollments_30d }) => (
+        <tr>
+          <th scope="row">
+            {title ?? course_id} <span class="under">{course_id}</span>
+          </th>
+          <td class="number">{formatWhole(list_price)}</td>
+          <td class="number">{formatWhole(recommendation?.optimal_price ?? list_price)}</td>
+          <td class="number">{formatChange(recommendation?.increase_pct ?? 0)}</td>
+          <td class="number">{formatWhole(enrollments_30d)}</td>
+        </tr>
+      ))}
+    </DataTable>
   );
 }
 
