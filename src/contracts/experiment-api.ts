@@ -6,7 +6,6 @@ import { idSchema } from "./fields.ts";
 const reasonSchema = z.string().max(1_000).default("");
 
 export const defineExperimentBodySchema = z.object({ experiment_id: idSchema, reason: reasonSchema, experiment: experimentSchema });
-export type DefineExperimentBody = z.infer<typeof defineExperimentBodySchema>;
 
 export const validateExperimentBodySchema = z.object({ experiment: experimentSchema });
 export const validateExperimentAnswerSchema = z.object({ valid: z.literal(true) });
