@@ -67,6 +67,8 @@ test("events are published from standard input, each checked, watched from any s
   expect(published.code).toBe(2);
   expect(published.out).toBe("20 events published, 3 lines refused\n");
   expect(published.err).toMatch(/^line 22: not_json: .*\nline 23: invalid_field \(amount\): .*\nline 24: time_in_future \(time\): .*\n$/);
+  const nowhere = await tidemark(server.url, ["events", "publish", "no-such-file"]);
+  expect([nowhere.code, nowhere.err]).toEqual([2, expect.stringContaining("no-such-file")]);
   // Stored as any client may store them: a line that steers terminals, and is refused by ingest.
   await withBroker(server.url, (broker) => broker.publish("events.token.L1", new TextEncoder().encode("\u001b]0;owned\u0007")));
 

@@ -21,15 +21,15 @@ interface RefusedLine extends Refusal {
 /** Lines of a file, or of standard input, one at a time. */
 async function* linesOf(path: string): AsyncGenerator<string> {
   const input = path === STANDARD_INPUT ? process.stdin : createReadStream(path);
-  // Without a listener a file that is not there would end the process before the loop below hears of it.
-  const failed = new Promise<never>((_, reject) => input.once("error", reject));
-  failed.catch(() => undefined);
-  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
-  for (;;) {
-    const next = await Promise.race([lines.next(), failed]);
-    if (next.done === true) return;
-    yield next.value;
-  }
+  const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  let failure: Error | undefined;
+  // Lines do not tell that their input failed: they end.
+  input.once("error", (error: Error) => {
+    failure = error;
+    lines.close();
+  });
+  yield* lines;
+  if (failure !== undefined) throw failure;
 }
 
 /**

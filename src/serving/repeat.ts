@@ -26,14 +26,19 @@ export class Repeat {
   }
 
   async #run(clock: Clock, logger: Logger, interval_ms: number, task: () => Promise<void> | void): Promise<void> {
-    const stopped = new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
     while (!this.#stopped) {
       await this.#attempt(logger, task);
       // In pieces: a sleep cannot be ended, and a process that is done waits for it.
-      for (let left_ms = interval_ms; left_ms > 0 && !this.#stopped; left_ms -= PIECE_MS) await Promise.race([clock.sleep(Math.min(left_ms, PIECE_MS)), stopped]);
+      for (let left_ms = interval_ms; left_ms > 0 && !this.#stopped; left_ms -= PIECE_MS) await this.#pause(clock.sleep(Math.min(left_ms, PIECE_MS)));
     }
+  }
+
+  /** Until `slept`, or until stopped. Not a race with one promise of the stop: that would keep something of every pause for good. */
+  #pause(slept: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      void slept.then(resolve);
+    });
   }
 
   async #attempt(logger: Logger, task: () => Promise<void> | void): Promise<void> {
