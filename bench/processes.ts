@@ -17,6 +17,8 @@ export interface LoadResult {
   readonly refused: number;
   /** Every answer that is not one of the good, and what got none. */
   readonly errors: number;
+  /** The errors by status, or `broken` and `timeout`. */
+  readonly failed: Readonly<Record<string, number>>;
   /** When the last run of it ended. */
   readonly ended_ms: number;
 }
@@ -39,6 +41,8 @@ export interface PacedLoadResult {
   readonly unanswered: number;
   /** Other answers that are not good, and broken connections. */
   readonly errors: number;
+  /** The errors by status, or by undici's code. */
+  readonly failed: Readonly<Record<string, number>>;
 }
 
 /** At a fixed rate. */

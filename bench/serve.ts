@@ -52,6 +52,7 @@ class ServeBench {
   readonly #bare_rps: number[] = [];
   readonly #optimize_rps: number[] = [];
   #seed = 0;
+  readonly #failures: string[] = [];
   #errors = 0;
 
   constructor(platform: Platform, bare_url: string, quick: boolean) {
@@ -108,7 +109,7 @@ class ServeBench {
         `load generator, nats-server, ingest and producer share the cores with both servers; latencies at ${this.#fixed_rate} requests a second, each sent at its own moment and timed from it, so that what the load generator was late counts as well`,
         "fastapi_ratio: over the same call on FastAPI, uvicorn and a scikit-learn gradient boosting model that is asked at ten price points; optimize_rps of the turn before it",
       ],
-      ...(this.#errors > 0 ? { failure: `${this.#errors} failed requests` } : {}),
+      ...(this.#errors > 0 ? { failure: `${this.#errors} failed requests: ${this.#failures.join("; ")}` } : {}),
     };
   }
 
@@ -138,15 +139,20 @@ class ServeBench {
   async #paced(url: string, path: string): Promise<PacedLoadResult> {
     const { key, courses } = this.#platform;
     const result = await pacedLoad({ url, path, bodies: "course", rate: this.#fixed_rate, seconds: this.#quick ? 1 : 10, connections: CONNECTIONS, courses, seed: this.#seed++, key });
-    this.#errors += result.errors;
+    this.#count(`${path} at a fixed rate`, result);
     return result;
   }
 
   async #load(url: string, bodies: Bodies, path: string, seconds = this.#quick ? 1 : 10): Promise<LoadResult> {
     const { key, courses } = this.#platform;
     const result = await load({ url, path, bodies, seconds, connections: CONNECTIONS, courses, seed: this.#seed++, key });
-    this.#errors += result.errors;
+    this.#count(`${bodies} on ${new URL(path, url).href}`, result);
     return result;
+  }
+
+  #count(what: string, { errors, failed }: Pick<LoadResult, "errors" | "failed">): void {
+    this.#errors += errors;
+    if (errors > 0) this.#failures.push(`${what} ${JSON.stringify(failed)}`);
   }
 
   async #fastapiRatio(): Promise<Metric> {

@@ -52,6 +52,8 @@ const warmup_s = options.warmup_s ?? WARMUP_S;
 if (warmup_s > 0) await run(warmup_s);
 const result = await run(options.seconds);
 const good = result["2xx"];
+const failed: Record<string, number> = { ...(result.errors > 0 ? { broken: result.errors } : {}), ...(result.timeouts > 0 ? { timeout: result.timeouts } : {}) };
+for (const [status, { count }] of Object.entries(result.statusCodeStats ?? {})) if (!status.startsWith("2")) failed[status] = count ?? 0;
 answer({
   rps: result.requests.average,
   total: result.requests.total,
@@ -62,5 +64,6 @@ answer({
   good_p99_ms: goodQuantile(0.99),
   refused: result.statusCodeStats?.["503"]?.count ?? 0,
   errors: result.errors + result.timeouts + result.non2xx,
+  failed,
   ended_ms: Date.now(),
 });

@@ -33,7 +33,7 @@ class PacedRun {
   #waiting = 0;
   #refused = 0;
   #unsent = 0;
-  #errors = 0;
+  readonly #failed: Record<string, number> = {};
 
   async run(seconds: number): Promise<PacedLoadResult> {
     const { rate } = options;
@@ -53,7 +53,8 @@ class PacedRun {
       p99_ms: quantileOf(this.#latencies, 0.99),
       refused: this.#refused,
       unanswered: this.#unsent + this.#waiting,
-      errors: this.#errors,
+      errors: Object.values(this.#failed).reduce((sum, count) => sum + count, 0),
+      failed: this.#failed,
     };
   }
 
@@ -76,14 +77,18 @@ class PacedRun {
           this.#waiting--;
           if (status < 300) this.#latencies.push(performance.now() - due_ms);
           else if (status === 503) this.#refused++;
-          else this.#errors++;
+          else this.#fail(String(status));
         },
-        onResponseError: () => {
+        onResponseError: (_controller, error) => {
           this.#waiting--;
-          this.#errors++;
+          this.#fail("code" in error ? String(error.code) : error.name);
         },
       },
     );
+  }
+
+  #fail(reason: string): void {
+    this.#failed[reason] = (this.#failed[reason] ?? 0) + 1;
   }
 }
 
