@@ -2,11 +2,11 @@ import { STREAM_EVENTS } from "../contracts/subjects.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage, TidemarkError } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { pause } from "../lib/pause.ts";
 import { HOUR_MS } from "../lib/time.ts";
 import type { Segment } from "./archive-segment.ts";
 import type { BrokerMessage, Consumption, DeliveredMessage, StreamState } from "./broker-message.ts";
 import type { EventArchive } from "./event-archive.ts";
-import { pause } from "./pause.ts";
 import type { StreamSource } from "./read-stream.ts";
 import { SegmentBuilder } from "./segment-builder.ts";
 

@@ -1,8 +1,8 @@
 import type { Clock } from "../lib/clock.ts";
 import { errorMessage } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
+import { pause } from "../lib/pause.ts";
 import { MINUTE_MS } from "../lib/time.ts";
-import { pause } from "./pause.ts";
 import type { Snapshot, Snapshots } from "./snapshots.ts";
 
 const CHECK_MS = MINUTE_MS;

@@ -1,13 +1,16 @@
+import { pause } from "./pause.ts";
+
 /** Where time comes from. The core takes one as an argument; only the edges use `systemClock`. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now_ms(): number;
-  sleep(ms: number): Promise<void>;
+  /** Ends early when the signal aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now_ms: () => Date.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  sleep: pause,
 };
 
 /** A clock for tests: it moves only when told to. */

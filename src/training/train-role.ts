@@ -33,13 +33,6 @@ export interface TrainRoleOptions {
 const DEADLINE_MS = 10 * 60_000;
 /** Wait after a failed run, doubled by each further one, up to the interval. */
 const RETRY_MS = 30_000;
-/** An abandoned sleep keeps its timer: short slices let the process end. */
-const SLICE_MS = 500;
-
-async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  for (let left = ms; left > 0 && !signal.aborted; left -= SLICE_MS) await clock.sleep(Math.min(left, SLICE_MS));
-}
-
 type RoleOptions = TrainRoleOptions & { readonly code_version: string };
 
 /** The role's own newest run of a family that was interrupted, if it can be gone on with; others end here, and their records say why. */
@@ -111,7 +104,7 @@ export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
       } catch (error) {
         logger.error({ code: error instanceof TidemarkError ? error.code : "internal", error: errorMessage(error) }, "the training pool did not start; it will be tried again");
         report({ type: "outcome", of: null, ok: false, reason: errorMessage(error) });
-        await sleep(clock, Math.min(RETRY_MS * 2 ** starts++, options.interval_ms), signal);
+        await clock.sleep(Math.min(RETRY_MS * 2 ** starts++, options.interval_ms), signal);
         continue;
       }
       for (const turn of turns) if (turn.wait_ms <= 0 && !signal.aborted) await turn.take(options, pool);
@@ -120,7 +113,7 @@ export async function runTrainRole(given: TrainRoleOptions): Promise<void> {
         continue;
       }
       const wait_ms = Math.min(health.wait_ms, ...turns.map((turn) => turn.wait_ms));
-      await sleep(clock, wait_ms, signal);
+      await clock.sleep(wait_ms, signal);
       for (const turn of [health, ...turns]) turn.wait_ms -= wait_ms;
     }
   } finally {

@@ -1,10 +1,7 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { systemClock } from "../lib/clock.ts";
-import { silentLogger } from "../lib/log.ts";
-import { MINUTE_MS } from "../lib/time.ts";
 import { pause } from "./pause.ts";
-import { SnapshotKeeper } from "./snapshot-keeper.ts";
+import { DAY_MS } from "./time.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -25,14 +22,17 @@ test("ends when its time is over or the signal aborts, and leaves nothing on the
   await pause(1_000, stop.signal);
 });
 
-test("what waits again and again for as long as the process lives takes no more of it with time", async () => {
+test("a wait of more than a timer takes is waited for, and aborts like any other", async () => {
   const stop = new AbortController();
-  const snapshots = { list: () => Promise.resolve([]), create: () => Promise.reject(new Error("none")), prune: () => Promise.resolve(0) };
-  const keeper = new SnapshotKeeper({ snapshots, store_path: "", layout: "", clock: systemClock, logger: silentLogger, interval_ms: MINUTE_MS, kept: 1 });
-  const running = keeper.run(stop.signal);
-  await vi.advanceTimersByTimeAsync(100 * MINUTE_MS);
-  expect(keeper.status.failures).toBe(100);
-  expect(listeners(stop.signal)).toBe(1);
+  let waits = 2;
+  const wait = (signal?: AbortSignal): Promise<number> => pause(60 * DAY_MS, signal).then(() => waits--);
+  const [whole, cut] = [wait(), wait(stop.signal)];
+  await vi.advanceTimersByTimeAsync(59 * DAY_MS);
+  expect(waits).toBe(2);
   stop.abort();
-  await running;
+  await cut;
+  expect(waits).toBe(1);
+  await vi.advanceTimersByTimeAsync(DAY_MS);
+  await whole;
+  expect(vi.getTimerCount()).toBe(0);
 });
