@@ -295,6 +295,40 @@ describe("the serve role on real parts", () => {
     expect(progress.answered).toBeGreaterThan(500);
   });
 
+  test("new workers take their places while the primary is slow, and no new connection is lost on the way to an old one", { timeout: 90_000 }, async () => {
+    const served = await Served.start(2);
+    const progress = { answered: 0, over: false };
+    const failures: string[] = [];
+    const client = async (): Promise<void> => {
+      while (!progress.over) {
+        const asked = await Promise.race([post(`${served.url}/optimize_price`, { course_id: "c1" }).catch((error: Error) => ({ status: 0, body: error.message })), sleep(10_000, { status: 0, body: "no answer" }, { ref: false })]);
+        progress.answered++;
+        if (asked.status !== 200) failures.push(`${asked.status}: ${asked.body}`);
+      }
+    };
+    const clients = Array.from({ length: 16 }, client);
+    try {
+      for (let round = 0; round < 3; round++) {
+        const before = await served.workerPids();
+        served.process.kill("SIGUSR2");
+        for (let replaced = false; !replaced; ) {
+          served.process.kill("SIGSTOP");
+          await sleep(150);
+          served.process.kill("SIGCONT");
+          await sleep(25);
+          const pids = await served.workerPids();
+          replaced = pids.length === 2 && !pids.some((pid) => before.includes(pid));
+        }
+      }
+    } finally {
+      progress.over = true;
+      await Promise.all(clients);
+      expect(await served.stop()).toBe(0);
+    }
+    expect(failures).toEqual([]);
+    expect(progress.answered).toBeGreaterThan(500);
+  });
+
   test("starts without a feature store, says so, and prices once there is one", { timeout: 30_000 }, async () => {
     const data_dir = join(directory, "later");
     const served = await Served.start(1, data_dir);

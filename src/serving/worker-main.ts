@@ -1,3 +1,5 @@
+import cluster from "node:cluster";
+import { once } from "node:events";
 import { pino, stdTimeFunctions } from "pino";
 import { must } from "../lib/assert.ts";
 import { systemClock } from "../lib/clock.ts";
@@ -9,6 +11,17 @@ import { ServingMetrics } from "./metrics.ts";
 import { WORKER_CONFIG } from "./options.ts";
 import type { ServeConfig } from "./options.ts";
 import { startServing } from "./serving-process.ts";
+
+/**
+ * Connections that the primary hands over while it does not know yet that this worker takes none are given back to it; with a worker that had ended they would be lost, and their
+ * clients wait for ever. Once the primary has acknowledged the leave, none comes any more.
+ */
+async function leaveCluster(): Promise<void> {
+  if (!process.connected) return;
+  const left = once(process, "disconnect");
+  must(cluster.worker, "a worker").disconnect();
+  await left;
+}
 
 /** The entry of a cluster worker: the primary starts it, and it ends when the primary says so or is gone. */
 async function main(): Promise<void> {
@@ -32,6 +45,7 @@ async function main(): Promise<void> {
   const serving = await startServing({ config, logger, clock: systemClock, name: `serve-${process.pid}`, metrics, metricsText: () => client.text(metrics.registry) });
   await asked;
   await serving.drain();
+  await leaveCluster();
   process.exit(0);
 }
 
