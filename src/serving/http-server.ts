@@ -106,6 +106,11 @@ export class HttpServer {
     });
   }
 
+  /** Takes a connection that did not come from the network. */
+  serve(connection: Duplex): void {
+    this.#server.emit("connection", connection);
+  }
+
   /**
    * Stops without failing a request: first every answer tells its client to close the connection, then nothing new is
    * accepted, then what is in flight finishes. Connections that are still there at the end are cut.

@@ -42,6 +42,8 @@ beforeAll(async () => {
   url = `http://127.0.0.1:${port}`;
   const environment = { ...process.env, TIDEMARK_DATA_DIR: directory, TIDEMARK_NATS_URL: server.url, TIDEMARK_PORT: String(port), TIDEMARK_SERVE_WORKERS: "1", TIDEMARK_LOG_LEVEL: "error", TIDEMARK_ARCHIVE_DIR: "none" };
   for (const role of ["ingest", "serve"]) children.push(fork(MAIN, [role], { env: environment, stdio: ["ignore", "ignore", "inherit", "ipc"] }));
+  // What a process prices before it listens is of the moment in which the events arrive.
+  while ((await fetch(`${url}/readyz`).catch(() => undefined))?.status !== 200) await systemClock.sleep(50);
 }, 60_000);
 afterAll(async () => {
   for (const child of children) {

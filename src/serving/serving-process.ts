@@ -46,6 +46,7 @@ import { PolicyDesk } from "./policies/policy-desk.ts";
 import { PolicyHolder } from "./policies/policy-holder.ts";
 import { PriceWork } from "./price-changes/price-changes.ts";
 import { PriceService } from "./price-service.ts";
+import { rehearse } from "./rehearsal.ts";
 import { Repeat } from "./repeat.ts";
 import { Movements } from "./signals/movements.ts";
 import { SignalPublisher } from "./signals/signal-publisher.ts";
@@ -197,6 +198,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   let port: number;
   try {
     mustBeSafe(config.host, keys);
+    logger.info({ answers: await rehearse({ features, prices, batches, clock }) }, "price calls rehearsed");
     port = await server.listen(config.host, config.port);
   } catch (error) {
     await release();
