@@ -170,6 +170,13 @@ export class PriceService {
     }
   }
 
+  /** Answers nobody with what was answered before. */
+  forget(): void {
+    this.#known.clear();
+    this.#cold.clear();
+    this.#predictions.clear();
+  }
+
   /** Shared where it may be, else priced and recorded. */
   #answer(body: OptimizeBody, now_ms: number): PricedAnswer {
     const lookup = this.#lookupOf(mustFeatures(this.#deps.features));
@@ -237,9 +244,7 @@ export class PriceService {
     if (this.#lookup === undefined || this.#open !== open) {
       this.#open = open;
       this.#lookup = new CourseLookup(open.reader);
-      this.#known.clear();
-      this.#cold.clear();
-      this.#predictions.clear();
+      this.forget();
     }
     return this.#lookup;
   }

@@ -5,8 +5,8 @@ import { TestEngine } from "./testing.ts";
 test("answers every call of its own, records the decisions that callers will get, and counts no call", async () => {
   const engine = new TestEngine();
   engine.foldCatalogue();
-  const { features, prices, batches, clock } = engine;
-  expect(await rehearse({ features, prices, batches, clock })).toBe(2_200);
+  const { features, degradation, prices, batches, clock } = engine;
+  expect(await rehearse({ features, degradation, prices, batches, clock })).toBe(2_200);
   expect(engine.decisions.recorded + engine.decisions.pending).toBe(3);
   // A price and a prediction of each of the three courses.
   expect(prices.misses).toBe(6);
@@ -20,11 +20,21 @@ test("answers every call of its own, records the decisions that callers will get
   expect(quote_id).toBe(prices.recommendation("c1").quote_id);
 });
 
+test("keeps no price of features that are behind", async () => {
+  const engine = new TestEngine();
+  engine.foldCatalogue();
+  const { features, prices, batches, clock } = engine;
+  await rehearse({ features, degradation: { lag_events: 20_000 }, prices, batches, clock });
+  const { misses } = prices;
+  prices.optimize({ course_id: "c1" });
+  expect(prices.misses).toBe(misses + 1);
+});
+
 test("has nothing to do without a course, or without features", async () => {
   const engine = new TestEngine();
-  const { features, prices, batches, clock } = engine;
-  expect(await rehearse({ features, prices, batches, clock })).toBe(0);
+  const { features, degradation, prices, batches, clock } = engine;
+  expect(await rehearse({ features, degradation, prices, batches, clock })).toBe(0);
   features.current = undefined;
-  expect(await rehearse({ features, prices, batches, clock })).toBe(0);
+  expect(await rehearse({ features, degradation, prices, batches, clock })).toBe(0);
   expect(prices.misses).toBe(0);
 });

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { must } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { BatchPrices } from "./batch-prices.ts";
+import type { Degradation } from "./degradation.ts";
 import type { FeatureSource } from "./feature-source.ts";
 import { createFinish } from "./finish.ts";
 import { HttpServer } from "./http-server.ts";
@@ -20,8 +21,12 @@ const AT_ONCE = 16;
 /** On a machine that is busy otherwise the rest is left to the first callers. */
 const TIME_MAX_MS = 1_500;
 
+/** With more events than this to be folded, features are not those of now. */
+const LAG_MAX = 1_000;
+
 export interface RehearsalDeps {
   readonly features: FeatureSource;
+  readonly degradation: Pick<Degradation, "lag_events">;
   readonly prices: PriceService;
   readonly batches: BatchPrices;
   readonly clock: Clock;
@@ -51,14 +56,15 @@ function rehearsalCalls(course_ids: readonly string[]): string[] {
  * Has a process that is about to listen answer price calls of its own until it is as fast as it will be: the first calls of a new process take milliseconds each, since nothing
  * is compiled and no course is priced, and at 2,000 a second those behind them wait for half a second. They take the way of any other call through the same code, over a
  * connection inside the process, past routes and metrics of their own: no key is asked for, and no call is counted. The prices are those that callers get in the next minute,
- * and their decisions are recorded like any. Resolves with the number of answers: 0 where there is no course yet, fewer than all where it took too long.
+ * unless features are still on their way to now, and their decisions are recorded like any. Resolves with the number of answers: 0 where there is no course yet, fewer than all where it took too long.
  */
-export async function rehearse({ features, prices, batches, clock }: RehearsalDeps): Promise<number> {
+export async function rehearse({ features, degradation, prices, batches, clock }: RehearsalDeps): Promise<number> {
   const course_ids = firstCourses(features, PRICES_MAX);
   if (course_ids.length === 0) return 0;
   const app = new Hono({ router: new PlainPathsFirst() });
   const { route } = new RouteTable({ app, metrics: new ServingMetrics(), access: openAccess, finish: createFinish({ cors_origins: [], tls: false }) });
   registerPrices(route, prices, batches);
+  const behind = (degradation.lag_events ?? 0) > LAG_MAX;
   const [caller, connection] = duplexPair();
   new HttpServer(app, clock).serve(connection);
   const answers = caller.setEncoding("latin1")[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;
@@ -75,6 +81,7 @@ export async function rehearse({ features, prices, batches, clock }: RehearsalDe
     }
     answered += asked.length;
   }
-  caller.destroy();
+  connection.destroy();
+  if (behind) prices.forget();
   return answered;
 }

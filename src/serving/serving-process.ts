@@ -164,7 +164,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   await features.check();
   documents.check();
   policies.check();
-  await Promise.all([models.check(), propensity.check(), keys.check()]);
+  await Promise.all([models.check(), propensity.check(), keys.check(), Promise.race([degradation.check(), clock.sleep(BROKER_WAIT_MS)])]);
   const repeats = [
     new Repeat(clock, logger, STATE_CHECK_MS, () => features.check()),
     new Repeat(clock, logger, STATE_CHECK_MS, () => degradation.check()),
@@ -198,7 +198,7 @@ export async function startServing({ config, logger, clock, name, metrics, metri
   let port: number;
   try {
     mustBeSafe(config.host, keys);
-    logger.info({ answers: await rehearse({ features, prices, batches, clock }) }, "price calls rehearsed");
+    logger.info({ answers: await rehearse({ features, degradation, prices, batches, clock }) }, "price calls rehearsed");
     port = await server.listen(config.host, config.port);
   } catch (error) {
     await release();
