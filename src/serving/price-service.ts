@@ -170,11 +170,9 @@ export class PriceService {
     }
   }
 
-  /** Answers nobody with what was answered before. */
+  /** Nobody gets what was answered before, nor what was read for it. */
   forget(): void {
-    this.#known.clear();
-    this.#cold.clear();
-    this.#predictions.clear();
+    this.#lookup = undefined;
   }
 
   /** Shared where it may be, else priced and recorded. */
@@ -244,7 +242,9 @@ export class PriceService {
     if (this.#lookup === undefined || this.#open !== open) {
       this.#open = open;
       this.#lookup = new CourseLookup(open.reader);
-      this.forget();
+      this.#known.clear();
+      this.#cold.clear();
+      this.#predictions.clear();
     }
     return this.#lookup;
   }
