@@ -44,7 +44,11 @@ interface Printed {
 
 for (const names of runs) {
   test(`${names.join(", ")} --quick`, { timeout: 480_000 }, async () => {
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...names, "--quick"], { timeout: 470_000 });
+    const { stdout, failed } = await promisify(execFile)(process.execPath, [main, ...names, "--quick"], { timeout: 470_000 }).then(
+      (ended) => ({ ...ended, failed: false }),
+      (error: { readonly stdout: string }) => ({ stdout: error.stdout, failed: true }),
+    );
+    expect(failed, stdout).toBe(false);
     const lines = stdout.trim().split("\n");
     const printed = lines.filter((line) => line.startsWith('{"bench":')).map((line) => JSON.parse(line) as Printed);
     expect(printed.map(({ bench }) => bench)).toEqual(names);

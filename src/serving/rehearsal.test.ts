@@ -30,6 +30,17 @@ test("keeps no price of features that are behind", async () => {
   expect(prices.misses).toBe(misses + 1);
 });
 
+test("keeps the prices of features that follow events as they come", async () => {
+  const engine = new TestEngine();
+  engine.foldCatalogue();
+  engine.enroll("c1", 100);
+  const { features, prices, batches, clock } = engine;
+  await rehearse({ features, degradation: { lag_events: 200 }, prices, batches, clock });
+  const { misses } = prices;
+  prices.optimize({ course_id: "c1" });
+  expect(prices.misses).toBe(misses);
+});
+
 test("has nothing to do without a course, or without features", async () => {
   const engine = new TestEngine();
   const { features, degradation, prices, batches, clock } = engine;

@@ -2,6 +2,7 @@ import { duplexPair } from "node:stream";
 import { Hono } from "hono";
 import { must } from "../lib/assert.ts";
 import type { Clock } from "../lib/clock.ts";
+import { SECOND_MS } from "../lib/time.ts";
 import type { BatchPrices } from "./batch-prices.ts";
 import type { Degradation } from "./degradation.ts";
 import type { FeatureSource } from "./feature-source.ts";
@@ -21,8 +22,8 @@ const AT_ONCE = 16;
 /** On a machine that is busy otherwise the rest is left to the first callers. */
 const TIME_MAX_MS = 1_500;
 
-/** With more events than this to be folded, features are not those of now. */
-const LAG_MAX = 1_000;
+/** Features whose newest event was stored longer ago than this are not those of now, where others wait to be folded. */
+const BEHIND_MS = SECOND_MS;
 
 export interface RehearsalDeps {
   readonly features: FeatureSource;
@@ -64,7 +65,7 @@ export async function rehearse({ features, degradation, prices, batches, clock }
   const app = new Hono({ router: new PlainPathsFirst() });
   const { route } = new RouteTable({ app, metrics: new ServingMetrics(), access: openAccess, finish: createFinish({ cors_origins: [], tls: false }) });
   registerPrices(route, prices, batches);
-  const behind = (degradation.lag_events ?? 0) > LAG_MAX;
+  const behind = (degradation.lag_events ?? 0) > 0 && clock.now_ms() - (features.current?.store.watermark()?.broker_time_ms ?? 0) > BEHIND_MS;
   const [caller, connection] = duplexPair();
   new HttpServer(app, clock).serve(connection);
   const answers = caller.setEncoding("latin1")[Symbol.asyncIterator]() as AsyncIterator<string, undefined>;
