@@ -72,17 +72,20 @@ export async function rehearse({ features, degradation, prices, batches, clock }
   const calls = rehearsalCalls(course_ids);
   const until_ms = performance.now() + TIME_MAX_MS;
   let answered = 0;
-  while (answered < calls.length && performance.now() < until_ms) {
-    const asked = calls.slice(answered, answered + AT_ONCE);
-    caller.write(asked.join(""));
-    for (let text = ""; text.split("HTTP/1.1 ").length <= asked.length; ) {
-      const { value } = await answers.next();
-      if (value === undefined) return answered;
-      text += value;
+  try {
+    while (answered < calls.length && performance.now() < until_ms) {
+      const asked = calls.slice(answered, answered + AT_ONCE);
+      caller.write(asked.join(""));
+      for (let text = ""; text.split("HTTP/1.1 ").length <= asked.length; ) {
+        const { value } = await answers.next();
+        if (value === undefined) return answered;
+        text += value;
+      }
+      answered += asked.length;
     }
-    answered += asked.length;
+    return answered;
+  } finally {
+    connection.destroy();
+    if (behind) prices.forget();
   }
-  connection.destroy();
-  if (behind) prices.forget();
-  return answered;
 }
