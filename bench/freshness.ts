@@ -53,9 +53,8 @@ export async function run({ quick, platform: start }: BenchOptions): Promise<Ben
       else latencies.push(first.at_ms - published_ms);
     }
     const p99_ms = quantile(latencies, 0.99);
-    // A quick run shares the machine with whatever else is tested.
     const failures = [
-      ...(!quick && missed > 0 ? [`${missed} enrollments were not seen within ${PROBE_MS_MAX} ms`] : []),
+      ...(missed > 0 ? [`${missed} enrollments were not seen within ${PROBE_MS_MAX} ms`] : []),
       ...(!quick && p99_ms > P99_MS_MAX ? [`p99 ${p99_ms.toFixed(1)} ms, more than ${P99_MS_MAX}`] : []),
     ];
     return {
@@ -97,6 +96,12 @@ function quoteOf({ url, key }: Platform, course_id: string): Promise<Answer> {
   });
 }
 
+/** EVENTS sequence that the platform's features have come to. */
+async function foldedSequence({ url, key }: Platform): Promise<number> {
+  const health = (await (await fetch(`${url}/health`, { headers: headersOf(key) })).json()) as { readonly features: { readonly sequence: number } };
+  return health.features.sequence;
+}
+
 async function probe(platform: Platform, index: number, random: Prng): Promise<Probe> {
   const { broker, courses } = platform;
   const course_id = `C${String(random.integer(courses)).padStart(5, "0")}`;
@@ -118,7 +123,12 @@ async function probe(platform: Platform, index: number, random: Prng): Promise<P
     const answer = await quoteOf(platform, course_id);
     answers.push(answer);
     if (answer.quote_id !== before.quote_id) changed_ms = Math.min(changed_ms, answer.at_ms);
-    if (answer.at_ms > changed_ms + SETTLE_MS || answer.at_ms > published_ms + PROBE_MS_MAX) break;
+    if (answer.at_ms > published_ms + PROBE_MS_MAX) break;
+    // On a busy machine the other cause may come long before the enrollment is folded.
+    if (answer.at_ms > changed_ms + SETTLE_MS && (await foldedSequence(platform)) >= (await acknowledgement).sequence) {
+      answers.push(await quoteOf(platform, course_id));
+      break;
+    }
   }
   return { published_ms, sequence: (await acknowledgement).sequence, answers };
 }
